@@ -1,0 +1,84 @@
+"""The card of a checkpoint: a JSON file of the same name beside it, A1111's user metadata with additions.
+
+    {"description": "...", "notes": "...", "sd version": "SD1",
+     "recommended": {"width": 256, "height": 256, "steps": 20, "cfg_scale": 7, "sampler_name": "...",
+                     "scheduler": "..."},
+     "example_prompts": ["...", ...]}
+
+Every part may be missing; a part of the wrong kind counts as missing.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Recommended:
+    """The settings a checkpoint is best run with. The defaults suit Stable Diffusion 1.x and are A1111's."""
+
+    width: int = 512
+    height: int = 512
+    steps: int = 20
+    cfg_scale: float = 7.0
+    sampler_name: str = "DPM++ 2M"
+    scheduler: str = "Automatic"
+
+
+@dataclass(frozen=True)
+class Card:
+    """What is known of a checkpoint besides its weights."""
+
+    description: str = ""
+    recommended: Recommended = Recommended()
+    example_prompts: tuple[str, ...] = ()
+
+
+def read_card(checkpoint: Path) -> Card:
+    """The card of a checkpoint file or folder; an empty one where there is none or it cannot be read."""
+    path = checkpoint.with_name((checkpoint.name if checkpoint.is_dir() else checkpoint.stem) + ".json")
+    if not path.is_file():
+        return Card()
+    try:
+        content = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        log.warning("The card %s cannot be read and is left out: %s", path, error)
+        return Card()
+    if not isinstance(content, dict):
+        log.warning("The card %s is no JSON object and is left out", path)
+        return Card()
+    examples = content.get("example_prompts")
+    return Card(
+        description=_text(content.get("description")),
+        recommended=_recommended(content.get("recommended")),
+        example_prompts=tuple(filter(None, map(_text, examples))) if isinstance(examples, list) else (),
+    )
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _recommended(content: Any) -> Recommended:
+    given = content if isinstance(content, dict) else {}
+    usual = Recommended()
+
+    def number(name: str) -> Any:
+        value = given.get(name)
+        usable = isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0
+        return value if usable else getattr(usual, name)
+
+    return Recommended(
+        width=int(number("width")),
+        height=int(number("height")),
+        steps=int(number("steps")),
+        cfg_scale=float(number("cfg_scale")),
+        sampler_name=_text(given.get("sampler_name")) or usual.sampler_name,
+        scheduler=_text(given.get("scheduler")) or usual.scheduler,
+    )

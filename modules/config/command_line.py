@@ -1,0 +1,182 @@
+"""The command line of launch.py and webui.py: one parser, A1111's flag names where they mean the same."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from modules.config.paths import Paths, resolve_paths
+
+DEFAULT_PORT = 7860
+INSTALLATION_FLAGS = ("--reinstall", "--skip-install")
+PRECISIONS = ("auto", "full", "half", "bfloat16")
+
+
+def parse_command_line(arguments: Sequence[str]) -> argparse.Namespace:
+    """Parse arguments (without the program's name), after those in the environment's COMMANDLINE_ARGS.
+
+    The result's `command` is "ui", "test", "generate" or "doctor". Exits with a message on bad arguments.
+    """
+    given = [*shlex.split(os.environ.get("COMMANDLINE_ARGS", "")), *arguments]
+    parser = build_parser()
+    options, unknown = parser.parse_known_args(given)
+    if options.command == "test":
+        # pytest's own flags are not ours to know, so all that follows the command is its, in order.
+        following = given[given.index("test") + 1 :]
+        options.pytest_arguments = [argument for argument in following if argument not in INSTALLATION_FLAGS]
+    elif unknown:
+        parser.error(f"unknown arguments: {' '.join(unknown)}; --help lists the known ones")
+    return options
+
+
+def paths_of(options: argparse.Namespace) -> Paths:
+    """The folders that parsed options ask for."""
+    return resolve_paths(
+        data_dir=options.data_dir,
+        models_dir=options.models_dir,
+        ckpt_dir=options.ckpt_dir,
+        vae_dir=options.vae_dir,
+        lora_dir=options.lora_dir,
+        embeddings_dir=options.embeddings_dir,
+    )
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of every command; `--help` works on each."""
+    parser = argparse.ArgumentParser(
+        prog="launch.py",
+        description="Atelier: a web UI for latent-diffusion image generation. Without a command it opens the web UI.",
+    )
+    _add_installation(parser, inherited=False)
+    _add_folders(parser, inherited=False)
+    _add_engine(parser, inherited=False)
+    _add_server(parser)
+    parser.set_defaults(command="ui")
+    commands = parser.add_subparsers(metavar="COMMAND")
+    _add_test(commands)
+    _add_generate(commands)
+    _add_doctor(commands)
+    return parser
+
+
+def _add_test(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    test = commands.add_parser("test", help="install what is missing, test tools too, and run the whole test suite")
+    _add_installation(test, inherited=True)
+    test.add_argument("pytest_arguments", nargs="*", metavar="...", help="passed on to pytest")
+    test.set_defaults(command="test")
+
+
+def _add_generate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    generate = commands.add_parser("generate", help="make pictures from a prompt and exit")
+    generate.add_argument("prompt", help="what the picture shows; may be empty")
+    generate.add_argument("--negative", default="", metavar="TEXT", help="what it should not show")
+    # Values go to the request as they are typed: it checks them and words the refusal.
+    generate.add_argument("--steps", metavar="N")
+    generate.add_argument("--seed", metavar="N", help="-1: a random one")
+    generate.add_argument("--width", metavar="PIXELS")
+    generate.add_argument("--height", metavar="PIXELS")
+    generate.add_argument("--sampler", metavar="NAME")
+    generate.add_argument("--scheduler", metavar="NAME")
+    generate.add_argument("--cfg", metavar="SCALE")
+    generate.add_argument("--clip-skip", metavar="N")
+    generate.add_argument("--rng", metavar="SOURCE", help="NV, CPU or GPU")
+    generate.add_argument("--batch-count", metavar="N")
+    generate.add_argument("--batch-size", metavar="N")
+    generate.add_argument("--model", metavar="NAME", help="a checkpoint's name; default: the current one")
+    generate.add_argument(
+        "--output", type=Path, metavar="FILE|DIR", help="also write the picture here (a folder, or a .png name)"
+    )
+    _add_installation(generate, inherited=True)
+    _add_folders(generate, inherited=True)
+    _add_engine(generate, inherited=True)
+    generate.set_defaults(command="generate")
+
+
+def _add_doctor(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    doctor = commands.add_parser("doctor", help="tell what was found: device, models, versions, speed; for bug reports")
+    _add_installation(doctor, inherited=True)
+    _add_folders(doctor, inherited=True)
+    _add_engine(doctor, inherited=True)
+    doctor.set_defaults(command="doctor")
+
+
+def _add_folders(parser: argparse.ArgumentParser, *, inherited: bool) -> None:
+    group = parser.add_argument_group("folders")
+    for flag, text in (
+        ("--data-dir", "everything that is written lies below it: outputs, settings, database, caches"),
+        ("--models-dir", "models, in A1111's folder names; default: models below the data folder"),
+        ("--ckpt-dir", "a further folder with checkpoints"),
+        ("--vae-dir", "a further folder with VAEs"),
+        ("--lora-dir", "a further folder with LoRAs"),
+        ("--embeddings-dir", "a further folder with embeddings"),
+    ):
+        group.add_argument(flag, type=Path, metavar="DIR", default=_default(None, inherited), help=text)
+
+
+def _add_engine(parser: argparse.ArgumentParser, *, inherited: bool) -> None:
+    group = parser.add_argument_group("engine")
+    group.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        default=_default("auto", inherited),
+        help="number format of the network; auto: half on graphics cards, full on processors",
+    )
+    group.add_argument(
+        "--use-cpu",
+        action="store_true",
+        default=_default(False, inherited),
+        help="do not use a graphics card even if there is one",
+    )
+    group.add_argument(
+        "--xformers",
+        action="store_true",
+        default=_default(False, inherited),
+        help="compute attention with xformers, whatever the settings say",
+    )
+
+
+def _add_installation(parser: argparse.ArgumentParser, *, inherited: bool) -> None:
+    group = parser.add_argument_group("installation")
+    group.add_argument(
+        "--reinstall",
+        action="store_true",
+        default=_default(False, inherited),
+        help="throw the .venv folder away and install everything anew",
+    )
+    group.add_argument(
+        "--skip-install",
+        action="store_true",
+        default=_default(False, inherited),
+        help="start with what is installed, whether or not it fits the requirements",
+    )
+
+
+def _add_server(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("web UI")
+    group.add_argument("--port", type=_port, default=DEFAULT_PORT, metavar="N", help=f"default: {DEFAULT_PORT}")
+    group.add_argument("--listen", action="store_true", help="answer other machines too (0.0.0.0); needs --gradio-auth")
+    group.add_argument("--server-name", metavar="HOST", help="the address to answer on; default: 127.0.0.1")
+    group.add_argument("--gradio-auth", type=_logins, default=[], metavar="USER:PASSWORD[,...]", help="who may log in")
+    group.add_argument("--autolaunch", action="store_true", help="open the page in the browser when it is ready")
+    group.add_argument("--theme", choices=("light", "dark"), help="default: what the browser asks for")
+
+
+def _default(value: object, inherited: bool) -> object:
+    """A subcommand must not overwrite by its own default what stood before the command's name."""
+    return argparse.SUPPRESS if inherited else value
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port. Choose a whole number from 1 to 65535.")
+    return int(text)
+
+
+def _logins(text: str) -> list[tuple[str, str]]:
+    logins = [entry.strip().partition(":") for entry in text.split(",") if entry.strip()]
+    if not logins or any(not user or not password for user, _, password in logins):
+        raise argparse.ArgumentTypeError("write USER:PASSWORD, several separated by commas")
+    return [(user, password) for user, _, password in logins]

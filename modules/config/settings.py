@@ -1,0 +1,114 @@
+"""The settings table: name, type, default, help. A1111's names are kept where the meaning is the same."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from modules.config.files import write_atomically
+from modules.errors import InvalidSetting
+
+log = logging.getLogger(__name__)
+
+
+def _setting(default: Any, help: str, *, choices: tuple[str, ...] = (), minimum: int | None = None) -> Any:
+    return field(default=default, metadata={"help": help, "choices": choices, "minimum": minimum})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """One row per setting; a value of another type, or outside of choices and minimum, is refused."""
+
+    sd_model_checkpoint: str = _setting("", "Checkpoint used when a request names none; empty: the first one found.")
+    randn_source: str = _setting(
+        "NV",
+        "Where the starting noise comes from when a request does not say. NV gives the picture of an NVIDIA card "
+        "on every device, CPU the processor's own, GPU that of the device at hand.",
+        choices=("NV", "CPU", "GPU"),
+    )
+    cross_attention_optimization: str = _setting(
+        "Automatic",
+        "How attention is computed: Automatic picks what is fastest on this device.",
+        choices=("Automatic", "sdp", "xformers"),
+    )
+    live_previews_enable: bool = _setting(True, "Show the picture while it is being made.")
+    show_progress_every_n_steps: int = _setting(1, "Steps between two live previews.", minimum=1)
+    queue_limit: int = _setting(64, "How many jobs may wait at once; more are refused.", minimum=1)
+
+
+class SettingsStore:
+    """The settings of one data folder: read once, changed whole, written at every change."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._unknown: dict[str, Any] = {}
+        self._current = self._read()
+
+    @property
+    def current(self) -> Settings:
+        return self._current
+
+    def change(self, **values: object) -> Settings:
+        """Set some settings and write the file. Raises InvalidSetting; then nothing is changed."""
+        with self._lock:
+            for name, value in values.items():
+                check_setting(name, value)
+            changed = replace(self._current, **values)  # type: ignore[arg-type]  # each was checked just above
+            text = json.dumps({**self._unknown, **asdict(changed)}, indent=2, ensure_ascii=False) + "\n"
+            if self._path.is_file():
+                write_atomically(self._path.with_name(self._path.name + ".previous"), self._path.read_bytes())
+            write_atomically(self._path, text.encode())
+            self._current = changed
+            return changed
+
+    def _read(self) -> Settings:
+        """The file's values where they are good, defaults elsewhere; a file that is no JSON is kept aside."""
+        previous = self._path.with_name(self._path.name + ".previous")
+        stored = _read_object(self._path)
+        if stored is None and self._path.exists():
+            kept = self._path.with_name(self._path.name + ".broken")
+            self._path.replace(kept)
+            log.warning("%s is not a settings file; it is kept as %s and the previous one is used", self._path, kept)
+            stored = _read_object(previous)
+        known = {row.name for row in fields(Settings)}
+        good: dict[str, Any] = {}
+        for name, value in (stored or {}).items():
+            if name not in known:
+                self._unknown[name] = value
+                continue
+            try:
+                check_setting(name, value)
+            except InvalidSetting as error:
+                log.warning("%s The default is used.", error)
+            else:
+                good[name] = value
+        return Settings(**good)
+
+
+def check_setting(name: str, value: object) -> None:
+    """Raise InvalidSetting unless `value` fits the table's row for `name`."""
+    row = next((row for row in fields(Settings) if row.name == name), None)
+    if row is None:
+        raise InvalidSetting(f"Setting {name!r} does not exist.")
+    wanted = type(row.default)
+    if type(value) is not wanted:
+        raise InvalidSetting(f"Setting {name} must be of type {wanted.__name__}, not {value!r}.")
+    choices = row.metadata["choices"]
+    if choices and value not in choices:
+        raise InvalidSetting(f"Setting {name} cannot be {value!r}. Choose one of: {', '.join(choices)}.")
+    minimum = row.metadata["minimum"]
+    if minimum is not None and isinstance(value, int) and value < minimum:
+        raise InvalidSetting(f"Setting {name} cannot be {value}. The least is {minimum}.")
+
+
+def _read_object(path: Path) -> dict[str, Any] | None:
+    try:
+        content = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None

@@ -1,0 +1,99 @@
+"""The one exception tree. It knows nothing of what raises it.
+
+    AtelierError
+    ├── UserError               a person can mend it: the text is shown as it stands
+    │   ├── InvalidRequest      a field of a request: names field, value and remedy
+    │   ├── InvalidSetting      a value in the settings file or on the command line
+    │   ├── ModelNotFound       no such checkpoint, or no checkpoint at all
+    │   ├── UnsupportedModel    a checkpoint of a kind that cannot be run
+    │   ├── BrokenModel         a checkpoint that is damaged or incomplete
+    │   ├── NumbersOverflowed   the network left the range of its number format
+    │   ├── UnreadablePicture   a picture file that cannot be read
+    │   ├── StorageFull         no room left on the disk
+    │   ├── QueueFull           too many jobs are waiting
+    │   ├── NotFound            no job or picture of that id
+    │   ├── AddressInUse        the port belongs to another program
+    │   └── DataFolderInUse     another server works on the same data folder
+    └── Interrupted             a person stopped the job; not a fault
+
+Whatever is not a UserError is a fault of the program: it is logged with its traceback and an id.
+"""
+
+from __future__ import annotations
+
+
+class AtelierError(Exception):
+    """Base of every exception that Atelier raises on purpose."""
+
+
+class UserError(AtelierError):
+    """Something the person at the keyboard can mend; str() is a sentence for them."""
+
+
+class InvalidRequest(UserError):
+    """A request field whose value cannot be used.
+
+    `field` is the name a person sees, `value` what was given, `problem` what is wrong with it and `remedy` a
+    sentence that says what to do.
+    """
+
+    def __init__(self, field: str, value: object, problem: str, remedy: str) -> None:
+        self.field = field
+        self.value = value
+        self.problem = problem
+        self.remedy = remedy
+        super().__init__(f"{field} {_shortened(value)} {problem}. {remedy}")
+
+
+class InvalidSetting(UserError):
+    """A settings value or command-line argument that cannot be used."""
+
+
+class ModelNotFound(UserError):
+    """No checkpoint of the wanted name, or none at all."""
+
+
+class UnsupportedModel(UserError):
+    """A checkpoint of a kind that this version cannot run."""
+
+
+class BrokenModel(UserError):
+    """A checkpoint that is damaged or incomplete."""
+
+
+class NumbersOverflowed(UserError):
+    """The network's numbers left the range of their format (NaN or infinity), so that there is no picture."""
+
+
+class UnreadablePicture(UserError):
+    """A picture file that is damaged, too large, or of an unknown format."""
+
+
+class StorageFull(UserError):
+    """The disk has no room for what is to be written."""
+
+
+class QueueFull(UserError):
+    """The queue holds as many jobs as it may."""
+
+
+class NotFound(UserError):
+    """No job or picture has the id that was asked for."""
+
+
+class AddressInUse(UserError):
+    """The wanted address and port belong to another program."""
+
+
+class DataFolderInUse(UserError):
+    """Another running server holds the data folder."""
+
+
+class Interrupted(AtelierError):
+    """A person asked the running job to stop."""
+
+
+def _shortened(value: object, limit: int = 60) -> str:
+    """Quote a value for a sentence; a long one is cut, since it may be a whole book."""
+    text = repr(value) if isinstance(value, str) else str(value)
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"

@@ -1,0 +1,58 @@
+"""Makes records agree with the files: a person may copy pictures in, delete or rename them at any time."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from modules.config.database import Database
+from modules.errors import UnreadablePicture
+from modules.gallery.records import PictureRecords, insert_picture
+from modules.imaging.reading import open_picture, read_infotext
+
+log = logging.getLogger(__name__)
+
+_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp"}
+
+
+def reconcile(database: Database, records: PictureRecords, outputs: Path) -> None:
+    """Add a record for every picture file without one, and drop those whose file is gone; unreadable files are left."""
+    on_disk = {path.relative_to(outputs).as_posix(): path for path in _picture_files(outputs)}
+    known = records.paths()
+    records.forget(known - on_disk.keys())
+    for relative in sorted(on_disk.keys() - known):
+        try:
+            _adopt(database, on_disk[relative], relative)
+        except UnreadablePicture as error:
+            log.debug("Left out of the gallery: %s", error)
+
+
+def _picture_files(outputs: Path) -> list[Path]:
+    if not outputs.is_dir():
+        return []
+    return [path for path in outputs.rglob("*") if path.suffix.lower() in _SUFFIXES and _is_own_file(path)]
+
+
+def _is_own_file(path: Path) -> bool:
+    """Hidden files are being written; links may lead out of the folder."""
+    return not path.name.startswith(".") and path.is_file() and not path.is_symlink()
+
+
+def _adopt(database: Database, path: Path, relative: str) -> None:
+    with open_picture(path) as image:
+        width, height = image.size
+    infotext = read_infotext(path)
+    with database.transaction() as connection:
+        known = connection.execute("SELECT 1 FROM pictures WHERE path = ?", (relative,)).fetchone()
+        if known is None:  # it may have been saved since the folder was listed
+            insert_picture(
+                connection,
+                path=relative,
+                width=width,
+                height=height,
+                seed=None,
+                infotext=infotext,
+                created=path.stat().st_mtime,
+                job_id=None,
+                index=None,
+            )

@@ -1,0 +1,208 @@
+"""Infotext: the parameters of a picture as A1111 writes them into the file, and back.
+
+    {prompt, any number of lines}
+    Negative prompt: {negative, any number of lines; left out when empty}
+    Key: value, Key: value, ...
+
+A value that holds a comma, a colon or a line end is written as a JSON string. A text is read in one pass: its length
+alone decides how long that takes. What A1111's form cannot carry (a prompt whose own line starts with "Negative
+prompt:", say) is added in full as `Exact prompt` and `Exact negative prompt`, which A1111 ignores.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from modules.errors import InvalidRequest
+from modules.schema.requests import AUTOMATIC, ResolvedTxt2Img, Txt2ImgRequest
+
+NEGATIVE_LABEL = "Negative prompt:"
+VERSION = "Atelier 0.1.0"
+_MIN_PAIRS = 3
+_FIELDS = {
+    "Steps": "steps",
+    "Sampler": "sampler_name",
+    "Schedule type": "scheduler",
+    "CFG scale": "cfg_scale",
+    "Seed": "seed",
+    "Size-1": "width",
+    "Size-2": "height",
+    "Model": "model",
+    "Clip skip": "clip_skip",
+    "RNG": "rng",
+}
+_NEVER_SIZES = {"Model", "Exact prompt", "Exact negative prompt"}
+_NOT_SETTINGS = {"Model hash", "Version", "Exact prompt", "Exact negative prompt"}
+
+
+@dataclass(frozen=True)
+class Infotext:
+    """A text taken apart; `parameters` keeps the order and the wording of the text."""
+
+    prompt: str
+    negative_prompt: str
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """An infotext as a request, with the parameters that could not be honoured (`key: value`)."""
+
+    request: Txt2ImgRequest
+    not_honoured: tuple[str, ...]
+
+
+def write_infotext(request: ResolvedTxt2Img, *, index: int, model_hash: str) -> str:
+    """The text of picture `index` of a request."""
+    parameters: dict[str, object] = {
+        "Steps": request.steps,
+        "Sampler": request.sampler_name,
+        "Schedule type": request.scheduler,
+        "CFG scale": int(request.cfg_scale) if request.cfg_scale == int(request.cfg_scale) else request.cfg_scale,
+        "Seed": request.seed_of(index),
+        "Size": f"{request.width}x{request.height}",
+        "Model hash": model_hash,
+        "Model": request.model,
+    }
+    if request.clip_skip > 1:
+        parameters["Clip skip"] = request.clip_skip
+    if request.rng != "GPU":
+        parameters["RNG"] = request.rng
+    text = _layout(request, {**parameters, "Version": VERSION})
+    read = parse_infotext(text)
+    if (read.prompt, read.negative_prompt) == (request.prompt, request.negative_prompt):
+        return text
+    exact = {"Exact prompt": request.prompt, "Exact negative prompt": request.negative_prompt}
+    return _layout(request, {**parameters, **exact, "Version": VERSION})
+
+
+def parse_infotext(text: str) -> Infotext:
+    """Take any text apart; never raises. Text without a parameter line is all prompt."""
+    *lines, last = text.strip().split("\n")
+    pairs = _pairs(last)
+    if len(pairs) < _MIN_PAIRS:
+        lines, pairs = [*lines, last], []
+    prompt: list[str] = []
+    negative: list[str] = []
+    current = prompt
+    for line in (raw.strip() for raw in lines):
+        if line.startswith(NEGATIVE_LABEL):
+            current = negative
+            line = line[len(NEGATIVE_LABEL) :].strip()
+        current.append(line)
+    parameters: dict[str, str] = {}
+    for key, value in pairs:
+        parameters.update(_sizes(key, value) or {key: value})
+    return Infotext(
+        prompt=parameters.get("Exact prompt", "\n".join(prompt)),
+        negative_prompt=parameters.get("Exact negative prompt", "\n".join(negative)),
+        parameters=parameters,
+    )
+
+
+def request_of(infotext: Infotext) -> Reading:
+    """The request that makes the picture again; what cannot be used is left out and listed."""
+    fields: dict[str, Any] = {"prompt": infotext.prompt, "negative_prompt": infotext.negative_prompt}
+    not_honoured = []
+    if infotext.parameters:
+        # A1111 leaves these two out where they have their usual value.
+        fields |= {"scheduler": AUTOMATIC, "rng": "GPU"}
+    for key, value in infotext.parameters.items():
+        name = _FIELDS.get(key)
+        try:
+            if name is None:
+                raise InvalidRequest(key, value, "is not known", "")
+            Txt2ImgRequest.of({name: value})
+        except InvalidRequest:
+            if key not in _NOT_SETTINGS:
+                not_honoured.append(f"{key}: {value}")
+        else:
+            fields[name] = value
+    return Reading(Txt2ImgRequest.of(fields), tuple(not_honoured))
+
+
+def _layout(request: ResolvedTxt2Img, parameters: Mapping[str, object]) -> str:
+    line = ", ".join(f"{key}: {_quoted(str(value))}" for key, value in parameters.items())
+    negative = f"\n{NEGATIVE_LABEL} {request.negative_prompt}" if request.negative_prompt else ""
+    return f"{request.prompt}{negative}\n{line}".strip()
+
+
+def _quoted(value: str) -> str:
+    awkward = any(mark in value for mark in ",:\n") or value.startswith('"') or value != value.strip() or not value
+    return json.dumps(value, ensure_ascii=False) if awkward else value
+
+
+def _unquoted(value: str) -> str:
+    if len(value) < 2 or not (value[0] == value[-1] == '"'):
+        return value
+    try:
+        text = json.loads(value)
+    except ValueError:
+        return value
+    return text if isinstance(text, str) else value
+
+
+def _sizes(key: str, value: str) -> dict[str, str] | None:
+    width, cross, height = value.partition("x")
+    if key not in _NEVER_SIZES and cross and _is_number(width) and _is_number(height):
+        return {f"{key}-1": width, f"{key}-2": height}
+    return None
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal()
+
+
+def _pairs(line: str) -> list[tuple[str, str]]:
+    """All `Key: value` pairs of a line, left to right; keys are two or more of letters, digits, _, space, - and /."""
+    pairs = []
+    position = 0
+    while (colon := line.find(":", position)) >= 0:
+        start = colon
+        while start > position and _is_key_character(line[start - 1]):
+            start -= 1
+        while start < colon and not _is_word_character(line[start]):
+            start += 1
+        if colon - start < 2:
+            position = colon + 1
+            continue
+        value, position = _value(line, colon + 1)
+        pairs.append((line[start:colon], value))
+    return pairs
+
+
+def _value(line: str, start: int) -> tuple[str, int]:
+    """The value that begins at `start`, and the place after the comma that ends it."""
+    while start < len(line) and line[start].isspace():
+        start += 1
+    end = _end_of_quotes(line, start)
+    if end is None or not (end == len(line) or line[end] == ","):
+        comma = line.find(",", start)
+        end = len(line) if comma < 0 else comma
+    return _unquoted(line[start:end]), min(end + 1, len(line))
+
+
+def _end_of_quotes(line: str, start: int) -> int | None:
+    """The place after the closing quote of a string that opens at `start`; None where there is no such string."""
+    if not line.startswith('"', start):
+        return None
+    position = start + 1
+    while position < len(line):
+        if line[position] == "\\":
+            position += 2
+        elif line[position] == '"':
+            return position + 1 if position > start + 1 else None
+        else:
+            position += 1
+    return None
+
+
+def _is_word_character(character: str) -> bool:
+    return character.isalnum() or character == "_"
+
+
+def _is_key_character(character: str) -> bool:
+    return _is_word_character(character) or character in " -/"

@@ -1,0 +1,1 @@
+"""The use cases, and the one function that builds every object once. The room knows neither gradio nor fastapi."""

@@ -1,0 +1,91 @@
+"""What was found on this machine, for bug reports. Holds no secrets: neither passwords nor prompts."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import psutil
+
+from modules.config.paths import Paths
+from modules.errors import UserError
+from modules.schema.infotext import VERSION
+from modules.services.engine_loading import EngineLoader
+from modules.services.models import ModelService
+
+_PACKAGES = ("torch", "torchvision", "gradio", "diffusers", "transformers", "accelerate", "xformers", "pillow")
+_WEIGHTS = (".safetensors", ".ckpt", ".pt", ".bin")
+
+
+class Doctor:
+    """Looks at machine, versions, folders and models, and times one step of the current model."""
+
+    def __init__(self, paths: Paths, models: ModelService, engine: EngineLoader) -> None:
+        self._paths = paths
+        self._models = models
+        self._engine = engine
+
+    def report(self) -> Iterator[tuple[str, str]]:
+        """Label and finding, line by line, the quick ones first."""
+        yield "Atelier", VERSION.removeprefix("Atelier ")
+        yield "Python", f"{platform.python_version()} on {platform.platform()}"
+        memory = psutil.virtual_memory()
+        yield "Processor", f"{os.cpu_count()} cores, {_gib(memory.total)} memory, {_gib(memory.available)} of it free"
+        for package in _PACKAGES:
+            yield package, _version(package)
+        yield from self._folders()
+        yield from self._device()
+        yield from self._checkpoints()
+        yield from self._speed()
+
+    def _folders(self) -> Iterator[tuple[str, str]]:
+        yield "Data folder", f"{self._paths.data}, {_gib(psutil.disk_usage(str(self._paths.data)).free)} free"
+        for label, folders in (
+            ("VAEs", self._paths.vae_folders),
+            ("LoRAs", self._paths.lora_folders),
+            ("Embeddings", self._paths.embedding_folders),
+        ):
+            yield label, "; ".join(f"{_count_weights(folder)} files in {folder}" for folder in folders)
+
+    def _device(self) -> Iterator[tuple[str, str]]:
+        engine = self._engine.engine()
+        yield "Device", engine.device_name
+        yield "Precision", str(engine.dtype).removeprefix("torch.")
+        yield "Attention", engine.attention
+
+    def _checkpoints(self) -> Iterator[tuple[str, str]]:
+        known = self._models.all()
+        yield "Checkpoints", ", ".join(checkpoint.name for checkpoint in known) or "none"
+
+    def _speed(self) -> Iterator[tuple[str, str]]:
+        """Time the network itself at the recommended size, guidance included."""
+        try:
+            checkpoint = self._models.current()
+            recommended = checkpoint.card.recommended
+            seconds = self._engine.engine().seconds_per_step(checkpoint, recommended.width, recommended.height)
+        except UserError as error:
+            yield "Expected speed", str(error)
+            return
+        yield (
+            "Expected speed",
+            f"{checkpoint.name}, {recommended.width} x {recommended.height}: {seconds:.3f} s per step, "
+            f"about {seconds * recommended.steps:.1f} s for {recommended.steps} steps",
+        )
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _count_weights(folder: Path) -> int:
+    return sum(path.suffix in _WEIGHTS for path in folder.rglob("*")) if folder.is_dir() else 0
+
+
+def _gib(size: int) -> str:
+    return f"{size / 2**30:.1f} GiB"

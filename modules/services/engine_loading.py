@@ -1,0 +1,51 @@
+"""The seam between the services and torch, which takes seconds to import: the page must not wait for it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from modules.checkpoints.registry import Registry
+from modules.config.settings import SettingsStore
+from modules.schema.events import JobEvent
+from modules.schema.requests import ResolvedTxt2Img
+from modules.services.options import EngineOptions
+
+if TYPE_CHECKING:
+    from modules.services.engine import Engine
+
+
+class EngineLoader:
+    """Builds the engine when it is first needed, once."""
+
+    def __init__(self, registry: Registry, settings: SettingsStore, options: EngineOptions) -> None:
+        self._registry = registry
+        self._settings = settings
+        self._options = options
+        self._lock = threading.Lock()
+        self._engine: Engine | None = None
+
+    def engine(self) -> Engine:
+        """The engine, with torch imported by the first call."""
+        with self._lock:
+            if self._engine is None:
+                from modules.services.engine import Engine
+
+                self._engine = Engine(self._registry, self._settings, self._options)
+            return self._engine
+
+    def warm_up(self) -> None:
+        """Import torch and load the model that will be asked for."""
+        self.engine().warm_up()
+
+    def run_txt2img(
+        self,
+        request: ResolvedTxt2Img,
+        job_id: str,
+        send: Callable[[JobEvent], None],
+        check_interrupt: Callable[[], None],
+        finished: frozenset[int],
+    ) -> Iterator[tuple[int, bytes, str]]:
+        """Index, PNG and infotext of every picture not yet `finished`, with the job's events sent on the way."""
+        return self.engine().run_txt2img(request, job_id, send, check_interrupt, finished)

@@ -1,0 +1,209 @@
+"""The front door: arguments -> settings -> services -> API + UI -> serve. launch.py brings the packages it needs."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import shutil
+import socket
+import sys
+import threading
+import time
+import webbrowser
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from modules.config.command_line import parse_command_line, paths_of
+from modules.config.paths import Paths
+from modules.errors import AddressInUse, InvalidSetting, UserError
+from modules.services.options import EngineOptions
+
+if TYPE_CHECKING:
+    import uvicorn
+    from fastapi import FastAPI
+
+    from modules.services.build import Services
+
+LOOPBACK = "127.0.0.1"
+LOOPBACK_NAMES = (LOOPBACK, "localhost", "[::1]")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command; the exit code is 0, 1 for a failed job, or 2 for something that the person can mend."""
+    options = parse_command_line(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    for chatty in ("httpx", "httpcore", "xformers"):
+        logging.getLogger(chatty).setLevel(logging.ERROR)
+    commands = {"ui": serve, "generate": generate, "doctor": doctor}
+    try:
+        return commands[options.command](options, paths_of(options))
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def serve(options: argparse.Namespace, paths: Paths) -> int:
+    """Open the web UI and answer until the process is asked to stop."""
+    host = check_address(options)
+    keep_caches_in(paths)
+    import uvicorn  # the page's libraries take seconds to import; the other commands do without them
+
+    from modules.services.build import running_services
+
+    with running_services(paths, engine_options(options)) as services:
+        config = uvicorn.Config(
+            create_application(services, options, host),
+            host=host,
+            port=options.port,
+            log_level="warning",
+            timeout_graceful_shutdown=3,
+        )
+        server = uvicorn.Server(config)
+        threading.Thread(target=_announce, args=(server, options, host), daemon=True).start()
+        server.run()
+    return 0
+
+
+def create_application(services: Services, options: argparse.Namespace, host: str) -> FastAPI:
+    """API and page as one application."""
+    from modules.ui.application import mount_page
+
+    from modules.api.application import create_application as create_api
+
+    names = (*LOOPBACK_NAMES, host) if host in (LOOPBACK, "localhost", "::1") else None
+    application = create_api(hosts=names)
+    mount_page(application, services, auth=options.gradio_auth, theme=options.theme)
+    return application
+
+
+def generate(options: argparse.Namespace, paths: Paths) -> int:
+    """Make pictures from the command line, through the same queue as the page."""
+    keep_caches_in(paths)
+    from modules.schema.requests import Txt2ImgRequest
+    from modules.services.build import running_services
+
+    given = {
+        "prompt": options.prompt,
+        "negative_prompt": options.negative,
+        "steps": options.steps,
+        "seed": options.seed,
+        "width": options.width,
+        "height": options.height,
+        "sampler_name": options.sampler,
+        "scheduler": options.scheduler,
+        "cfg_scale": options.cfg,
+        "clip_skip": options.clip_skip,
+        "rng": options.rng,
+        "batch_count": options.batch_count,
+        "batch_size": options.batch_size,
+        "model": options.model,
+    }
+    request = Txt2ImgRequest.of({name: value for name, value in given.items() if value is not None})
+    with running_services(paths, engine_options(options)) as services:
+        job = services.generate.submit(request)
+        failure = _follow(services, job.id)
+        for picture in services.pictures.of_job(job.id):
+            print(_copy(services.pictures.file(picture), options.output))
+    if failure is not None:
+        print(failure, file=sys.stderr)
+        return 1
+    return 0
+
+
+def doctor(options: argparse.Namespace, paths: Paths) -> int:
+    """Print what was found on this machine."""
+    keep_caches_in(paths)
+    from modules.services.build import build_services
+
+    for label, finding in build_services(paths, engine_options(options)).doctor.report():
+        print(f"{label + ':':<17} {finding}", flush=True)
+    return 0
+
+
+def check_address(options: argparse.Namespace) -> str:
+    """The address to bind. Raises InvalidSetting where it is unsafe, AddressInUse where it is taken."""
+    host = options.server_name or ("0.0.0.0" if options.listen else LOOPBACK)  # noqa: S104  asked for by name
+    if host not in (LOOPBACK, "localhost", "::1") and not options.gradio_auth:
+        raise InvalidSetting(
+            f"Answering on {host} lets every machine of the network in. Set a password with --gradio-auth "
+            "USER:PASSWORD, or leave --listen and --server-name out."
+        )
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    if not _is_free(family, host, options.port):
+        ports = (port for port in range(options.port + 1, 65536) if _is_free(family, host, port))
+        raise AddressInUse(
+            f"Port {options.port} is taken by another program. Start with --port {next(ports, 0)}, which is free."
+        )
+    return host
+
+
+def engine_options(options: argparse.Namespace) -> EngineOptions:
+    """The engine's part of the command line."""
+    return EngineOptions(precision=options.precision, use_cpu=options.use_cpu, xformers=options.xformers)
+
+
+def keep_caches_in(paths: Paths) -> None:
+    """Make the libraries write below the data folder, and never to the network; must run before they are imported."""
+    os.environ["GRADIO_TEMP_DIR"] = str(paths.cache / "uploads")
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    os.environ["HF_HOME"] = str(paths.cache / "huggingface")
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    os.environ["MPLCONFIGDIR"] = str(paths.cache / "matplotlib")
+
+
+def _announce(server: uvicorn.Server, options: argparse.Namespace, host: str) -> None:
+    while not server.started:
+        if server.should_exit:
+            return
+        time.sleep(0.05)
+    shown = LOOPBACK if host in ("0.0.0.0", "::") else host  # noqa: S104  compared, not bound
+    url = f"http://{f'[{shown}]' if ':' in shown else shown}:{options.port}"
+    print(f"Atelier is ready: {url}", flush=True)
+    if options.autolaunch:
+        webbrowser.open(url)
+
+
+def _follow(services: Services, job_id: str) -> str | None:
+    """Show a job's progress until it is over; the sentence of its failure, if it failed."""
+    seen = 0
+    while True:
+        over = services.generate.job(job_id)
+        for event in services.generate.events(job_id, seen):
+            seen = event.sequence
+            if event.kind == "progress" and sys.stderr.isatty():
+                print(f"\rstep {event.step} of {event.steps}", end="", file=sys.stderr, flush=True)
+        if over.is_over:
+            if sys.stderr.isatty():
+                print(file=sys.stderr)
+            return over.error if over.state == "failed" else None
+        time.sleep(0.05)
+
+
+def _copy(picture: Path, output: Path | None) -> Path:
+    """Copy a picture to where --output says: into a folder, or to a file name that no other picture of it has."""
+    if output is None:
+        return picture
+    if output.suffix.lower() != ".png":
+        output.mkdir(parents=True, exist_ok=True)
+        return Path(shutil.copyfile(picture, output / picture.name))
+    output.parent.mkdir(parents=True, exist_ok=True)
+    return Path(shutil.copyfile(picture, output))
+
+
+def _is_free(family: socket.AddressFamily, host: str, port: int) -> bool:
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        if os.name != "nt":
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
