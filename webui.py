@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 
 from modules.config.command_line import parse_command_line, paths_of
 from modules.config.paths import Paths
-from modules.errors import AddressInUse, InvalidSetting, UserError
+from modules.errors import AddressInUse, DataFolderInUse, InvalidSetting, UserError
+from modules.schema.requests import Txt2ImgRequest
 from modules.services.options import EngineOptions
 
 if TYPE_CHECKING:
@@ -83,8 +84,7 @@ def create_application(services: Services, options: argparse.Namespace, host: st
 def generate(options: argparse.Namespace, paths: Paths) -> int:
     """Make pictures from the command line, through the same queue as the page."""
     keep_caches_in(paths)
-    from modules.schema.requests import Txt2ImgRequest
-    from modules.services.build import running_services
+    from modules.services.build import build_services, open_services
 
     given = {
         "prompt": options.prompt,
@@ -103,15 +103,15 @@ def generate(options: argparse.Namespace, paths: Paths) -> int:
         "model": options.model,
     }
     request = Txt2ImgRequest.of({name: value for name, value in given.items() if value is not None})
-    with running_services(paths, engine_options(options)) as services:
-        job = services.generate.submit(request)
-        failure = _follow(services, job.id)
-        for picture in services.pictures.of_job(job.id):
-            print(_copy(services.pictures.file(picture), options.output))
-    if failure is not None:
-        print(failure, file=sys.stderr)
-        return 1
-    return 0
+    try:
+        with open_services(paths, engine_options(options)) as services:
+            job = services.generate.submit(request)
+            services.generate.start()  # only now: a refused request need not wait for torch
+            return _report(services, job.id, options.output)
+    except DataFolderInUse:
+        # The running server takes what stands in the queue, whoever wrote it there.
+        beside = build_services(paths, engine_options(options))
+        return _report(beside, beside.generate.submit(request).id, options.output)
 
 
 def doctor(options: argparse.Namespace, paths: Paths) -> int:
@@ -165,6 +165,17 @@ def _announce(server: uvicorn.Server, options: argparse.Namespace, host: str) ->
     print(f"Atelier is ready: {url}", flush=True)
     if options.autolaunch:
         webbrowser.open(url)
+
+
+def _report(services: Services, job_id: str, output: Path | None) -> int:
+    """Follow a job to its end and print where its pictures are; the exit code."""
+    failure = _follow(services, job_id)
+    for picture in services.pictures.of_job(job_id):
+        print(_copy(services.pictures.file(picture), output))
+    if failure is not None:
+        print(failure, file=sys.stderr)
+        return 1
+    return 0
 
 
 def _follow(services: Services, job_id: str) -> str | None:

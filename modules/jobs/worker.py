@@ -15,6 +15,9 @@ from modules.schema.jobs import Job, JobState
 
 log = logging.getLogger(__name__)
 
+_SECONDS_BETWEEN_LOOKS = 0.5
+"""Another process, the command line's `generate`, may have put a job into the queue."""
+
 CheckInterrupt = Callable[[], None]
 """Raises Interrupted once somebody asked the running job to stop."""
 RunJob = Callable[[Job, CheckInterrupt], None]
@@ -71,7 +74,7 @@ class Worker:
         while not self._stopping:
             job = self._claim()
             if job is None:
-                self._wake.wait()
+                self._wake.wait(_SECONDS_BETWEEN_LOOKS)
                 self._wake.clear()
             else:
                 self._carry_out(job)

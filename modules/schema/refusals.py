@@ -36,7 +36,7 @@ def refusal(error: ValidationError) -> InvalidRequest:
     problem, remedy = _problem_and_remedy(detail)
     if detail["type"] == "too_many_pixels":
         return InvalidRequest("Width x height", detail["msg"].split(" is ")[0], problem, remedy)
-    return InvalidRequest(LABELS.get(name, name), detail["input"], problem, remedy)
+    return InvalidRequest(LABELS.get(name, name), _number_in(detail), problem, remedy)
 
 
 def _problem_and_remedy(detail: ErrorDetails) -> tuple[str, str]:
@@ -69,6 +69,14 @@ def _problem_and_remedy(detail: ErrorDetails) -> tuple[str, str]:
             return "is not text", "Write it in letters."
         case _:
             return "cannot be used", f"{detail['msg']}."
+
+
+def _number_in(detail: ErrorDetails) -> object:
+    """What was given; digits that came as text are shown like digits."""
+    value = detail["input"]
+    if detail["type"] not in ("greater_than_equal", "less_than_equal", "multiple_of") or not isinstance(value, str):
+        return value
+    return float(value) if "." in value else int(value)
 
 
 def _neighbours(value: object, step: int) -> str:

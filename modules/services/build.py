@@ -59,14 +59,21 @@ def build_services(paths: Paths, options: EngineOptions) -> Services:
 
 
 @contextmanager
-def running_services(paths: Paths, options: EngineOptions) -> Iterator[Services]:
-    """Services at work on a data folder of their own. Raises DataFolderInUse."""
+def open_services(paths: Paths, options: EngineOptions) -> Iterator[Services]:
+    """Services on a data folder that nobody else has; the caller starts them. Raises DataFolderInUse."""
     with hold_data_folder(paths):
         for folder in (paths.outputs, paths.cache):
             sweep_temporary_files(folder)
         services = build_services(paths, options)
-        services.generate.start()
         try:
             yield services
         finally:
             services.generate.stop()
+
+
+@contextmanager
+def running_services(paths: Paths, options: EngineOptions) -> Iterator[Services]:
+    """Services at work on a data folder that nobody else has. Raises DataFolderInUse."""
+    with open_services(paths, options) as services:
+        services.generate.start()
+        yield services

@@ -1,0 +1,174 @@
+"""Checkpoints: found, loaded offline, and refused with the reason."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from modules.checkpoints.cache import ModelCache
+from modules.checkpoints.card import Card, Recommended, read_card
+from modules.checkpoints.device import choose_device, choose_dtype
+from modules.checkpoints.diffusers_folder import load_folder
+from modules.checkpoints.loaded import LoadedModel
+from modules.checkpoints.registry import Checkpoint, Registry
+from modules.errors import BrokenModel, InvalidSetting, ModelNotFound, NumbersOverflowed, UnsupportedModel
+from tests.tiny_models import DEMO_MODEL, write_tiny_model
+
+CPU = torch.device("cpu")
+
+
+def load(checkpoint: Checkpoint, dtype: torch.dtype = torch.float32) -> LoadedModel:
+    return load_folder(checkpoint, device=CPU, dtype=dtype, attention="sdp")
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_tiny_model(tmp_path_factory.mktemp("models") / "tiny")
+
+
+def test_registry_finds_folders_in_order_of_the_list(tmp_path: Path) -> None:
+    for folder, name in (("a", "one"), ("a", "deep/two"), ("b", "one"), ("b", "three")):
+        path = tmp_path / folder / name
+        path.mkdir(parents=True)
+        (path / "model_index.json").write_text("{}")
+    registry = Registry([tmp_path / "missing", tmp_path / "a", tmp_path / "b"])
+    assert [checkpoint.name for checkpoint in registry.all()] == ["deep/two", "one", "three"]
+    assert registry.find("ONE").path == tmp_path / "a" / "one"
+    assert registry.find("").name == "deep/two"
+
+
+def test_no_model_at_all_says_where_to_put_one(tmp_path: Path) -> None:
+    with pytest.raises(ModelNotFound, match=f"no checkpoint in {tmp_path}.*--ckpt-dir"):
+        Registry([tmp_path]).find("any")
+
+
+def test_unknown_model_names_the_known_ones(tiny: Path) -> None:
+    with pytest.raises(ModelNotFound, match=r"'nonesuch' is not here\. Choose one of: tiny"):
+        Registry([tiny.parent]).find("nonesuch")
+
+
+def test_single_file_is_refused_with_the_reason(tiny: Path, tmp_path: Path) -> None:
+    (tmp_path / "v1-5.safetensors").write_bytes(b"")
+    with pytest.raises(UnsupportedModel, match="is a single file"):
+        Registry([tmp_path, tiny.parent]).find("v1-5")
+
+
+def test_demo_model_loads_with_its_card() -> None:
+    model = load(Registry([DEMO_MODEL.parent]).find(DEMO_MODEL.name))
+    assert (model.latent_channels, model.pixels_per_latent, model.prediction_type) == (4, 8, "v_prediction")
+    assert len(model.hash) == 10
+    card = read_card(DEMO_MODEL)
+    assert card.example_prompts
+    assert card.recommended.width % 8 == 0
+
+
+def test_same_weights_same_hash(tiny: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(tiny, other)
+    first, second = (load(Registry([folder.parent]).find(folder.name)) for folder in (tiny, other))
+    different = load(Registry([tmp_path]).find(write_tiny_model(tmp_path / "third", seed=1).name))
+    assert first.hash == second.hash != different.hash
+
+
+def test_half_precision_is_near_full(tiny: Path) -> None:
+    checkpoint = Registry([tiny.parent]).find("tiny")
+    full, half = load(checkpoint), load(checkpoint, torch.bfloat16)
+    x, time = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(0)), torch.tensor([500.0])
+    conditioning = torch.randn(1, 77, 32, generator=torch.Generator().manual_seed(1))
+    with torch.inference_mode():
+        expected = full.predict(x, time, conditioning)
+        near = half.predict(x, time, conditioning)
+    assert near.dtype == torch.float32
+    assert float((near - expected).abs().max() / expected.abs().max()) < 0.05
+
+
+def test_variant_files_are_found(tiny: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "half"
+    shutil.copytree(tiny, folder)
+    for part, name in (
+        ("unet", "diffusion_pytorch_model"),
+        ("vae", "diffusion_pytorch_model"),
+        ("text_encoder", "model"),
+    ):
+        (folder / part / f"{name}.safetensors").rename(folder / part / f"{name}.fp16.safetensors")
+    assert load(Registry([tmp_path]).find("half")).unet is not None
+
+
+@pytest.mark.parametrize(
+    ("part", "damage"),
+    [
+        ("unet/diffusion_pytorch_model.safetensors", "cut"),
+        ("vae/diffusion_pytorch_model.safetensors", "html"),
+        ("text_encoder/model.safetensors", "gone"),
+        ("unet/config.json", "html"),
+        ("scheduler/scheduler_config.json", "gone"),
+        ("model_index.json", "html"),
+        ("tokenizer/tokenizer.json", "html"),
+    ],
+)
+def test_damaged_folder_is_refused_in_words(tiny: Path, tmp_path: Path, part: str, damage: str) -> None:
+    folder = tmp_path / "broken"
+    shutil.copytree(tiny, folder)
+    path = folder / part
+    if damage == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes()[:1000] if damage == "cut" else b"<html>404</html>")
+    with pytest.raises(BrokenModel, match=r"Model 'broken' cannot be loaded: .*copy the folder there again\."):
+        load(Registry([tmp_path]).find("broken"))
+
+
+@pytest.mark.parametrize(
+    ("file", "key", "value", "sentence"),
+    [
+        ("model_index.json", "_class_name", "FluxPipeline", "of the kind FluxPipeline, which is not supported yet"),
+        ("scheduler/scheduler_config.json", "prediction_type", "sample", "predicts 'sample'"),
+        ("scheduler/scheduler_config.json", "beta_schedule", "linear", "has the beta schedule 'linear'"),
+    ],
+)
+def test_other_kinds_are_refused_by_name(
+    tiny: Path, tmp_path: Path, file: str, key: str, value: str, sentence: str
+) -> None:
+    folder = tmp_path / "other"
+    shutil.copytree(tiny, folder)
+    content = json.loads((folder / file).read_bytes())
+    (folder / file).write_text(json.dumps({**content, key: value}))
+    with pytest.raises(UnsupportedModel, match=sentence):
+        load(Registry([tmp_path]).find("other"))
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[1]", '{"recommended": 3, "example_prompts": "x"}', '{"recommended": {"width": -1}}']
+)
+def test_broken_card_counts_as_missing(tmp_path: Path, content: str) -> None:
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m.json").write_text(content)
+    assert read_card(tmp_path / "m") == Card(recommended=Recommended())
+
+
+def test_overflow_is_told_in_words(tiny: Path) -> None:
+    model = load(Registry([tiny.parent]).find("tiny"))
+    with torch.inference_mode(), pytest.raises(NumbersOverflowed, match="--precision full"):
+        model.decode(torch.full((1, 4, 8, 8), float("nan")))
+
+
+def test_cache_loads_once_and_keeps_the_last() -> None:
+    loaded = []
+    cache = ModelCache(lambda checkpoint: loaded.append(checkpoint.name) or checkpoint)  # type: ignore[func-returns-value, arg-type, return-value]
+    one, two = (Checkpoint(name, Path(name), Card()) for name in ("one", "two"))
+    for checkpoint in (one, one, two, one):
+        cache.get(checkpoint)
+        assert cache.holds(checkpoint)
+    assert loaded == ["one", "two", "one"]
+
+
+def test_half_on_a_processor_is_refused() -> None:
+    assert choose_device(use_cpu=True) == CPU
+    assert choose_dtype("full", CPU) == torch.float32
+    assert choose_dtype("auto", torch.device("cuda")) == torch.float16
+    with pytest.raises(InvalidSetting, match="--precision half"):
+        choose_dtype("half", CPU)

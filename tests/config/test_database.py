@@ -1,0 +1,34 @@
+"""The database: transactions are whole, tables grow step by step."""
+
+from __future__ import annotations
+
+import pytest
+
+from modules.config.database import Database
+
+
+def test_failed_transaction_leaves_nothing(database: Database) -> None:
+    database.create_tables("room", ["CREATE TABLE things (name TEXT)"])
+    with pytest.raises(RuntimeError), database.transaction() as connection:
+        connection.execute("INSERT INTO things VALUES ('half')")
+        raise RuntimeError
+    assert database.rows("SELECT * FROM things") == []
+
+
+def test_only_new_steps_are_run(database: Database) -> None:
+    first = "CREATE TABLE things (name TEXT)"
+    database.create_tables("room", [first])
+    database.create_tables("room", [first, "ALTER TABLE things ADD COLUMN size INTEGER"])
+    database.create_tables("room", [first])  # an older program on a newer file
+    with database.transaction() as connection:
+        connection.execute("INSERT INTO things VALUES ('a', 1)")
+    row = database.row("SELECT size FROM things")
+    assert row is not None
+    assert row["size"] == 1
+
+
+def test_a_crash_proof_journal_is_used(database: Database) -> None:
+    mode, sync = database.row("PRAGMA journal_mode"), database.row("PRAGMA synchronous")
+    assert mode is not None
+    assert sync is not None
+    assert (mode[0], sync[0]) == ("wal", 2)

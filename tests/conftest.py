@@ -1,0 +1,42 @@
+"""Fixtures shared by the rooms' tests: nothing is written outside of a temporary folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+# One thread per test process: several processes on few cores get in one another's way otherwise.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+
+from modules.config.database import Database
+from modules.config.paths import Paths, resolve_paths
+from modules.services.build import Services, running_services
+from modules.services.options import EngineOptions
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> Paths:
+    """Folders of an installation with nothing in its data folder; the shipped demo model is found."""
+    return resolve_paths(data_dir=tmp_path)
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    """An empty database."""
+    opened = Database(tmp_path / "test.sqlite3")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="module")
+def demo_services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
+    """Services at work with the demo model, on a data folder of the test file's own."""
+    with running_services(
+        resolve_paths(data_dir=tmp_path_factory.mktemp("data")), EngineOptions(use_cpu=True, precision="full")
+    ) as services:
+        yield services

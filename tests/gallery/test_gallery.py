@@ -1,0 +1,122 @@
+"""Pictures: file and record, both or neither."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from modules.config.database import Database
+from modules.errors import NotFound, StorageFull, UnreadablePicture
+from modules.gallery import store as store_module
+from modules.gallery.reconciliation import reconcile
+from modules.gallery.records import PictureRecords
+from modules.gallery.store import PictureStore
+from modules.gallery.thumbnails import thumbnail_of
+from modules.imaging.encoding import encode_png
+from modules.schema.pictures import Picture
+
+PNG = encode_png(np.zeros((8, 16, 3), dtype=np.uint8), "a prompt\nSteps: 1, Sampler: Euler, Seed: 5")
+
+
+@pytest.fixture
+def records(database: Database) -> PictureRecords:
+    return PictureRecords(database)
+
+
+def save(database: Database, outputs: Path, *, index: int = 0, seed: int = 5, job: str = "job") -> Picture:
+    return PictureStore(database, outputs).save(
+        PNG,
+        folder=outputs / "txt2img-images",
+        width=16,
+        height=8,
+        seed=seed,
+        infotext="a prompt",
+        job_id=job,
+        index=index,
+    )
+
+
+def files_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.rglob("*") if path.is_file())
+
+
+def test_names_count_up_and_carry_the_seed(database: Database, records: PictureRecords, tmp_path: Path) -> None:
+    pictures = [save(database, tmp_path, index=index, seed=40 + index) for index in range(3)]
+    assert files_in(tmp_path / "txt2img-images") == ["00001-40.png", "00002-41.png", "00003-42.png"]
+    assert records.of_job("job") == pictures
+    assert [picture.id for picture in records.page(0, 2)] == [pictures[2].id, pictures[1].id]
+    assert records.page(1, 2) == [pictures[0]]
+    assert records.count() == 3
+    assert records.get(pictures[0].id) == pictures[0]
+    with pytest.raises(NotFound, match="Picture 99"):
+        records.get(99)
+
+
+def test_numbers_go_on_after_files_of_others(database: Database, records: PictureRecords, tmp_path: Path) -> None:
+    first = save(database, tmp_path)
+    folder = (tmp_path / first.path).parent
+    (folder / "00002-5.png").write_bytes(PNG)  # came from elsewhere, with the very next name
+    assert Path(save(database, tmp_path, index=1).path).name == "00003-5.png"
+    assert (folder / "00002-5.png").read_bytes() == PNG
+
+
+def test_folder_filled_by_another_program_is_counted_on(
+    database: Database, records: PictureRecords, tmp_path: Path
+) -> None:
+    made = save(database, tmp_path / "elsewhere")
+    folder = tmp_path / "outputs" / Path(made.path).parent
+    folder.mkdir(parents=True)
+    (folder / "00041-1.png").write_bytes(PNG)
+    assert Path(save(database, tmp_path / "outputs", index=1).path).name == "00042-5.png"
+
+
+def test_same_picture_of_a_job_is_not_saved_twice(database: Database, records: PictureRecords, tmp_path: Path) -> None:
+    save(database, tmp_path)
+    with pytest.raises(Exception, match="UNIQUE"):
+        save(database, tmp_path)
+    assert len(files_in(tmp_path / "txt2img-images")) == records.count() == 1
+
+
+def test_full_disk_leaves_neither_file_nor_record(
+    database: Database, records: PictureRecords, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, content: bytes) -> None:
+        raise StorageFull("no room")
+
+    monkeypatch.setattr(store_module, "create_atomically", full)
+    with pytest.raises(StorageFull):
+        save(database, tmp_path)
+    assert (files_in(tmp_path / "txt2img-images"), records.count()) == ([], 0)
+
+
+def test_files_that_came_and_went_are_noticed(database: Database, records: PictureRecords, tmp_path: Path) -> None:
+    kept, deleted = save(database, tmp_path), save(database, tmp_path, index=1)
+    (tmp_path / deleted.path).unlink()
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "copied.png").write_bytes(PNG)
+    (tmp_path / "mine" / "broken.png").write_bytes(b"no picture")
+    (tmp_path / "mine" / ".hidden.png").write_bytes(PNG)
+    (tmp_path / "mine" / "link.png").symlink_to(tmp_path / kept.path)
+    reconcile(database, records, tmp_path)
+    assert {picture.path for picture in records.page(0, 9)} == {kept.path, "mine/copied.png"}
+    adopted = next(picture for picture in records.page(0, 9) if picture.path == "mine/copied.png")
+    assert (adopted.width, adopted.height, adopted.job_id) == (16, 8, None)
+    assert adopted.infotext.startswith("a prompt\nSteps: 1")
+    reconcile(database, records, tmp_path)
+    assert records.count() == 2
+
+
+def test_thumbnail_is_made_once_and_anew_when_the_file_changes(tmp_path: Path) -> None:
+    picture = tmp_path / "a.png"
+    picture.write_bytes(PNG)
+    first = thumbnail_of(picture, tmp_path / "thumbnails")
+    assert thumbnail_of(picture, tmp_path / "thumbnails") == first
+    picture.write_bytes(encode_png(np.zeros((9, 9, 3), dtype=np.uint8), ""))
+    assert thumbnail_of(picture, tmp_path / "thumbnails") != first
+    shutil.rmtree(tmp_path / "thumbnails")
+    picture.unlink()
+    with pytest.raises(UnreadablePicture):
+        thumbnail_of(picture, tmp_path / "thumbnails")

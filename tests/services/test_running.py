@@ -1,0 +1,109 @@
+"""A server's life: one per data folder, and nothing lost when it is killed."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from modules.config.files import TEMPORARY_SUFFIX
+from modules.config.paths import ROOT, Paths
+from modules.errors import DataFolderInUse, InvalidSetting
+from modules.schema.requests import Txt2ImgRequest
+from modules.services.build import build_services, running_services
+from modules.services.options import EngineOptions
+
+OPTIONS = EngineOptions(use_cpu=True, precision="full")
+_SERVER = """
+import sys, time
+from pathlib import Path
+from modules.config.paths import resolve_paths
+from modules.schema.requests import Txt2ImgRequest
+from modules.services.build import running_services
+from modules.services.options import EngineOptions
+with running_services(resolve_paths(data_dir=Path(sys.argv[1])), EngineOptions(use_cpu=True)) as services:
+    fields = {"prompt": "a red house", "seed": 1, "steps": 5, "width": 64, "height": 64, "batch_count": 20}
+    print(services.generate.submit(Txt2ImgRequest.of(fields)).id, flush=True)
+    time.sleep(600)
+"""
+
+
+def test_second_server_on_a_data_folder_is_told_who_has_it(paths: Paths) -> None:
+    with (
+        running_services(paths, OPTIONS),
+        pytest.raises(DataFolderInUse, match=r"in use by another Atelier \(process \d+\)"),
+        running_services(paths, OPTIONS),
+    ):
+        pass
+    with running_services(paths, OPTIONS):
+        pass  # free again
+
+
+def test_leftovers_of_killed_writers_are_swept(paths: Paths) -> None:
+    leftover = paths.txt2img_pictures / "2026-01-01" / f".00001-1.png.abc{TEMPORARY_SUFFIX}"
+    leftover.parent.mkdir(parents=True)
+    leftover.write_bytes(b"half")
+    with running_services(paths, OPTIONS):
+        assert not leftover.exists()
+
+
+def test_killed_server_s_job_is_finished_by_the_next_one(paths: Paths) -> None:
+    server = subprocess.Popen(
+        [sys.executable, "-c", _SERVER, str(paths.data)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    assert server.stdout is not None
+    job_id = server.stdout.readline().strip()
+    deadline = time.monotonic() + 60
+    while len(list(paths.txt2img_pictures.rglob("*.png"))) < 3:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    server.send_signal(signal.SIGKILL)
+    server.wait()
+    server.stdout.close()
+    before = {path.name: path.read_bytes() for path in paths.txt2img_pictures.rglob("*.png")}
+    with running_services(paths, OPTIONS) as services:
+        while not services.generate.job(job_id).is_over:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        assert services.generate.job(job_id).state == "done"
+        pictures = services.pictures.of_job(job_id)
+    assert [picture.index for picture in pictures] == list(range(20))
+    after = {path.name: path.read_bytes() for path in paths.txt2img_pictures.rglob("*.png")}
+    # A file whose record the kill prevented may stand beside the one made again; nothing else was written twice.
+    assert before.items() <= after.items()
+    assert len(after) in (20, 21)
+
+
+def test_job_of_a_command_beside_the_server_is_taken_from_the_queue(paths: Paths) -> None:
+    with running_services(paths, OPTIONS):
+        beside = build_services(paths, OPTIONS)
+        fields = {"prompt": "a star", "steps": 2, "width": 64, "height": 64}
+        job = beside.generate.submit(Txt2ImgRequest.of(fields))
+        deadline = time.monotonic() + 60
+        while not beside.generate.job(job.id).is_over:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        assert len(beside.pictures.of_job(job.id)) == 1
+
+
+def test_fault_of_the_options_fails_the_job_in_words(paths: Paths) -> None:
+    with running_services(paths, EngineOptions(use_cpu=True, precision="half")) as services:
+        job = services.generate.submit(Txt2ImgRequest())
+        deadline = time.monotonic() + 60
+        while not services.generate.job(job.id).is_over:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        assert "--precision half needs a graphics card" in (services.generate.job(job.id).error or "")
+    assert issubclass(InvalidSetting, Exception)
+
+
+def test_doctor_reports_everything_without_a_server(paths: Paths) -> None:
+    report = dict(build_services(paths, OPTIONS).doctor.report())
+    assert report["Checkpoints"] == "atelier-demo"
+    assert report["Device"] == "cpu"
+    assert "s per step" in report["Expected speed"]
+    assert Path(report["Data folder"].split(",")[0]) == paths.data

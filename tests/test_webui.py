@@ -1,0 +1,82 @@
+"""The front door, as a person at a shell uses it."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from modules.config.paths import ROOT
+
+
+def atelier(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "webui.py", *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_generate_writes_the_picture_where_asked(tmp_path: Path) -> None:
+    target = tmp_path / "mine.png"
+    fields = ("--seed", "5", "--steps", "3", "--width", "64", "--height", "64", "--sampler", "Euler a")
+    done = atelier("generate", "a red house", *fields, "--output", target, "--data-dir", tmp_path / "data")
+    assert (done.returncode, done.stdout.strip()) == (0, str(target)), done.stderr
+    with Image.open(target) as image:
+        assert image.size == (64, 64)
+        assert "Seed: 5" in image.info["parameters"]
+    assert [path.name for path in (tmp_path / "data" / "outputs" / "txt2img-images").rglob("*.png")] == ["00001-5.png"]
+
+
+def test_generate_into_a_folder(tmp_path: Path) -> None:
+    fields = ("--seed", "5", "--steps", "1", "--width", "64", "--height", "64", "--batch-size", "2")
+    done = atelier("generate", "", *fields, "--output", tmp_path / "out", "--data-dir", tmp_path / "data")
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["00001-5.png", "00002-6.png"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--width", "500"), "Width 500 is not a multiple of 8. Choose 496 or 504."),
+        (("--steps", "nan"), "Steps 'nan' is not a number. Write digits, like 20 or 7.5."),
+        (("--cfg", "lots"), "CFG scale 'lots' is not a number. Write digits, like 20 or 7.5."),
+        (("--model", "nonesuch"), "Model 'nonesuch' is not here. Choose one of: atelier-demo."),
+        (("--sampler", "Eulr"), "Sampler 'Eulr' is not known. Nearest: Euler, Euler a."),
+    ],
+)
+def test_bad_input_is_refused_in_one_line(tmp_path: Path, arguments: tuple[str, ...], sentence: str) -> None:
+    refused = atelier("generate", "a star", *arguments, "--data-dir", tmp_path)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert refused.stderr.strip().splitlines()[-1] == sentence
+    assert not list(tmp_path.rglob("*.png"))
+
+
+def test_prompt_of_100_000_characters(tmp_path: Path) -> None:
+    refused = atelier("generate", "x" * 100_000, "--data-dir", tmp_path)
+    assert refused.returncode == 2
+    assert "has 100,000 characters. The most is 32,768: shorten it." in refused.stderr
+
+
+def test_taken_port_offers_a_free_one(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        refused = atelier("--port", str(port), "--data-dir", tmp_path)
+    assert refused.returncode == 2
+    assert f"Port {port} is taken by another program. Start with --port {port + 1}" in refused.stderr
+
+
+def test_listening_without_a_password_is_refused(tmp_path: Path) -> None:
+    refused = atelier("--listen", "--data-dir", tmp_path)
+    assert refused.returncode == 2
+    assert "Set a password with --gradio-auth USER:PASSWORD" in refused.stderr
+
+
+def test_doctor_tells_device_and_speed(tmp_path: Path) -> None:
+    report = atelier("doctor", "--data-dir", tmp_path, "--use-cpu")
+    assert report.returncode == 0, report.stderr
+    assert "Device:           cpu" in report.stdout
+    assert "s per step" in report.stdout
