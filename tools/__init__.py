@@ -1,0 +1,1 @@
+"""Tools beside the product: the trainer of the demo model, and benchmarks."""
