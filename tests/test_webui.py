@@ -75,6 +75,14 @@ def test_listening_without_a_password_is_refused(tmp_path: Path) -> None:
     assert "Set a password with --gradio-auth USER:PASSWORD" in refused.stderr
 
 
+def test_missing_model_folder_is_told_in_words(tmp_path: Path) -> None:
+    refused = atelier("generate", "a star", "--ckpt-dir", tmp_path / "missing", "--data-dir", tmp_path)
+    assert refused.returncode == 2
+    assert refused.stderr.strip() == (
+        f"--ckpt-dir {tmp_path / 'missing'} is no folder. Correct the path, or create the folder first."
+    )
+
+
 def test_doctor_tells_device_and_speed(tmp_path: Path) -> None:
     report = atelier("doctor", "--data-dir", tmp_path, "--use-cpu")
     assert report.returncode == 0, report.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from modules.diffusion.noise_levels import NoiseLevels
 from modules.errors import BrokenModel, UnsupportedModel
 
 _PREDICTIONS = ("epsilon", "v_prediction")
+_ONE_AT_A_TIME = threading.Lock()
+"""The libraries change torch for the whole process while they build a network; two threads would meet half-made ones."""
 
 
 def load_folder(
@@ -29,7 +32,8 @@ def load_folder(
     """Read every part onto the device. Raises UnsupportedModel for other kinds, BrokenModel for damaged files."""
     _silence_libraries()
     try:
-        return _load(checkpoint, device, dtype, attention)
+        with _ONE_AT_A_TIME:
+            return _load(checkpoint, device, dtype, attention)
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise BrokenModel(
             f"Model {checkpoint.name!r} cannot be loaded: {_first_line(error)} "

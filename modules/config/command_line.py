@@ -9,9 +9,20 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from modules.config.paths import Paths, resolve_paths
+from modules.errors import InvalidSetting
 
 DEFAULT_PORT = 7860
 INSTALLATION_FLAGS = ("--reinstall", "--skip-install")
+ENVIRONMENT_VARIABLES = """\
+environment variables:
+  COMMANDLINE_ARGS  arguments that are put before those given here
+  TORCH_INDEX_URL   where PyTorch is installed from, for a build that suits the machine: for example
+                    https://download.pytorch.org/whl/cpu (no graphics card) or .../whl/rocm7.2 (AMD).
+                    Remembered until --reinstall
+  TORCH_COMMAND     arguments for pip that install PyTorch, in place of the pinned versions: for example
+                    "torch==2.14.1 torchvision==0.29.1". Remembered until --reinstall
+  INDEX_URL         package index for everything else; default: the one that pip is configured to
+"""
 PRECISIONS = ("auto", "full", "half", "bfloat16")
 
 
@@ -20,20 +31,45 @@ def parse_command_line(arguments: Sequence[str]) -> argparse.Namespace:
 
     The result's `command` is "ui", "test", "generate" or "doctor". Exits with a message on bad arguments.
     """
-    given = [*shlex.split(os.environ.get("COMMANDLINE_ARGS", "")), *arguments]
     parser = build_parser()
+    try:
+        given = [*_split_words(os.environ.get("COMMANDLINE_ARGS", "")), *arguments]
+    except ValueError as error:
+        parser.error(f"COMMANDLINE_ARGS cannot be read: {error}")
     options, unknown = parser.parse_known_args(given)
     if options.command == "test":
         # pytest's own flags are not ours to know, so all that follows the command is its, in order.
-        following = given[given.index("test") + 1 :]
+        following = given[_position_of_command(parser, given) + 1 :]
         options.pytest_arguments = [argument for argument in following if argument not in INSTALLATION_FLAGS]
     elif unknown:
         parser.error(f"unknown arguments: {' '.join(unknown)}; --help lists the known ones")
     return options
 
 
+def _split_words(text: str) -> list[str]:
+    """Split like a shell would, except that Windows writes paths with backslashes."""
+    if os.name != "nt":
+        return shlex.split(text)
+    return [word.strip("\"'") for word in shlex.split(text, posix=False)]
+
+
+def _position_of_command(parser: argparse.ArgumentParser, given: Sequence[str]) -> int:
+    """Where the command's name stands: a word "test" after `--data-dir` is a folder."""
+    takes_value = {flag for action in parser._actions if action.nargs != 0 for flag in action.option_strings}
+    return next(
+        position
+        for position, word in enumerate(given)
+        if word == "test" and (position == 0 or given[position - 1] not in takes_value)
+    )
+
+
 def paths_of(options: argparse.Namespace) -> Paths:
-    """The folders that parsed options ask for."""
+    """The folders that parsed options ask for. Raises InvalidSetting for a model folder that does not exist."""
+    for flag in ("models_dir", "ckpt_dir", "vae_dir", "lora_dir", "embeddings_dir"):
+        folder: Path | None = getattr(options, flag)
+        if folder is not None and not folder.expanduser().is_dir():
+            name = "--" + flag.replace("_", "-")
+            raise InvalidSetting(f"{name} {folder} is no folder. Correct the path, or create the folder first.")
     return resolve_paths(
         data_dir=options.data_dir,
         models_dir=options.models_dir,
@@ -49,6 +85,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="launch.py",
         description="Atelier: a web UI for latent-diffusion image generation. Without a command it opens the web UI.",
+        epilog=ENVIRONMENT_VARIABLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     _add_installation(parser, inherited=False)
     _add_folders(parser, inherited=False)

@@ -8,9 +8,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from modules.errors import BrokenDatabase
+
 
 class Database:
-    """One connection behind one lock: statements of several threads take turns, transactions do not mix."""
+    """One connection behind one lock: statements of several threads take turns, transactions do not mix.
+
+    Raises BrokenDatabase where the file is no database.
+    """
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -18,9 +23,15 @@ class Database:
         self._lock = threading.RLock()
         self._connection = sqlite3.connect(path, timeout=5.0, isolation_level=None, check_same_thread=False)
         self._connection.row_factory = sqlite3.Row
-        self._connection.execute("PRAGMA journal_mode = WAL")
-        self._connection.execute("PRAGMA synchronous = FULL")
-        self._connection.execute("PRAGMA foreign_keys = ON")
+        try:
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute("PRAGMA synchronous = FULL")
+        except sqlite3.DatabaseError as error:
+            self._connection.close()
+            raise BrokenDatabase(
+                f"The database {path} is damaged ({error}). Move it away and start again: the pictures are found anew, "
+                "waiting jobs are not."
+            ) from error
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:

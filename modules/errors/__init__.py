@@ -10,6 +10,7 @@
     │   ├── NumbersOverflowed   the network left the range of its number format
     │   ├── UnreadablePicture   a picture file that cannot be read
     │   ├── StorageFull         no room left on the disk
+    │   ├── BrokenDatabase      the database file is damaged
     │   ├── QueueFull           too many jobs are waiting
     │   ├── NotFound            no job or picture of that id
     │   ├── AddressInUse        the port belongs to another program
@@ -71,6 +72,10 @@ class UnreadablePicture(UserError):
 
 class StorageFull(UserError):
     """The disk has no room for what is to be written."""
+
+
+class BrokenDatabase(UserError):
+    """The database file is damaged."""
 
 
 class QueueFull(UserError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,13 @@ def test_half_precision_is_near_full(tiny: Path) -> None:
         near = half.predict(x, time, conditioning)
     assert near.dtype == torch.float32
     assert float((near - expected).abs().max() / expected.abs().max()) < 0.05
+
+
+def test_several_threads_may_load_at_once(tiny: Path) -> None:
+    checkpoint = Registry([tiny.parent]).find("tiny")
+    with ThreadPoolExecutor(4) as threads:
+        models = list(threads.map(lambda _: load(checkpoint), range(12)))
+    assert len({model.hash for model in models}) == 1
 
 
 def test_variant_files_are_found(tiny: Path, tmp_path: Path) -> None:

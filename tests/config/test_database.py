@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from modules.config.database import Database
+from modules.errors import BrokenDatabase
 
 
 def test_failed_transaction_leaves_nothing(database: Database) -> None:
@@ -32,3 +35,9 @@ def test_a_crash_proof_journal_is_used(database: Database) -> None:
     assert mode is not None
     assert sync is not None
     assert (mode[0], sync[0]) == ("wal", 2)
+
+
+def test_damaged_file_is_told_with_the_remedy(tmp_path: Path) -> None:
+    (tmp_path / "a.sqlite3").write_bytes(b"no database, but long enough to be taken for one" * 100)
+    with pytest.raises(BrokenDatabase, match="Move it away and start again"):
+        Database(tmp_path / "a.sqlite3")
