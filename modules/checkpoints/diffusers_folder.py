@@ -23,7 +23,7 @@ from modules.errors import BrokenModel, UnsupportedModel
 
 _PREDICTIONS = ("epsilon", "v_prediction")
 _ONE_AT_A_TIME = threading.Lock()
-"""The libraries change torch for the whole process while they build a network; two threads would meet half-made ones."""
+"""The libraries change torch for the whole process while they build a network; two would collide."""
 
 
 def load_folder(
