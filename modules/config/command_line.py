@@ -17,8 +17,8 @@ ENVIRONMENT_VARIABLES = """\
 environment variables:
   COMMANDLINE_ARGS  arguments that are put before those given here
   TORCH_INDEX_URL   where PyTorch is installed from, for a build that suits the machine: for example
-                    https://download.pytorch.org/whl/cpu (no graphics card) or .../whl/rocm7.2 (AMD).
-                    Remembered until --reinstall
+                    https://download.pytorch.org/whl/cpu (no graphics card); pytorch.org names those for
+                    AMD cards (ROCm) and older CUDA. Remembered until --reinstall
   TORCH_COMMAND     arguments for pip that install PyTorch, in place of the pinned versions: for example
                     "torch==2.14.1 torchvision==0.29.1". Remembered until --reinstall
   INDEX_URL         package index for everything else; default: the one that pip is configured to
@@ -33,7 +33,7 @@ def parse_command_line(arguments: Sequence[str]) -> argparse.Namespace:
     """
     parser = build_parser()
     try:
-        given = [*_split_words(os.environ.get("COMMANDLINE_ARGS", "")), *arguments]
+        given = [*split_words(os.environ.get("COMMANDLINE_ARGS", "")), *arguments]
     except ValueError as error:
         parser.error(f"COMMANDLINE_ARGS cannot be read: {error}")
     options, unknown = parser.parse_known_args(given)
@@ -46,13 +46,6 @@ def parse_command_line(arguments: Sequence[str]) -> argparse.Namespace:
     return options
 
 
-def _split_words(text: str) -> list[str]:
-    """Split like a shell would, except that Windows writes paths with backslashes."""
-    if os.name != "nt":
-        return shlex.split(text)
-    return [word.strip("\"'") for word in shlex.split(text, posix=False)]
-
-
 def _position_of_command(parser: argparse.ArgumentParser, given: Sequence[str]) -> int:
     """Where the command's name stands: a word "test" after `--data-dir` is a folder."""
     takes_value = {flag for action in parser._actions if action.nargs != 0 for flag in action.option_strings}
@@ -61,6 +54,13 @@ def _position_of_command(parser: argparse.ArgumentParser, given: Sequence[str]) 
         for position, word in enumerate(given)
         if word == "test" and (position == 0 or given[position - 1] not in takes_value)
     )
+
+
+def split_words(text: str) -> list[str]:
+    """The words of an environment variable, unquoted; no shell sees them. On Windows a backslash is no escape."""
+    if os.name != "nt":
+        return shlex.split(text)
+    return [word.strip("\"'") for word in shlex.split(text, posix=False)]
 
 
 def paths_of(options: argparse.Namespace) -> Paths:
