@@ -39,7 +39,10 @@ INSTALLER = "uv==0.13.8"
 """Takes a third of pip's time. Where it fails or cannot be had, pip does the work."""
 
 ORDINARY_TORCH = "ordinary"
-WINDOWS_CUDA_INDEX = "https://download.pytorch.org/whl/cu132"
+NO_CUDA_ON_WINDOWS = (
+    "On Windows this PyTorch computes on the processor only. For the NVIDIA card, set TORCH_INDEX_URL to the CUDA"
+    " address that pytorch.org shows under Get Started, and start again."
+)
 """What the ordinary index has for Windows is built without CUDA."""
 
 GIGABYTE = 10**9
@@ -266,8 +269,6 @@ def wanted_torch(stamp: "Stamp | None") -> str:
         return f"index {index}"
     if stamp is not None:
         return stamp.torch
-    if os.name == "nt" and shutil.which("nvidia-smi"):
-        return f"index {WINDOWS_CUDA_INDEX}"
     return ORDINARY_TORCH
 
 
@@ -374,6 +375,8 @@ class Installation:
             shutil.rmtree(TEMPORARY, ignore_errors=True)
         write_stamp(stamp)
         tell(f"Installed in {time.monotonic() - started:.0f} s.")
+        if os.name == "nt" and self.torch == ORDINARY_TORCH and shutil.which("nvidia-smi"):
+            tell(NO_CUDA_ON_WINDOWS)
 
     def fill_environment(self) -> None:
         try:

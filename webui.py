@@ -43,6 +43,14 @@ def main(arguments: Sequence[str]) -> int:
     except UserError as error:
         print(error, file=sys.stderr)
         return 2
+    except ImportError as error:
+        if (error.name or "").startswith("modules"):
+            raise
+        print(
+            f"The package {error.name} is missing or broken ({error}). Run: python launch.py --reinstall",
+            file=sys.stderr,
+        )
+        return 2
     except KeyboardInterrupt:
         return 130
 
@@ -53,9 +61,9 @@ def serve(options: argparse.Namespace, paths: Paths) -> int:
     keep_caches_in(paths)
     import uvicorn  # the page's libraries take seconds to import; the other commands do without them
 
-    from modules.services.build import running_services
+    from modules.services.build import open_services
 
-    with running_services(paths, engine_options(options)) as services:
+    with open_services(paths, engine_options(options)) as services:
         config = uvicorn.Config(
             create_application(services, options, host),
             host=host,
@@ -64,16 +72,15 @@ def serve(options: argparse.Namespace, paths: Paths) -> int:
             timeout_graceful_shutdown=3,
         )
         server = uvicorn.Server(config)
-        threading.Thread(target=_announce, args=(server, options, host), daemon=True).start()
+        threading.Thread(target=_when_ready, args=(server, services, options, host), daemon=True).start()
         server.run()
     return 0
 
 
 def create_application(services: Services, options: argparse.Namespace, host: str) -> FastAPI:
     """API and page as one application."""
-    from modules.ui.application import mount_page
-
     from modules.api.application import create_application as create_api
+    from modules.ui.application import mount_page
 
     names = (*LOOPBACK_NAMES, host) if host in (LOOPBACK, "localhost", "::1") else None
     application = create_api(hosts=names)
@@ -155,7 +162,8 @@ def keep_caches_in(paths: Paths) -> None:
     os.environ["MPLCONFIGDIR"] = str(paths.cache / "matplotlib")
 
 
-def _announce(server: uvicorn.Server, options: argparse.Namespace, host: str) -> None:
+def _when_ready(server: uvicorn.Server, services: Services, options: argparse.Namespace, host: str) -> None:
+    """Say where the page is, and only then let the worker import torch: it would keep the page waiting."""
     while not server.started:
         if server.should_exit:
             return
@@ -165,6 +173,7 @@ def _announce(server: uvicorn.Server, options: argparse.Namespace, host: str) ->
     print(f"Atelier is ready: {url}", flush=True)
     if options.autolaunch:
         webbrowser.open(url)
+    services.generate.start()
 
 
 def _report(services: Services, job_id: str, output: Path | None) -> int:

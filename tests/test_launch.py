@@ -467,7 +467,7 @@ def test_room_for_torch_is_asked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: 
             torch: launch.Installation(
                 lock, launch.Stamp(complete=False, torch=torch), tests=True, reinstall=False
             ).space_needed()
-            for torch in (launch.ORDINARY_TORCH, "index https://download.pytorch.org/whl/cpu")
+            for torch in (launch.ORDINARY_TORCH, "index https://builds.example/whl/cpu")
         }
     assert list(needed.values()) == [launch.SPACE_WITH_CUDA, launch.SPACE_WITHOUT_CUDA]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
@@ -88,3 +89,14 @@ def test_doctor_tells_device_and_speed(tmp_path: Path) -> None:
     assert report.returncode == 0, report.stderr
     assert "Device:           cpu" in report.stdout
     assert "s per step" in report.stdout
+
+
+def test_missing_package_names_the_remedy(tmp_path: Path) -> None:
+    (tmp_path / "psutil.py").write_text("raise ImportError('no psutil here', name='psutil')")
+    command = [sys.executable, "webui.py", "doctor", "--data-dir", str(tmp_path)]
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False, env=environment)
+    assert done.returncode == 2
+    assert done.stderr.strip() == (
+        "The package psutil is missing or broken (no psutil here). Run: python launch.py --reinstall"
+    )

@@ -16,9 +16,9 @@ INSTALLATION_FLAGS = ("--reinstall", "--skip-install")
 ENVIRONMENT_VARIABLES = """\
 environment variables:
   COMMANDLINE_ARGS  arguments that are put before those given here
-  TORCH_INDEX_URL   where PyTorch is installed from, for a build that suits the machine: for example
-                    https://download.pytorch.org/whl/cpu (no graphics card); pytorch.org names those for
-                    AMD cards (ROCm) and older CUDA. Remembered until --reinstall
+  TORCH_INDEX_URL   where PyTorch is installed from, for a build that suits the machine: pytorch.org shows
+                    the addresses for processors alone, AMD cards (ROCm) and other versions of CUDA.
+                    Remembered until --reinstall
   TORCH_COMMAND     arguments for pip that install PyTorch, in place of the pinned versions: for example
                     "torch==2.14.1 torchvision==0.29.1". Remembered until --reinstall
   INDEX_URL         package index for everything else; default: the one that pip is configured to
