@@ -1,0 +1,112 @@
+"""The page put together, and mounted on the application that serves it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import gradio as gr
+from fastapi import FastAPI
+
+from modules.checkpoints.card import Card
+from modules.errors import ModelNotFound
+from modules.services.build import Services
+from modules.ui.assets import asset
+from modules.ui.controls import lay_out_choice
+from modules.ui.gallery_tab import lay_out_gallery
+from modules.ui.png_info_tab import lay_out_png_info
+from modules.ui.theme import build_theme
+from modules.ui.thumbnails import served_folders
+from modules.ui.txt2img_tab import Txt2ImgTab, lay_out_txt2img
+from modules.ui.wiring import wire_gallery, wire_png_info, wire_txt2img
+
+MAX_WAITING_EVENTS = 200
+MAX_UPLOAD = "25mb"
+_DAY = 86_400
+
+
+def build_page(services: Services) -> gr.Blocks:
+    """The whole page."""
+    set_gradio_environment(services)
+    page = gr.Blocks(title="Atelier", analytics_enabled=False, fill_width=True, delete_cache=(_DAY, _DAY))
+    with page:
+        # The "secret" only scrambles what the browser keeps for this page; a fixed one survives restarts.
+        memory = gr.BrowserState(None, storage_key="atelier-txt2img", secret="atelier")  # noqa: S106
+        model = _lay_out_header([checkpoint.name for checkpoint in services.models.all()])
+        with gr.Tabs(elem_id="tabs"):
+            txt2img = _lay_out_txt2img(services, model)
+            gallery = lay_out_gallery()
+            png_info = lay_out_png_info()
+        wire_txt2img(services, page, txt2img, memory)
+        wire_gallery(services, gallery, txt2img, memory)
+        wire_png_info(services, png_info, txt2img, memory)
+    # Bounded, for gradio's unbounded queue can be brought to a stop for good.
+    page.queue(max_size=MAX_WAITING_EVENTS, default_concurrency_limit=None)
+    # gradio checks the paths of files that a browser names only in a page that it has launched itself.
+    page.has_launched = True
+    return page
+
+
+def mount_page(app: FastAPI, services: Services, *, auth: list[tuple[str, str]], theme: str | None) -> FastAPI:
+    """Serve the page at / of an application. `theme` is "light", "dark" or None for what the browser asks for."""
+    # What was uploaded to an earlier server is of use to nobody, and gradio forgets some of it.
+    shutil.rmtree(uploads_folder(services), ignore_errors=True)
+    page = build_page(services)
+    gr.set_static_paths(list(served_folders(services.paths)))
+    return gr.mount_gradio_app(
+        app,
+        page,
+        path="/",
+        auth=auth or None,
+        show_error=False,
+        max_file_size=MAX_UPLOAD,
+        footer_links=[],
+        run_history=False,
+        ssr_mode=False,
+        pwa=False,
+        mcp_server=False,
+        enable_monitoring=False,
+        theme=build_theme(),
+        css=asset("style.css"),
+        head=head(theme),
+    )
+
+
+def head(theme: str | None) -> str:
+    """What goes into the page's head: the wish for light or dark, and the keyboard."""
+    return f'<script data-theme="{theme or ""}">\n{asset("page.js")}</script>'
+
+
+def set_gradio_environment(services: Services) -> None:
+    """What gradio takes from the environment alone, when its first component and its queue are made.
+
+    Uploads and its own files go into the cache folder. Its statistics, which it would compute with pandas over all
+    earlier events at the end of each, are left out.
+    """
+    os.environ["GRADIO_TEMP_DIR"] = str(uploads_folder(services))
+    os.environ["GRADIO_ANALYTICS_MAX_EVENTS"] = "1"
+    os.environ["GRADIO_ANALYTICS_CACHE_FREQUENCY"] = str(2**31)
+
+
+def uploads_folder(services: Services) -> Path:
+    """Where gradio keeps what browsers send."""
+    return services.paths.cache / "uploads"
+
+
+def _lay_out_header(names: list[str]) -> gr.Dropdown:
+    with gr.Row(elem_id="header"):
+        gr.HTML(asset("brand.html"), elem_id="brand")
+        model = lay_out_choice("model", names, None, label="Model", filterable=True, min_width=220)
+        toggle = gr.Button("◐", elem_id="theme-toggle", elem_classes=["tool"], scale=0, min_width=44)
+        toggle.click(None, js="() => window.atelier.toggleTheme()")
+    return model
+
+
+def _lay_out_txt2img(services: Services, model: gr.Dropdown) -> Txt2ImgTab:
+    try:
+        card = services.models.current().card
+    except ModelNotFound:  # the page says so when it is opened
+        card = Card()
+    rng = services.settings.current.randn_source
+    return lay_out_txt2img(model, card.recommended, list(card.example_prompts), rng)

@@ -1,0 +1,63 @@
+"""The edge between a person and the program: sentences for what they can mend, an id for what they cannot."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import logging
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+
+from modules.errors import UserError
+from modules.ui.assets import asset
+
+log = logging.getLogger(__name__)
+
+
+def lay_out_notice() -> gr.HTML:
+    """A place for one sentence; its value is plain text, and never becomes HTML."""
+    return gr.HTML(
+        value="",
+        html_template='<p class="notice" role="alert"></p>',
+        js_on_load=asset("notice.js"),
+        elem_classes=["notice-box"],
+    )
+
+
+def guarded(notice: gr.HTML, handler: Callable[..., Any]) -> Callable[..., Any]:
+    """`handler` with every exception turned into a sentence in `notice`; a success empties it.
+
+    A handler gives a dict keyed by component; it may be an async generator of such dicts.
+    """
+    if inspect.isasyncgenfunction(handler):
+
+        @functools.wraps(handler)
+        async def streaming(*arguments: Any) -> Any:
+            try:
+                async for shown in handler(*arguments):
+                    yield shown
+            except Exception as error:  # noqa: BLE001  the page's boundary
+                yield {notice: _sentence(error)}
+
+        return streaming
+
+    @functools.wraps(handler)
+    def answering(*arguments: Any) -> Any:
+        try:
+            return {notice: "", **handler(*arguments)}
+        except Exception as error:  # noqa: BLE001  the page's boundary
+            return {notice: _sentence(error)}
+
+    return answering
+
+
+def _sentence(error: Exception) -> str:
+    """What to tell the person; a fault of the program is logged with its traceback."""
+    if isinstance(error, UserError):
+        return str(error)
+    fault_id = secrets.token_hex(4)
+    log.error("Fault %s of the page", fault_id, exc_info=error)
+    return f"This did not work, by a fault of the program. The log has the details under {fault_id}."

@@ -1,0 +1,97 @@
+"""Follows the jobs of the server for one page, by looking again and again; it changes nothing and owns nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+from modules.schema.events import Preview, Progress
+from modules.schema.jobs import Job
+from modules.services.generate import GenerateService
+
+SECONDS_BETWEEN_LOOKS = 0.1
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What there is to see at one moment; `job` is the one that runs or will run next, None when all are over."""
+
+    job: Job | None = None
+    waiting: int = 0
+    """Jobs queued behind `job`."""
+    stage: str | None = None
+    progress: Progress | None = None
+    preview: Preview | None = None
+    saved: int = 0
+    """Pictures that were saved since the watch began."""
+    failure: str | None = None
+    """Why the job that failed last did."""
+
+
+async def watch(generate: GenerateService, submitted: str = "") -> AsyncIterator[Sight]:
+    """Every change that can be seen until no job is active; `submitted` may be over before the first look."""
+    watcher = Watcher(generate, submitted)
+    last = None
+    while True:
+        # The queue is a file: looking at it in a thread keeps other pages moving.
+        sight = await asyncio.to_thread(watcher.look)
+        if sight != last:
+            yield sight
+        if sight.job is None:
+            return
+        last = sight
+        await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
+
+
+@dataclass
+class Watcher:
+    """Remembers what was seen of each job, so that a job that ends between two looks is not missed."""
+
+    generate: GenerateService
+    submitted: str = ""
+    _seen: dict[str, int] = field(default_factory=dict)
+    _saved: int = 0
+    _failure: str | None = None
+    _front: Sight = Sight()
+
+    def __post_init__(self) -> None:
+        if self.submitted:
+            self._seen[self.submitted] = 0
+
+    def look(self) -> Sight:
+        """What there is to see now."""
+        active = self.generate.active_jobs()
+        for job in active:
+            self._seen.setdefault(job.id, 0)
+        for job_id in self._seen.keys() - {job.id for job in active}:
+            self._part_with(job_id)
+        if not active:
+            return Sight(saved=self._saved, failure=self._failure)
+        stage, progress, preview = self._news_of(active[0].id)
+        self._front = Sight(active[0], len(active) - 1, stage, progress, preview, self._saved, self._failure)
+        return self._front
+
+    def _part_with(self, job_id: str) -> None:
+        """Take in the last that a job told; its end is asked from the queue, which knows it first."""
+        self._news_of(job_id)
+        job = self.generate.job(job_id)
+        if job.is_over:
+            del self._seen[job_id]
+            self._failure = job.error if job.state == "failed" else self._failure
+
+    def _news_of(self, job_id: str) -> tuple[str | None, Progress | None, Preview | None]:
+        """Stage, progress and preview of a job: what was known of it, brought up to date by its new events."""
+        front = self._front if self._front.job is not None and self._front.job.id == job_id else Sight()
+        stage, progress, preview = front.stage, front.progress, front.preview
+        for event in self.generate.events(job_id, self._seen[job_id]):
+            self._seen[job_id] = event.sequence
+            if event.kind == "stage":
+                stage, progress = event.text, None
+            elif event.kind == "progress":
+                stage, progress = None, event
+            elif event.kind == "preview":
+                preview = event
+            elif event.kind == "picture":
+                self._saved += 1
+        return stage, progress, preview

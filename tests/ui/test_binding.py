@@ -1,0 +1,123 @@
+"""The form says what the request says, by name, and back."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+from modules.checkpoints.card import Recommended
+from modules.diffusion.names import SAMPLER_NAMES, SCHEDULE_NAMES, find_sampler, find_schedule
+from modules.errors import InvalidRequest
+from modules.schema.requests import MAX_PROMPT_CHARACTERS, MAX_SEED, Txt2ImgRequest
+from modules.ui.binding import RequestFields, filled, following_model, recommended_values, request_of
+from tests.ui.form import build_form, values_of
+
+FULL = Txt2ImgRequest(
+    prompt="a red house",
+    negative_prompt="rain",
+    steps=31,
+    sampler_name="Euler a",
+    scheduler="Karras",
+    cfg_scale=6.3,
+    seed=MAX_SEED,
+    width=256,
+    height=320,
+    batch_count=3,
+    batch_size=2,
+    clip_skip=2,
+    rng="CPU",
+    model="some/model",
+)
+
+
+@pytest.fixture
+def form() -> RequestFields:
+    return build_form()
+
+
+def test_every_field_of_a_request_has_its_component(form: RequestFields) -> None:
+    assert list(form.by_name()) == list(Txt2ImgRequest.model_fields)
+
+
+def test_a_filled_form_asks_for_the_same_request(form: RequestFields) -> None:
+    values, dropped = filled(form, FULL, ["some/model"])
+    assert dropped == ()
+    assert request_of(values, form) == FULL
+
+
+def test_a_seed_is_text_so_that_no_browser_rounds_it(form: RequestFields) -> None:
+    values, _ = filled(form, FULL, ["some/model"])
+    assert values[form.seed] == str(MAX_SEED)
+
+
+def test_empty_fields_are_left_to_the_checkpoint(form: RequestFields) -> None:
+    request = request_of(values_of(form, prompt="", seed="", steps=None, model=""), form)
+    assert request == Txt2ImgRequest()
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "sentence"),
+    [
+        ("steps", 500, "Steps 500 is too large. The most is 150."),
+        ("width", 500, "Width 500 is not a multiple of 8. Choose 496 or 504."),
+        ("width", 8, "Width 8 is too small. The least is 64."),
+        ("cfg_scale", math.nan, "CFG scale nan is not a number. Write digits, like 20 or 7.5."),
+        ("seed", "tomato", "Seed 'tomato' is not a number. Write digits, like 20 or 7.5."),
+        ("steps", 20.5, "Steps 20.5 is not a whole number. Write digits only, like 20."),
+        ("rng", "dice", "RNG 'dice' is not known. Choose one of 'NV', 'CPU' or 'GPU'."),
+    ],
+)
+def test_a_refusal_names_field_value_and_remedy(form: RequestFields, field: str, value: Any, sentence: str) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        request_of(values_of(form, **{field: value}), form)
+    assert str(refused.value) == sentence
+
+
+def test_a_prompt_of_a_book_is_refused_by_a_short_sentence(form: RequestFields) -> None:
+    with pytest.raises(InvalidRequest, match="Prompt .* has 100,000 characters") as refused:
+        request_of(values_of(form, prompt="x" * 100_000), form)
+    assert len(str(refused.value)) < 200
+    assert len(request_of(values_of(form, prompt="x" * MAX_PROMPT_CHARACTERS), form).prompt) == MAX_PROMPT_CHARACTERS
+
+
+def test_a_model_that_is_not_here_is_told_and_left(form: RequestFields) -> None:
+    values, dropped = filled(form, FULL, ["another"])
+    assert form.model not in values
+    assert dropped == ("Model 'some/model' is not here; yours is kept.",)
+
+
+def test_unknown_sampler_and_schedule_are_told_and_left(form: RequestFields) -> None:
+    request = FULL.model_copy(update={"sampler_name": "Heun++", "scheduler": "Exponential", "model": None})
+    values, dropped = filled(form, request, [])
+    assert form.sampler_name not in values and form.scheduler not in values
+    assert sorted(dropped) == [
+        "Sampler 'Heun++' is not here; yours is kept.",
+        "Schedule type 'Exponential' is not here; yours is kept.",
+    ]
+
+
+def test_fields_that_a_request_leaves_open_are_not_touched(form: RequestFields) -> None:
+    values, _ = filled(form, Txt2ImgRequest(prompt="only words"), [])
+    assert form.steps not in values and form.rng not in values
+    assert values[form.prompt] == "only words"
+
+
+@pytest.mark.parametrize("sampler", [row.name for row in SAMPLER_NAMES])
+def test_a_schedule_as_pictures_name_it_is_an_entry_of_the_list(form: RequestFields, sampler: str) -> None:
+    """A picture names what was run; the list may only offer Automatic for it, which must run the same."""
+    for asked in SCHEDULE_NAMES:
+        run = find_schedule(asked, find_sampler(sampler))
+        values, dropped = filled(form, Txt2ImgRequest(sampler_name=sampler, scheduler=run), [])
+        assert dropped == ()
+        assert values[form.scheduler] in SCHEDULE_NAMES
+        assert find_schedule(values[form.scheduler], find_sampler(sampler)) == run
+
+
+def test_another_model_changes_only_what_was_left_as_recommended(form: RequestFields) -> None:
+    old, new = Recommended(), Recommended(width=1024, height=1024, steps=30)
+    values = values_of(form, **recommended_values(old)) | {form.width: 640}
+    changes = following_model(values, form, old, new)
+    assert form.width not in changes
+    assert (changes[form.height], changes[form.steps]) == (1024, 30)

@@ -1,0 +1,367 @@
+"""What a person does with the page, in a real browser."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from modules.schema.infotext import parse_infotext
+from modules.services.build import Services
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+pytestmark = pytest.mark.browser
+
+PROMPT = "a red house at night"
+BUSY = "document.querySelector('.status')?.dataset.busy === 'yes'"
+IDLE = "document.querySelector('.status')?.dataset.busy === 'no'"
+PREVIEW = "document.querySelector('.status')?.dataset.preview === 'yes'"
+SEED = "#seed textarea, #seed input"
+
+
+def prompt_of(page: Page) -> str:
+    return page.input_value("#prompt textarea")
+
+
+def set_number(page: Page, name: str, value: object) -> None:
+    page.fill(f"#{name} input[type=number]", str(value))
+
+
+def open_tab(page: Page, name: str) -> None:
+    page.get_by_role("tab", name=name).click()
+
+
+def generate(page: Page, services: Services, prompt: str = PROMPT, steps: int = 4) -> str:
+    """Make a picture; returns its parameters as the page shows them."""
+    before = services.pictures.count()
+    page.fill("#prompt textarea", prompt)
+    set_number(page, "steps", steps)
+    page.click("#generate")
+    wait_until(lambda: services.pictures.count() > before)
+    page.wait_for_function(IDLE)
+    newest = services.pictures.page(0, 1)[0]
+    page.wait_for_function(
+        "seed => document.querySelector('#result-parameters textarea')?.value.includes('Seed: ' + seed)",
+        arg=str(newest.seed),
+    )
+    return page.input_value("#result-parameters textarea")
+
+
+def fill_in_long_job(page: Page) -> None:
+    """A form for a job that lasts until it is interrupted."""
+    page.fill("#prompt textarea", PROMPT)
+    set_number(page, "steps", 150)
+    set_number(page, "batch-count", 10)
+
+
+def interrupt(page: Page) -> None:
+    page.wait_for_function("!document.querySelector('#interrupt').disabled")
+    page.click("#interrupt")
+
+
+def reload(page: Page, complaints: list[str]) -> None:
+    page.reload()
+    complaints.clear()  # of the page that is gone, whose streams broke off
+
+
+def wait_until(condition: object, seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if condition():  # type: ignore[operator]
+            return
+        time.sleep(0.05)
+    raise AssertionError("this did not happen in time")
+
+
+def notice(page: Page, panel: str) -> str:
+    line = page.locator(f"{panel} .notice")
+    line.wait_for(state="visible")
+    return line.inner_text()
+
+
+def test_a_first_visit_says_what_to_do(page: Page) -> None:
+    assert page.title() == "Atelier"
+    page.get_by_text("Your pictures appear here").wait_for(state="visible")
+    open_tab(page, "Gallery")
+    page.get_by_text("No pictures yet").wait_for(state="visible")
+    open_tab(page, "txt2img")
+    page.click("#examples button >> nth=1")
+    page.wait_for_function("document.querySelector('#prompt textarea').value")
+    assert prompt_of(page) in page.inner_text("#examples")
+
+
+def test_typing_generating_and_reading_back(page: Page, demo_services: Services) -> None:
+    page.fill("#negative-prompt textarea", "rain, snow")
+    page.fill("#prompt textarea", PROMPT)
+    set_number(page, "steps", 40)
+    set_number(page, "cfg-scale", 6.3)
+    page.fill(SEED, "9007199254740993")
+    clicked = time.monotonic()
+    page.click("#generate")
+    page.wait_for_function(BUSY)
+    shown_after = time.monotonic() - clicked
+    page.wait_for_function(PREVIEW)
+    assert re.search(r"Step \d+ of 40 · .* left", page.inner_text(".status-text"))
+    assert 0 < int(page.get_attribute(".status-bar", "aria-valuenow") or 0) < 100
+    page.wait_for_function(IDLE)
+    page.wait_for_selector("#result-picture img")
+    shown = page.input_value("#result-parameters textarea")
+    picture = demo_services.pictures.page(0, 1)[0]
+    assert shown == picture.infotext
+    assert shown_after < 2.0  # far more than it takes; a hang is what must not pass
+
+    open_tab(page, "PNG Info")
+    page.set_input_files("#dropped-file input[type=file]", demo_services.pictures.file(picture))
+    page.wait_for_selector("#send-to-txt2img")
+    assert page.input_value("#info-prompt textarea") == PROMPT
+    assert page.input_value("#info-negative-prompt textarea") == "rain, snow"
+    assert page.input_value("#info-text textarea") == shown
+    table = page.inner_text("#info-parameters")
+    for name in ("Steps", "40", "Sampler", "CFG scale", "6.3", "9007199254740993", "atelier-demo"):
+        assert name in table
+
+    open_tab(page, "txt2img")
+    page.fill("#prompt textarea", "something else")
+    page.fill("#negative-prompt textarea", "")
+    set_number(page, "steps", 7)
+    page.click("#random-seed")
+    open_tab(page, "PNG Info")
+    page.click("#send-to-txt2img")
+    page.wait_for_function("p => document.querySelector('#prompt textarea').value === p", arg=PROMPT)
+    assert page.is_visible("#generate")
+    before = demo_services.pictures.count()
+    page.click("#generate")
+    wait_until(lambda: demo_services.pictures.count() > before)
+    assert demo_services.pictures.page(0, 1)[0].infotext == shown
+    page.wait_for_function(IDLE)
+
+
+def test_the_gallery_shows_the_newest_first_and_sends_it(page: Page, demo_services: Services) -> None:
+    infotext = generate(page, demo_services, "a yellow fish in the sea")
+    page.fill("#prompt textarea", "something else")
+    open_tab(page, "Gallery")
+    page.click("#gallery-thumbnails button >> nth=0")
+    page.wait_for_selector("#chosen-picture img")
+    assert page.input_value("#chosen-parameters textarea") == infotext
+    page.click("#chosen-send")
+    page.wait_for_function("document.querySelector('#prompt textarea').value.includes('fish')")
+    seed = parse_infotext(infotext).parameters["Seed"]
+    assert page.input_value(SEED) == seed
+
+
+def test_an_older_picture_of_the_row_can_be_looked_at_and_used(page: Page, demo_services: Services) -> None:
+    older = generate(page, demo_services, "a pink flower in a meadow")
+    generate(page, demo_services)
+    page.click("#recent button >> nth=1")
+    page.wait_for_function("text => document.querySelector('#result-parameters textarea').value === text", arg=older)
+    page.click("#reuse-seed")
+    seed = parse_infotext(older).parameters["Seed"]
+    page.wait_for_function("seed => document.querySelector('#seed textarea, #seed input').value === seed", arg=seed)
+    page.click("#random-seed")
+    page.wait_for_function("document.querySelector('#seed textarea, #seed input').value === '-1'")
+
+
+def test_a_reload_and_a_second_tab_show_the_running_job_again(
+    page: Page, demo_services: Services, complaints: list[str]
+) -> None:
+    fill_in_long_job(page)
+    page.click("#generate")
+    page.wait_for_function(PREVIEW)
+    reload(page, complaints)
+    page.wait_for_function(PREVIEW)
+    page.wait_for_function("p => document.querySelector('#prompt textarea').value === p", arg=PROMPT)
+    second = page.context.new_page()
+    second.goto(page.url)
+    second.wait_for_function(BUSY)
+    second.close()
+    interrupt(page)
+    page.wait_for_function(IDLE)
+    assert demo_services.generate.active_jobs() == []
+
+
+def test_interrupt_stops_the_running_job_and_the_next_one_goes_on(page: Page, demo_services: Services) -> None:
+    fill_in_long_job(page)
+    page.click("#generate")
+    page.wait_for_function(PREVIEW)
+    set_number(page, "steps", 3)
+    set_number(page, "batch-count", 1)
+    page.click("#generate")
+    page.get_by_text("1 more waiting in the queue").wait_for()
+    interrupt(page)
+    wait_until(lambda: not demo_services.generate.active_jobs())
+    assert "Steps: 3," in demo_services.pictures.page(0, 1)[0].infotext
+    page.wait_for_function(IDLE)
+
+
+def test_several_clicks_queue_several_jobs(page: Page, demo_services: Services) -> None:
+    before = demo_services.pictures.count()
+    page.fill("#prompt textarea", PROMPT)
+    set_number(page, "steps", 2)
+    for _ in range(3):
+        page.click("#generate")
+        page.wait_for_timeout(30)
+    wait_until(lambda: demo_services.pictures.count() == before + 3)
+    page.wait_for_function(IDLE)
+
+
+def test_the_keyboard_generates_and_interrupts(page: Page, demo_services: Services) -> None:
+    fill_in_long_job(page)
+    page.press("#prompt textarea", "Control+Enter")
+    page.wait_for_function(PREVIEW)
+    page.wait_for_function("!document.querySelector('#interrupt').disabled")
+    page.keyboard.press("Escape")
+    page.wait_for_function(IDLE)
+    assert demo_services.generate.active_jobs() == []
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "sentence"),
+    [
+        ("#width input[type=number]", "500", "Width 500 is not a multiple of 8. Choose 496 or 504."),
+        (SEED, "tomato", "Seed 'tomato' is not a number."),
+        (SEED, "-7", "Seed -7 is too small. The least is -1."),
+        ("#prompt textarea", "<img src=x onerror=alert(1)>${alert(2)}" * 1000, "characters. The most is 32,768"),
+    ],
+)
+def test_bad_input_is_answered_by_a_sentence(
+    page: Page, demo_services: Services, field: str, value: str, sentence: str
+) -> None:
+    page.fill(field, value)
+    page.click("#generate")
+    assert sentence in notice(page, "#actions")
+    assert demo_services.generate.active_jobs() == []
+
+
+def test_a_number_outside_of_its_slider_is_answered_or_mended(page: Page, demo_services: Services) -> None:
+    """Typed and sent at once, before the slider has had its say."""
+    page.fill("#prompt textarea", PROMPT)
+    set_number(page, "steps", 5000)
+    page.press("#steps input[type=number]", "Control+Enter")
+    assert "Steps 5000 is too large. The most is 150." in notice(page, "#actions")
+
+
+def test_swapping_width_and_height(page: Page) -> None:
+    set_number(page, "width", 192)
+    page.click("#swap")
+    page.wait_for_function("document.querySelector('#height input[type=number]').value === '192'")
+    assert page.input_value("#width input[type=number]") == "128"
+
+
+def test_a_file_that_is_no_picture_is_answered_by_a_sentence(page: Page, tmp_path: Path) -> None:
+    broken = tmp_path / "<b>broken.png"
+    broken.write_bytes(b"\x89PNG\r\n\x1a\nnothing more")
+    open_tab(page, "PNG Info")
+    page.set_input_files("#dropped-file input[type=file]", broken)
+    assert "cannot be read" in notice(page, "#png-info-tab")
+    assert page.locator("#info-prompt").count() == 0
+
+
+def test_a_picture_without_parameters_says_so(page: Page, tmp_path: Path) -> None:
+    plain = tmp_path / "plain.png"
+    Image.new("RGB", (16, 16)).save(plain)
+    open_tab(page, "PNG Info")
+    page.set_input_files("#dropped-file input[type=file]", plain)
+    assert "carries no parameters" in notice(page, "#png-info-tab")
+
+
+def test_parameters_that_cannot_be_followed_are_listed(page: Page, tmp_path: Path) -> None:
+    foreign = PngInfo()
+    foreign.add_text(
+        "parameters",
+        "a <b>castle</b>\nSteps: 30, Sampler: Heun++, CFG scale: 8, Seed: 5, Size: 64x128, Model: unheard, ENSD: 31337",
+    )
+    path = tmp_path / "foreign.png"
+    Image.new("RGB", (16, 16)).save(path, pnginfo=foreign)
+    open_tab(page, "PNG Info")
+    page.set_input_files("#dropped-file input[type=file]", path)
+    page.wait_for_selector("#send-to-txt2img")
+    assert page.input_value("#info-prompt textarea") == "a <b>castle</b>"
+    assert "ENSD: 31337" in page.input_value("#info-not-honoured textarea")
+    page.click("#send-to-txt2img")
+    sentence = notice(page, "#actions")
+    assert "Sampler 'Heun++' is not here" in sentence and "Model 'unheard' is not here" in sentence
+    assert page.input_value("#height input[type=number]") == "128"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_on_a_phone_nothing_scrolls_sideways_and_the_result_is_below_generate(
+    browser: Browser, address: str, scheme: str
+) -> None:
+    context = browser.new_context(
+        viewport={"width": 390, "height": 844}, color_scheme="dark" if scheme == "dark" else "light"
+    )
+    page = context.new_page()
+    page.goto(address)
+    page.wait_for_selector("#generate")
+    for tab in ("txt2img", "Gallery", "PNG Info"):
+        open_tab(page, tab)
+        page.wait_for_timeout(300)
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), tab
+    open_tab(page, "txt2img")
+    heights = [page.locator(name).bounding_box() for name in ("#generate", "#result", "#settings")]
+    tops = [box["y"] for box in heights if box]
+    assert tops == sorted(tops) and len(tops) == 3
+    assert page.evaluate("document.body.classList.contains('dark')") == (scheme == "dark")
+    context.close()
+
+
+def test_another_model_brings_its_settings_and_examples(
+    page: Page, demo_services: Services, complaints: list[str]
+) -> None:
+    folder = demo_services.paths.models / "Stable-diffusion"
+    folder.mkdir(parents=True)
+    (folder / "another").symlink_to(demo_services.models.current().path, target_is_directory=True)
+    card = {"recommended": {"width": 192, "height": 128, "steps": 9}, "example_prompts": ["a boat"]}
+    (folder / "another.json").write_text(json.dumps(card))
+    reload(page, complaints)
+    page.wait_for_function("document.querySelector('#model input')?.value")
+    set_number(page, "cfg-scale", 5)
+    page.click("#model input")
+    page.get_by_role("option", name="another").click()
+    page.wait_for_function("document.querySelector('#steps input[type=number]').value === '9'")
+    assert page.input_value("#width input[type=number]") == "192"
+    assert page.input_value("#cfg-scale input[type=number]") == "5"
+    page.get_by_role("button", name="a boat").wait_for()
+    assert demo_services.models.current().name == "another"
+    demo_services.models.select("atelier-demo")
+
+
+def test_a_long_gallery_has_pages(page: Page, demo_services: Services) -> None:
+    folder = demo_services.paths.txt2img_pictures / "imported"
+    folder.mkdir(parents=True)
+    for number in range(30):
+        Image.new("RGB", (8, 8), (number * 8, 0, 0)).save(folder / f"{number}.png")
+        os.utime(folder / f"{number}.png", (1e9, 1e9))
+    open_tab(page, "Gallery")
+    page.get_by_text("page 1 of 2").wait_for()
+    assert page.is_disabled("#newer")
+    page.click("#older")
+    page.get_by_text("page 2 of 2").wait_for()
+    page.click("#gallery-thumbnails button >> nth=-1")
+    page.wait_for_selector("#chosen-picture img")
+    assert page.locator("#chosen-send").count() == 0  # it says nothing of how it was made
+    page.click("#newer")
+    page.get_by_text("page 1 of 2").wait_for()
+
+
+def test_light_and_dark_are_remembered(page: Page, complaints: list[str]) -> None:
+    assert not page.evaluate("document.body.classList.contains('dark')")
+    page.click("#theme-toggle")
+    reload(page, complaints)
+    page.wait_for_selector("#generate")
+    page.wait_for_function("document.body.classList.contains('dark')")
+
+
+def test_an_idle_page_holds_no_connection(address: str) -> None:
+    """A browser opens six to one host: pages that held some each would keep one another from answering."""
+    assert httpx.get(f"{address}/config", timeout=30).json()["connect_heartbeat"] is False
