@@ -47,7 +47,7 @@ class PictureRecords:
         """The picture of that id. Raises NotFound."""
         row = self._database.row(f"SELECT {_COLUMNS} FROM pictures WHERE id = ?", (picture_id,))
         if row is None:
-            raise NotFound(f"Picture {picture_id} does not exist. It may have been deleted.")
+            raise NotFound(f"Picture {picture_id} is no longer there. Open the Gallery tab again to see what is.")
         return _picture(row)
 
     def page(self, number: int, size: int) -> list[Picture]:

@@ -48,6 +48,10 @@ class PictureService:
         """Page `number` (from 0), newest first."""
         return self._records.page(number, size)
 
+    def get(self, picture_id: int) -> Picture:
+        """The picture of that id. Raises NotFound."""
+        return self._records.get(picture_id)
+
     def of_job(self, job_id: str) -> list[Picture]:
         """The pictures of a job, in their order in the request."""
         return self._records.of_job(job_id)

@@ -8,12 +8,10 @@ from pathlib import Path
 import gradio as gr
 
 from modules.config.paths import Paths
-from modules.errors import NotFound, UnreadablePicture
+from modules.errors import UnreadablePicture
 from modules.schema.pictures import Picture
 from modules.services.build import Services
 from modules.services.pictures import PictureService
-
-_PAGE_SIZE = 100
 
 
 def lay_out_thumbnails(name: str, columns: int, *, label: str, render: bool = True) -> gr.Gallery:
@@ -50,11 +48,7 @@ def entries(service: PictureService, pictures: Iterable[Picture]) -> list[tuple[
 def clicked_picture(service: PictureService, event: gr.SelectData) -> Picture:
     """The picture whose thumbnail was clicked. Raises NotFound."""
     caption = str(event.value.get("caption") if isinstance(event.value, dict) else "")
-    for number in range(service.count() // _PAGE_SIZE + 1):
-        for picture in service.page(number, _PAGE_SIZE):
-            if str(picture.id) == caption:
-                return picture
-    raise NotFound("This picture is no longer there. Open the Gallery tab again to see what is.")
+    return service.get(int(caption) if caption.isascii() and caption.isdecimal() else 0)
 
 
 def shown_file(services: Services, picture: Picture) -> Path:

@@ -14,7 +14,6 @@ from modules.schema.refusals import LABELS
 from modules.schema.requests import (
     MAX_BATCH_COUNT,
     MAX_BATCH_SIZE,
-    MAX_CFG_SCALE,
     MAX_CLIP_SKIP,
     MAX_SIDE,
     MAX_STEPS,
@@ -28,6 +27,8 @@ from modules.ui.picture_panel import PicturePanel, lay_out_picture
 from modules.ui.status_panel import lay_out_status
 from modules.ui.thumbnails import lay_out_thumbnails
 
+USUAL_CFG_SCALES = (0, 30)
+"""The slider's ends; more can be typed."""
 RNG_CHOICES = [
     ("As an NVIDIA card makes it (same picture everywhere)", "NV"),
     ("Processor", "CPU"),
@@ -146,7 +147,7 @@ def _lay_out_sides(usual: dict[str, Any]) -> tuple[dict[str, Component], gr.Butt
 
 
 def _lay_out_batch(usual: dict[str, Any]) -> dict[str, Component]:
-    cfg_scale = _number("cfg_scale", usual["cfg_scale"], 0, MAX_CFG_SCALE, 0.5)
+    cfg_scale = _number("cfg_scale", usual["cfg_scale"], *USUAL_CFG_SCALES, 0.5)
     with gr.Row():
         return {
             "cfg_scale": cfg_scale,
