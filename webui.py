@@ -6,6 +6,7 @@ import argparse
 import logging
 import os
 import shutil
+import signal
 import socket
 import sys
 import threading
@@ -63,6 +64,9 @@ def serve(options: argparse.Namespace, paths: Paths) -> int:
 
     from modules.services.build import open_services
 
+    # uvicorn sends the signal once more when it has closed its connections; by default that would end the process
+    # before the services could stop.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
     with open_services(paths, engine_options(options)) as services:
         config = uvicorn.Config(
             create_application(services, options, host),
@@ -178,7 +182,11 @@ def _when_ready(server: uvicorn.Server, services: Services, options: argparse.Na
 
 def _report(services: Services, job_id: str, output: Path | None) -> int:
     """Follow a job to its end and print where its pictures are; the exit code."""
-    failure = _follow(services, job_id)
+    try:
+        failure = _follow(services, job_id)
+    except KeyboardInterrupt:
+        services.generate.interrupt(job_id)  # or the next server would go on with it
+        raise
     for picture in services.pictures.of_job(job_id):
         print(_copy(services.pictures.file(picture), output))
     if failure is not None:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from modules.config.paths import ROOT
+from modules.config.paths import ROOT, resolve_paths
+from modules.schema.requests import Txt2ImgRequest
+from modules.services.build import build_services
+from modules.services.options import EngineOptions
 
 
 def atelier(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -89,6 +94,29 @@ def test_doctor_tells_device_and_speed(tmp_path: Path) -> None:
     assert report.returncode == 0, report.stderr
     assert "Device:           cpu" in report.stdout
     assert "s per step" in report.stdout
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_stopping_the_server_puts_its_job_back_and_ends_in_order(tmp_path: Path, number: signal.Signals) -> None:
+    paths = resolve_paths(data_dir=tmp_path)
+    beside = build_services(paths, EngineOptions())
+    fields = {"prompt": "a star", "steps": 150, "batch_count": 100, "width": 64, "height": 64}
+    job = beside.generate.submit(Txt2ImgRequest.of(fields))
+    command = [sys.executable, "webui.py", "--port", str(free_port()), "--data-dir", str(tmp_path)]
+    server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while not beside.pictures.of_job(job.id):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    server.send_signal(number)
+    assert server.wait(timeout=15) == (0 if number == signal.SIGTERM else 130)
+    assert beside.generate.job(job.id).state == "queued"
 
 
 def test_missing_package_names_the_remedy(tmp_path: Path) -> None:
