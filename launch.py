@@ -260,7 +260,7 @@ def write_stamp(stamp: Stamp) -> None:
 
 
 def wanted_torch(stamp: "Stamp | None") -> str:
-    """The PyTorch build to have: the environment's choice, else the one chosen before, else what suits the machine."""
+    """The PyTorch build to have: the environment's choice, else the one chosen before, else the ordinary one."""
     command = os.environ.get("TORCH_COMMAND", "").strip()
     index = os.environ.get("TORCH_INDEX_URL", "").strip()
     if command:

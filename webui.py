@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import logging
 import os
 import shutil
@@ -13,6 +14,7 @@ import threading
 import time
 import webbrowser
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,6 +53,10 @@ def main(arguments: Sequence[str]) -> int:
             f"The package {error.name} is missing or broken ({error}). Run: python launch.py --reinstall",
             file=sys.stderr,
         )
+        return 2
+    except OSError as error:
+        logging.getLogger(__name__).debug("Unforeseen", exc_info=error)
+        print(f"{error.strerror or error}: {error.filename or paths_of(options).data}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
@@ -114,15 +120,21 @@ def generate(options: argparse.Namespace, paths: Paths) -> int:
         "model": options.model,
     }
     request = Txt2ImgRequest.of({name: value for name, value in given.items() if value is not None})
-    try:
-        with open_services(paths, engine_options(options)) as services:
-            job = services.generate.submit(request)
-            services.generate.start()  # only now: a refused request need not wait for torch
-            return _report(services, job.id, options.output)
-    except DataFolderInUse:
-        # The running server takes what stands in the queue, whoever wrote it there.
-        beside = build_services(paths, engine_options(options))
-        return _report(beside, beside.generate.submit(request).id, options.output)
+    check_output(options.output)
+    job_id: str | None = None
+    while True:
+        try:
+            with open_services(paths, engine_options(options)) as services:
+                job_id = job_id or services.generate.submit(request).id
+                services.generate.start()  # only now: a refused request need not wait for torch
+                _follow(services, job_id)
+                return _report(services, job_id, options.output)
+        except DataFolderInUse:
+            # Whoever holds the folder takes what stands in the queue; if it ends before that, it is our turn.
+            with closing(build_services(paths, engine_options(options))) as beside:
+                job_id = job_id or beside.generate.submit(request).id
+                if _follow(beside, job_id, seconds=2.0):
+                    return _report(beside, job_id, options.output)
 
 
 def doctor(options: argparse.Namespace, paths: Paths) -> int:
@@ -130,9 +142,18 @@ def doctor(options: argparse.Namespace, paths: Paths) -> int:
     keep_caches_in(paths)
     from modules.services.build import build_services
 
-    for label, finding in build_services(paths, engine_options(options)).doctor.report():
-        print(f"{label + ':':<17} {finding}", flush=True)
+    with closing(build_services(paths, engine_options(options))) as services:
+        for label, finding in services.doctor.report():
+            print(f"{label + ':':<17} {finding}", flush=True)
     return 0
+
+
+def check_output(output: Path | None) -> None:
+    """Raise InvalidSetting where --output is neither a folder nor the name of a PNG."""
+    if output is None or output.is_dir() or output.suffix.lower() == ".png":
+        return
+    if output.exists() or output.suffix:
+        raise InvalidSetting(f"--output {output} is neither a folder nor a name that ends in .png. Choose one of them.")
 
 
 def check_address(options: argparse.Namespace) -> str:
@@ -144,11 +165,17 @@ def check_address(options: argparse.Namespace) -> str:
             "USER:PASSWORD, or leave --listen and --server-name out."
         )
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    if not _is_free(family, host, options.port):
-        ports = (port for port in range(options.port + 1, 65536) if _is_free(family, host, port))
-        raise AddressInUse(
-            f"Port {options.port} is taken by another program. Start with --port {next(ports, 0)}, which is free."
-        )
+    try:
+        free = _is_free(family, host, options.port)
+    except OSError as error:
+        raise InvalidSetting(
+            f"{host} port {options.port} cannot be used ({error.strerror}). Choose another --port or --server-name."
+        ) from error
+    if not free:
+        following = range(options.port + 1, min(options.port + 1000, 65536))
+        offer = next((port for port in following if _is_free(family, host, port)), None)
+        remedy = "Choose another with --port." if offer is None else f"Start with --port {offer}, which is free."
+        raise AddressInUse(f"Port {options.port} is taken by another program. {remedy}")
     return host
 
 
@@ -159,7 +186,6 @@ def engine_options(options: argparse.Namespace) -> EngineOptions:
 
 def keep_caches_in(paths: Paths) -> None:
     """Make the libraries write below the data folder, and never to the network; must run before they are imported."""
-    os.environ["GRADIO_TEMP_DIR"] = str(paths.cache / "uploads")
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ["HF_HOME"] = str(paths.cache / "huggingface")
     os.environ["HF_HUB_OFFLINE"] = "1"
@@ -175,61 +201,67 @@ def _when_ready(server: uvicorn.Server, services: Services, options: argparse.Na
     shown = LOOPBACK if host in ("0.0.0.0", "::") else host  # noqa: S104  compared, not bound
     url = f"http://{f'[{shown}]' if ':' in shown else shown}:{options.port}"
     print(f"Atelier is ready: {url}", flush=True)
-    if options.autolaunch:
-        webbrowser.open(url)
     services.generate.start()
+    if options.autolaunch:
+        webbrowser.open(url)  # last, since a browser in the terminal comes back only when it is closed
 
 
 def _report(services: Services, job_id: str, output: Path | None) -> int:
-    """Follow a job to its end and print where its pictures are; the exit code."""
-    try:
-        failure = _follow(services, job_id)
-    except KeyboardInterrupt:
-        services.generate.interrupt(job_id)  # or the next server would go on with it
-        raise
-    for picture in services.pictures.of_job(job_id):
-        print(_copy(services.pictures.file(picture), output))
-    if failure is not None:
-        print(failure, file=sys.stderr)
+    """Print where the pictures of a job that is over are; the exit code."""
+    pictures = services.pictures.of_job(job_id)
+    for place, picture in enumerate(pictures, start=1):
+        print(_copy(services.pictures.file(picture), output, place if len(pictures) > 1 else None))
+    job = services.generate.job(job_id)
+    if job.state != "done":
+        print(job.error or "The job was cancelled.", file=sys.stderr)
         return 1
     return 0
 
 
-def _follow(services: Services, job_id: str) -> str | None:
-    """Show a job's progress until it is over; the sentence of its failure, if it failed."""
+def _follow(services: Services, job_id: str, seconds: float = float("inf")) -> bool:
+    """Show a job's progress until it is over, or for some seconds; whether it is over. Ctrl+C cancels the job."""
+    deadline = time.monotonic() + seconds
     seen = 0
-    while True:
-        over = services.generate.job(job_id)
-        for event in services.generate.events(job_id, seen):
-            seen = event.sequence
-            if event.kind == "progress" and sys.stderr.isatty():
-                print(f"\rstep {event.step} of {event.steps}", end="", file=sys.stderr, flush=True)
-        if over.is_over:
-            if sys.stderr.isatty():
-                print(file=sys.stderr)
-            return over.error if over.state == "failed" else None
-        time.sleep(0.05)
+    try:
+        while time.monotonic() < deadline:
+            is_over = services.generate.job(job_id).is_over
+            for event in services.generate.events(job_id, seen):
+                seen = event.sequence
+                if event.kind == "progress" and sys.stderr.isatty():
+                    end = "\n" if event.step == event.steps else ""
+                    print(f"\rstep {event.step} of {event.steps}", end=end, file=sys.stderr, flush=True)
+            if is_over:
+                return True
+            time.sleep(0.05)
+    except KeyboardInterrupt:
+        services.generate.interrupt(job_id)  # or the next server would go on with it
+        raise
+    return False
 
 
-def _copy(picture: Path, output: Path | None) -> Path:
-    """Copy a picture to where --output says: into a folder, or to a file name that no other picture of it has."""
+def _copy(picture: Path, output: Path | None, place: int | None) -> Path:
+    """Copy a picture to where --output says; `place` goes into the name where there are several."""
     if output is None:
         return picture
     if output.suffix.lower() != ".png":
         output.mkdir(parents=True, exist_ok=True)
         return Path(shutil.copyfile(picture, output / picture.name))
     output.parent.mkdir(parents=True, exist_ok=True)
-    return Path(shutil.copyfile(picture, output))
+    target = output if place is None else output.with_name(f"{output.stem}-{place}{output.suffix}")
+    return Path(shutil.copyfile(picture, target))
 
 
 def _is_free(family: socket.AddressFamily, host: str, port: int) -> bool:
+    """Whether nobody has the port. Raises OSError where it cannot be used at all."""
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         if os.name != "nt":
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
-        except OSError:
-            return False
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE or (os.name == "nt" and error.errno == errno.EACCES):
+                return False
+            raise
     return True
 
 

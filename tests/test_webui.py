@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,57 @@ def test_generate_into_a_folder(tmp_path: Path) -> None:
     done = atelier("generate", "", *fields, "--output", tmp_path / "out", "--data-dir", tmp_path / "data")
     assert done.returncode == 0, done.stderr
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["00001-5.png", "00002-6.png"]
+
+
+def test_generate_several_into_one_name_numbers_them(tmp_path: Path) -> None:
+    fields = ("--seed", "5", "--steps", "1", "--width", "64", "--height", "64", "--batch-size", "2")
+    done = atelier("generate", "", *fields, "--output", tmp_path / "x.png", "--data-dir", tmp_path / "data")
+    assert done.stdout.split() == [str(tmp_path / "x-1.png"), str(tmp_path / "x-2.png")]
+
+
+def test_ctrl_c_cancels_what_generate_asked_for(tmp_path: Path) -> None:
+    command = [sys.executable, "webui.py", "generate", "unwanted", "--steps", "150", "--batch-count", "100"]
+    asking = subprocess.Popen([*command, "--width", "64", "--height", "64", "--data-dir", str(tmp_path)], cwd=ROOT)
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.rglob("*.png")):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    asking.send_signal(signal.SIGINT)
+    assert asking.wait(timeout=15) == 130
+    with closing(build_services(resolve_paths(data_dir=tmp_path), EngineOptions())) as services:
+        assert services.generate.active_jobs() == []
+
+
+def test_two_generates_at_once_both_end(tmp_path: Path) -> None:
+    command = [sys.executable, "webui.py", "generate", "a star", "--steps", "2", "--width", "64", "--height", "64"]
+    both = [subprocess.Popen([*command, "--data-dir", str(tmp_path)], cwd=ROOT) for _ in range(2)]
+    assert [one.wait(timeout=90) for one in both] == [0, 0]
+    assert len(list(tmp_path.rglob("*.png"))) == 2
+
+
+@pytest.mark.parametrize("name", ["picture.jpg", "taken"])
+def test_output_that_cannot_be_written_is_refused_first(tmp_path: Path, name: str) -> None:
+    (tmp_path / "taken").write_text("in the way")
+    refused = atelier("generate", "a star", "--output", tmp_path / name, "--data-dir", tmp_path / "data")
+    assert refused.returncode == 2
+    assert refused.stderr.strip() == (
+        f"--output {tmp_path / name} is neither a folder nor a name that ends in .png. Choose one of them."
+    )
+
+
+@pytest.mark.parametrize("command", ["doctor", "ui"])
+def test_data_folder_that_is_a_file_is_told_in_words(tmp_path: Path, command: str) -> None:
+    (tmp_path / "file").write_text("in the way")
+    refused = atelier(*([] if command == "ui" else [command]), "--data-dir", tmp_path / "file")
+    assert refused.returncode == 2
+    assert "--data-dir" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_server_name_of_another_machine_is_told_in_words(tmp_path: Path) -> None:
+    refused = atelier("--server-name", "203.0.113.9", "--gradio-auth", "a:b", "--data-dir", tmp_path)
+    assert refused.returncode == 2
+    assert "203.0.113.9 port 7860 cannot be used" in refused.stderr
 
 
 @pytest.mark.parametrize(
@@ -104,8 +156,7 @@ def free_port() -> int:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_stopping_the_server_puts_its_job_back_and_ends_in_order(tmp_path: Path, number: signal.Signals) -> None:
-    paths = resolve_paths(data_dir=tmp_path)
-    beside = build_services(paths, EngineOptions())
+    beside = build_services(resolve_paths(data_dir=tmp_path), EngineOptions())
     fields = {"prompt": "a star", "steps": 150, "batch_count": 100, "width": 64, "height": 64}
     job = beside.generate.submit(Txt2ImgRequest.of(fields))
     command = [sys.executable, "webui.py", "--port", str(free_port()), "--data-dir", str(tmp_path)]
@@ -117,6 +168,7 @@ def test_stopping_the_server_puts_its_job_back_and_ends_in_order(tmp_path: Path,
     server.send_signal(number)
     assert server.wait(timeout=15) == (0 if number == signal.SIGTERM else 130)
     assert beside.generate.job(job.id).state == "queued"
+    beside.close()
 
 
 def test_missing_package_names_the_remedy(tmp_path: Path) -> None:

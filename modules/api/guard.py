@@ -7,7 +7,6 @@ what changes something must come from our own page.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
@@ -46,7 +45,7 @@ class Guard:
         if self._hosts is not None and _name_of(host) not in self._hosts:
             return PlainTextResponse("This server does not answer to that host name.", status_code=421)
         origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+        if origin is not None and origin.lower() not in (f"http://{host.lower()}", f"https://{host.lower()}"):
             return PlainTextResponse("Requests of other sites are refused.", status_code=403)
         if headers.get("sec-fetch-site", "none") not in ("same-origin", "none") and not _is_visit(headers):
             return PlainTextResponse("Requests of other sites are refused.", status_code=403)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,8 +72,9 @@ def _recommended(content: Any) -> Recommended:
 
     def number(name: str) -> Any:
         value = given.get(name)
-        usable = isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0
-        return value if usable else getattr(usual, name)
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            return getattr(usual, name)
+        return value if math.isfinite(value) and value > 0 else getattr(usual, name)
 
     return Recommended(
         width=int(number("width")),

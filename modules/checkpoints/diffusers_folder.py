@@ -19,7 +19,7 @@ from modules.checkpoints.loaded import LoadedModel
 from modules.checkpoints.registry import Checkpoint
 from modules.diffusion.attention import AttentionKind, set_attention
 from modules.diffusion.noise_levels import NoiseLevels
-from modules.errors import BrokenModel, UnsupportedModel
+from modules.errors import BrokenModel, OutOfMemory, UnsupportedModel
 
 _PREDICTIONS = ("epsilon", "v_prediction")
 _ONE_AT_A_TIME = threading.Lock()
@@ -29,12 +29,17 @@ _ONE_AT_A_TIME = threading.Lock()
 def load_folder(
     checkpoint: Checkpoint, *, device: torch.device, dtype: torch.dtype, attention: AttentionKind
 ) -> LoadedModel:
-    """Read every part onto the device. Raises UnsupportedModel for other kinds, BrokenModel for damaged files."""
+    """Read every part onto the device. Raises UnsupportedModel, BrokenModel, OutOfMemory."""
     _silence_libraries()
     try:
         with _ONE_AT_A_TIME:
             return _load(checkpoint, device, dtype, attention)
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+    except torch.OutOfMemoryError as error:
+        raise OutOfMemory(
+            f"Model {checkpoint.name!r} does not fit into the memory of the device. Choose a smaller one, or start "
+            "with --use-cpu."
+        ) from error
+    except (OSError, ValueError, TypeError, KeyError, RuntimeError, SafetensorError) as error:
         raise BrokenModel(
             f"Model {checkpoint.name!r} cannot be loaded: {_first_line(error)} "
             f"A file in {checkpoint.path} is damaged or missing: copy the folder there again."

@@ -21,6 +21,12 @@ class Checkpoint:
     path: Path
     card: Card
 
+    @property
+    def weights_state(self) -> tuple[tuple[str, int, int], ...]:
+        """Path, size and time of every weights file: another value means other weights."""
+        found = ((path, path.stat()) for path in sorted(self.path.rglob("*.safetensors")))
+        return tuple((str(path), state.st_size, state.st_mtime_ns) for path, state in found)
+
 
 class Registry:
     """The checkpoints of some folders. Every question looks at the disk, so that new files are found at once."""
@@ -33,7 +39,7 @@ class Registry:
         found: dict[str, Checkpoint] = {}
         for folder in self._folders:
             for path in _diffusers_folders(folder, _DEPTH):
-                name = path.relative_to(folder).as_posix()
+                name = path.relative_to(folder).as_posix() if path != folder else folder.name
                 if name not in found:
                     found[name] = Checkpoint(name, path, read_card(path))
         return sorted(found.values(), key=lambda checkpoint: checkpoint.name.lower())
@@ -71,10 +77,11 @@ def _diffusers_folders(folder: Path, depth: int) -> Iterator[Path]:
     """Folders with a model_index.json, at most `depth` levels down; nothing is looked for inside of one."""
     if not folder.is_dir():
         return
+    if (folder / "model_index.json").is_file():
+        yield folder
+        return
     for path in sorted(folder.iterdir()):
         if path.name.startswith(".") or not path.is_dir():
             continue
-        if (path / "model_index.json").is_file():
-            yield path
-        elif depth > 1:
+        if depth > 1 or (path / "model_index.json").is_file():
             yield from _diffusers_folders(path, depth - 1)

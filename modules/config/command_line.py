@@ -147,9 +147,9 @@ def _add_folders(parser: argparse.ArgumentParser, *, inherited: bool) -> None:
         ("--data-dir", "everything that is written lies below it: outputs, settings, database, caches"),
         ("--models-dir", "models, in A1111's folder names; default: models below the data folder"),
         ("--ckpt-dir", "a further folder with checkpoints"),
-        ("--vae-dir", "a further folder with VAEs"),
-        ("--lora-dir", "a further folder with LoRAs"),
-        ("--embeddings-dir", "a further folder with embeddings"),
+        ("--vae-dir", "a further folder with VAEs (this version only counts them)"),
+        ("--lora-dir", "a further folder with LoRAs (this version only counts them)"),
+        ("--embeddings-dir", "a further folder with embeddings (this version only counts them)"),
     ):
         group.add_argument(flag, type=Path, metavar="DIR", default=_default(None, inherited), help=text)
 

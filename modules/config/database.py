@@ -8,42 +8,35 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from modules.errors import BrokenDatabase
+from modules.config.files import storage_full
+from modules.errors import BrokenDatabase, InvalidSetting
 
 
 class Database:
     """One connection behind one lock: statements of several threads take turns, transactions do not mix.
 
-    Raises BrokenDatabase where the file is no database.
+    Raises BrokenDatabase where the file is no database, InvalidSetting where it cannot be opened.
     """
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
         self._lock = threading.RLock()
-        self._connection = sqlite3.connect(path, timeout=5.0, isolation_level=None, check_same_thread=False)
-        self._connection.row_factory = sqlite3.Row
-        try:
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = FULL")
-        except sqlite3.DatabaseError as error:
-            self._connection.close()
-            raise BrokenDatabase(
-                f"The database {path} is damaged ({error}). Move it away and start again: the pictures are found anew, "
-                "waiting jobs are not."
-            ) from error
+        self._connection = _connect(path)
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """All of the block or none of it; other threads and processes wait."""
+        """All of the block or none of it; other threads and processes wait. Raises StorageFull."""
         with self._lock:
-            self._connection.execute("BEGIN IMMEDIATE")
             try:
+                self._connection.execute("BEGIN IMMEDIATE")
                 yield self._connection
-            except BaseException:
-                self._connection.execute("ROLLBACK")
+                self._connection.execute("COMMIT")
+            except BaseException as error:
+                if self._connection.in_transaction:  # SQLite itself rolls back when the disk is full
+                    self._connection.execute("ROLLBACK")
+                if isinstance(error, sqlite3.OperationalError) and "full" in str(error):
+                    raise storage_full(self.path) from error
                 raise
-            self._connection.execute("COMMIT")
 
     def rows(self, query: str, values: Sequence[object] = ()) -> list[sqlite3.Row]:
         """All rows that a SELECT finds."""
@@ -73,3 +66,26 @@ class Database:
         """Close the file; the object is of no use afterwards."""
         with self._lock:
             self._connection.close()
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(path, timeout=5.0, isolation_level=None, check_same_thread=False)
+        connection.row_factory = sqlite3.Row
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+    except (sqlite3.DatabaseError, OSError) as error:
+        if connection is not None:
+            connection.close()
+        if isinstance(error, (sqlite3.OperationalError, OSError)):
+            raise InvalidSetting(
+                f"The database {path} cannot be opened ({error}). Look whether another program holds it and whether "
+                "you may write there, or choose another folder with --data-dir."
+            ) from error
+        raise BrokenDatabase(
+            f"The database {path} is damaged ({error}). Move it away and start again: the pictures are found anew, "
+            "waiting jobs are not."
+        ) from error
+    return connection

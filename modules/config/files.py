@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from modules.errors import StorageFull
@@ -15,22 +17,25 @@ TEMPORARY_SUFFIX = ".atelier-part"
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Replace `path` by `content`, on the disk before it returns. Raises StorageFull."""
-    temporary = _write_temporary(path, content)
-    try:
+    with temporary_file(path, content) as temporary:
         temporary.replace(path)
         _sync_folder(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
-def create_atomically(path: Path, content: bytes) -> None:
-    """Like write_atomically, but raises FileExistsError where `path` exists. Raises StorageFull."""
+@contextmanager
+def temporary_file(path: Path, content: bytes) -> Iterator[Path]:
+    """A file beside `path` with that content, on the disk already; gone after the block. Raises StorageFull."""
     temporary = _write_temporary(path, content)
     try:
-        _move_to_new_name(temporary, path)
-        _sync_folder(path.parent)
+        yield temporary
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def move_to_new_name(temporary: Path, path: Path) -> None:
+    """Give a temporary file its name for good. Raises FileExistsError where the name is taken."""
+    _move(temporary, path)
+    _sync_folder(path.parent)
 
 
 def sweep_temporary_files(folder: Path) -> int:
@@ -62,7 +67,7 @@ def _write_temporary(path: Path, content: bytes) -> Path:
     return temporary
 
 
-def _move_to_new_name(temporary: Path, path: Path) -> None:
+def _move(temporary: Path, path: Path) -> None:
     if os.name == "nt":
         temporary.rename(path)  # Windows refuses to rename onto an existing file
         return

@@ -7,8 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from modules.errors import InvalidRequest
-
-AUTOMATIC = "Automatic"
+from modules.schema.requests import AUTOMATIC
 
 
 @dataclass(frozen=True)

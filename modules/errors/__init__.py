@@ -8,6 +8,7 @@
     │   ├── UnsupportedModel    a checkpoint of a kind that cannot be run
     │   ├── BrokenModel         a checkpoint that is damaged or incomplete
     │   ├── NumbersOverflowed   the network left the range of its number format
+    │   ├── OutOfMemory         the device has too little memory for what was asked
     │   ├── UnreadablePicture   a picture file that cannot be read
     │   ├── StorageFull         no room left on the disk
     │   ├── BrokenDatabase      the database file is damaged
@@ -64,6 +65,10 @@ class BrokenModel(UserError):
 
 class NumbersOverflowed(UserError):
     """The network's numbers left the range of their format (NaN or infinity), so that there is no picture."""
+
+
+class OutOfMemory(UserError):
+    """The device has too little memory for the model or the picture."""
 
 
 class UnreadablePicture(UserError):

@@ -17,9 +17,9 @@ _SUFFIXES = {".png", ".jpg", ".jpeg", ".webp"}
 
 def reconcile(database: Database, records: PictureRecords, outputs: Path) -> None:
     """Add a record for every picture file without one, and drop those whose file is gone; unreadable files are left."""
+    known = records.paths()  # before the files are listed: a picture may be saved at any moment
+    records.forget(path for path in known if not (outputs / path).is_file())
     on_disk = {path.relative_to(outputs).as_posix(): path for path in _picture_files(outputs)}
-    known = records.paths()
-    records.forget(known - on_disk.keys())
     for relative in sorted(on_disk.keys() - known):
         try:
             _adopt(database, on_disk[relative], relative)
@@ -35,7 +35,17 @@ def _picture_files(outputs: Path) -> list[Path]:
 
 def _is_own_file(path: Path) -> bool:
     """Hidden files are being written; links may lead out of the folder."""
-    return not path.name.startswith(".") and path.is_file() and not path.is_symlink()
+    return not path.name.startswith(".") and _is_utf8(path) and path.is_file() and not path.is_symlink()
+
+
+def _is_utf8(path: Path) -> bool:
+    """A name in another encoding cannot be stored or shown."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        log.debug("Left out of the gallery, its name is not UTF-8: %r", path)
+        return False
+    return True
 
 
 def _adopt(database: Database, path: Path, relative: str) -> None:

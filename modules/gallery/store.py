@@ -8,17 +8,23 @@ from datetime import datetime
 from pathlib import Path
 
 from modules.config.database import Database
-from modules.config.files import create_atomically
-from modules.gallery.records import insert_picture
+from modules.config.files import move_to_new_name, temporary_file
+from modules.gallery.records import PictureRecords, insert_picture
 from modules.schema.pictures import Picture
 
 
 class PictureStore:
     """Writes `<folder>/<date>/<number>-<seed>.png` below the outputs folder; numbers count up within a date."""
 
-    def __init__(self, database: Database, outputs: Path) -> None:
+    def __init__(self, database: Database, records: PictureRecords, outputs: Path) -> None:
         self._database = database
+        self._records = records
         self._outputs = outputs
+
+    def forget_missing(self, job_id: str) -> None:
+        """Drop a job's records whose file is not there, so that those pictures are made again."""
+        pictures = self._records.of_job(job_id)
+        self._records.forget([row.path for row in pictures if not (self._outputs / row.path).is_file()])
 
     def save(
         self,
@@ -32,43 +38,48 @@ class PictureStore:
         job_id: str,
         index: int,
     ) -> Picture:
-        """Store an encoded picture. Raises StorageFull; then neither file nor record is there."""
+        """Store an encoded picture. Raises StorageFull; then neither file nor record is there.
+
+        The record is committed before the file gets its name. What a crash in between leaves is a record without a
+        file, which forget_missing drops, and never a file that nobody knows of.
+        """
         created = time.time()
         target = folder / datetime.fromtimestamp(created).strftime("%Y-%m-%d")
-        with self._database.transaction() as connection:
-            path = _create(connection, target, seed, content)
-            try:
-                return insert_picture(
-                    connection,
-                    path=path.relative_to(self._outputs).as_posix(),
-                    width=width,
-                    height=height,
-                    seed=seed,
-                    infotext=infotext,
-                    created=created,
-                    job_id=job_id,
-                    index=index,
-                )
-            except BaseException:
-                path.unlink(missing_ok=True)
-                raise
+        with temporary_file(target / f"{seed}.png", content) as temporary:
+            while True:
+                with self._database.transaction() as connection:
+                    path = _free_name(connection, target, seed)
+                    picture = insert_picture(
+                        connection,
+                        path=path.relative_to(self._outputs).as_posix(),
+                        width=width,
+                        height=height,
+                        seed=seed,
+                        infotext=infotext,
+                        created=created,
+                        job_id=job_id,
+                        index=index,
+                    )
+                try:
+                    move_to_new_name(temporary, path)
+                except BaseException as error:
+                    self._records.forget([picture.path])
+                    if not isinstance(error, FileExistsError):  # else somebody took the name this very moment
+                        raise
+                else:
+                    return picture
 
 
-def _create(connection: sqlite3.Connection, folder: Path, seed: int, content: bytes) -> Path:
-    """Write under the next free number of a folder; a name that somebody else took is passed over."""
-    number = _last_number(connection, folder)
-    while True:
+def _free_name(connection: sqlite3.Connection, folder: Path, seed: int) -> Path:
+    """The next name of a folder; one that somebody else took is passed over."""
+    number = _last_number(connection, folder) + 1
+    while (path := folder / f"{number:05}-{seed}.png").exists():
         number += 1
-        path = folder / f"{number:05}-{seed}.png"
-        try:
-            create_atomically(path, content)
-        except FileExistsError:
-            continue
-        connection.execute(
-            "INSERT INTO file_numbers VALUES (?, ?) ON CONFLICT (folder) DO UPDATE SET last = excluded.last",
-            (str(folder), number),
-        )
-        return path
+    connection.execute(
+        "INSERT INTO file_numbers VALUES (?, ?) ON CONFLICT (folder) DO UPDATE SET last = excluded.last",
+        (str(folder), number),
+    )
+    return path
 
 
 def _last_number(connection: sqlite3.Connection, folder: Path) -> int:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import math
 
 import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+MAX_PREVIEW_SIDE = 1024
 PARAMETERS_KEY = "parameters"
 """The PNG text chunk in which A1111 and its kin keep the infotext."""
 
@@ -20,11 +22,18 @@ def encode_png(pixels: np.ndarray, infotext: str) -> bytes:
 
 
 def encode_preview(pixels: np.ndarray, *, scale: int) -> bytes:
-    """A small JPEG of a batch (batch, height, width, 3): its pictures side by side, enlarged by `scale`."""
-    row = np.concatenate(list(pixels), axis=1)
-    image = Image.fromarray(row)
-    image = image.resize((image.width * scale, image.height * scale), Image.Resampling.BICUBIC)
-    return _encode(image, "JPEG", quality=80)
+    """A JPEG of a batch (batch, height, width, 3): its pictures in a grid, enlarged by `scale` where there is room."""
+    columns = math.ceil(math.sqrt(len(pixels)))
+    rows = math.ceil(len(pixels) / columns)
+    height, width = pixels.shape[1:3]
+    grid = np.zeros((rows * height, columns * width, 3), dtype=np.uint8)
+    for place, picture in enumerate(pixels):
+        top, left = place // columns * height, place % columns * width
+        grid[top : top + height, left : left + width] = picture
+    image = Image.fromarray(grid)
+    factor = min(scale, MAX_PREVIEW_SIDE / max(image.size))
+    size = (max(1, round(image.width * factor)), max(1, round(image.height * factor)))
+    return _encode(image.resize(size, Image.Resampling.BICUBIC), "JPEG", quality=80)
 
 
 def encode_thumbnail(image: Image.Image, side: int) -> bytes:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
+from collections import deque
 
-from modules.schema.events import JobEvent, Preview, Progress
+from modules.schema.events import JobEvent, Preview, Progress, StateChanged
+from modules.schema.jobs import FINAL_STATES
 
 _JOBS_KEPT = 100
 
@@ -13,12 +14,14 @@ _JOBS_KEPT = 100
 class EventLog:
     """Events per job, numbered from 1; safe to use from several threads.
 
-    Of progress and previews only the newest is kept: a late reader wants to know where things stand, not the film.
+    Of progress and previews only the newest is kept, and none once the job is over: a late reader wants to know where
+    things stand, not the film. Of jobs that are over only the latest are kept.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._events: OrderedDict[str, list[JobEvent]] = OrderedDict()
+        self._events: dict[str, list[JobEvent]] = {}
+        self._over: deque[str] = deque()
         self._last: dict[str, int] = {}
 
     def append(self, event: JobEvent) -> None:
@@ -30,9 +33,12 @@ class EventLog:
             if isinstance(event, (Progress, Preview)):
                 events[:] = [kept for kept in events if kept.kind != event.kind]
             events.append(event.model_copy(update={"sequence": number}))
-            while len(self._events) > _JOBS_KEPT:
-                oldest, _ = self._events.popitem(last=False)
-                del self._last[oldest]
+            if isinstance(event, StateChanged) and event.state in FINAL_STATES:
+                events[:] = [kept for kept in events if not isinstance(kept, (Progress, Preview))]
+                self._over.append(event.job_id)
+            while len(self._over) > _JOBS_KEPT:
+                oldest = self._over.popleft()
+                del self._events[oldest], self._last[oldest]
 
     def after(self, job_id: str, sequence: int) -> list[JobEvent]:
         """The kept events of a job with a higher number, in order."""

@@ -26,7 +26,8 @@ _TABLES = (
         created REAL NOT NULL,
         started REAL,
         finished REAL,
-        error TEXT
+        error TEXT,
+        cancel_wanted INTEGER NOT NULL DEFAULT 0
     )
     """,
     "CREATE INDEX jobs_by_state ON jobs (state, number)",
@@ -96,6 +97,15 @@ class JobQueue:
                 (time.time(), job_id),
             )
             return changed.rowcount == 1
+
+    def want_cancel(self, job_id: str) -> None:
+        """Ask whichever process runs a job to stop it."""
+        with self._database.transaction() as connection:
+            connection.execute("UPDATE jobs SET cancel_wanted = 1 WHERE id = ? AND state = 'running'", (job_id,))
+
+    def is_cancel_wanted(self, job_id: str) -> bool:
+        """Whether somebody asked for that."""
+        return self._database.row("SELECT 1 FROM jobs WHERE id = ? AND cancel_wanted", (job_id,)) is not None
 
     def requeue_running(self) -> int:
         """Put jobs that a killed server left running back to their place in the queue; returns how many."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 import threading
+import time
 from collections.abc import Callable
 
 from modules.errors import Interrupted, UserError
@@ -16,7 +17,7 @@ from modules.schema.jobs import Job, JobState
 log = logging.getLogger(__name__)
 
 _SECONDS_BETWEEN_LOOKS = 0.5
-"""Another process, the command line's `generate`, may have put a job into the queue."""
+"""Another process, the command line's `generate`, may have put a job into the queue or want one cancelled."""
 
 CheckInterrupt = Callable[[], None]
 """Raises Interrupted once somebody asked the running job to stop."""
@@ -37,12 +38,13 @@ class Worker:
         self._stopping = False
         self._lock = threading.Lock()
         self._running_id: str | None = None
+        self._looked = 0.0
+        self._unfinished = True  # an earlier server may have been killed in the middle of a job
         self._interrupted = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="worker", daemon=True)
 
     def start(self) -> None:
         """Begin to work, with what an earlier server left in the queue first."""
-        self._queue.requeue_running()
         self._thread.start()
 
     def wake(self) -> None:
@@ -72,12 +74,28 @@ class Worker:
         except Exception:
             log.exception("Preparing the worker failed")
         while not self._stopping:
-            job = self._claim()
-            if job is None:
+            try:
+                worked = self._turn()
+            except Exception:
+                # A full or locked database must not end the worker.
+                log.exception("The queue could not be used; trying again")
+                worked = False
+            if not worked:
                 self._wake.wait(_SECONDS_BETWEEN_LOOKS)
                 self._wake.clear()
-            else:
-                self._carry_out(job)
+
+    def _turn(self) -> bool:
+        """Carry out the next job; False where nothing waits. A job whose end could not be written down is run again."""
+        if self._unfinished:
+            self._queue.requeue_running()
+            self._unfinished = False
+        job = self._claim()
+        if job is None:
+            return False
+        self._unfinished = True
+        self._carry_out(job)
+        self._unfinished = False
+        return True
 
     def _claim(self) -> Job | None:
         """Claim under the lock, so that whoever finds a job claimed can interrupt it."""
@@ -102,7 +120,7 @@ class Worker:
         try:
             self._run_job(job, self._check_interrupt)
         except Interrupted:
-            return ("queued", None) if self._stopping else ("cancelled", None)
+            return ("cancelled", None) if self._interrupted.is_set() else ("queued", None)
         except UserError as error:
             return "failed", str(error)
         except Exception:
@@ -112,5 +130,10 @@ class Worker:
         return "done", None
 
     def _check_interrupt(self) -> None:
+        now = time.monotonic()
+        if now - self._looked > _SECONDS_BETWEEN_LOOKS:
+            self._looked = now
+            if self._running_id is not None and self._queue.is_cancel_wanted(self._running_id):
+                self._interrupted.set()
         if self._interrupted.is_set() or self._stopping:
             raise Interrupted

@@ -142,7 +142,8 @@ def _unquoted(value: str) -> str:
         text = json.loads(value)
     except ValueError:
         return value
-    return text if isinstance(text, str) else value
+    # JSON can spell half a character, which neither a page nor a file can hold.
+    return text.encode("utf-8", "replace").decode("utf-8") if isinstance(text, str) else value
 
 
 def _sizes(key: str, value: str) -> dict[str, str] | None:

@@ -76,7 +76,12 @@ def _number_in(detail: ErrorDetails) -> object:
     value = detail["input"]
     if detail["type"] not in ("greater_than_equal", "less_than_equal", "multiple_of") or not isinstance(value, str):
         return value
-    return float(value) if "." in value else int(value)
+    for number in (int, float):
+        try:
+            return number(value)
+        except ValueError:
+            continue
+    return value
 
 
 def _neighbours(value: object, step: int) -> str:

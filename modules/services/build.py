@@ -34,6 +34,12 @@ class Services:
     generate: GenerateService
     pictures: PictureService
     doctor: Doctor
+    database: Database
+
+    def close(self) -> None:
+        """Stop the work and close the database."""
+        self.generate.stop()
+        self.database.close()
 
 
 def build_services(paths: Paths, options: EngineOptions) -> Services:
@@ -42,12 +48,12 @@ def build_services(paths: Paths, options: EngineOptions) -> Services:
     database = Database(paths.database)
     registry = Registry(paths.checkpoint_folders)
     models = ModelService(registry, settings)
-    engine = EngineLoader(registry, settings, options)
+    engine = EngineLoader(models, settings, options)
     records = PictureRecords(database)
     generate = GenerateService(
         queue=JobQueue(database),
         events=EventLog(),
-        store=PictureStore(database, paths.outputs),
+        store=PictureStore(database, records, paths.outputs),
         records=records,
         models=models,
         settings=settings,
@@ -55,7 +61,7 @@ def build_services(paths: Paths, options: EngineOptions) -> Services:
         pictures_folder=paths.txt2img_pictures,
     )
     pictures = PictureService(database, records, paths.outputs, paths.cache / "thumbnails")
-    return Services(paths, settings, models, generate, pictures, Doctor(paths, models, engine))
+    return Services(paths, settings, models, generate, pictures, Doctor(paths, models, engine), database)
 
 
 @contextmanager
@@ -68,7 +74,7 @@ def open_services(paths: Paths, options: EngineOptions) -> Iterator[Services]:
         try:
             yield services
         finally:
-            services.generate.stop()
+            services.close()
 
 
 @contextmanager

@@ -12,15 +12,17 @@ from modules.checkpoints.cache import ModelCache
 from modules.checkpoints.device import choose_device, choose_dtype
 from modules.checkpoints.diffusers_folder import load_folder
 from modules.checkpoints.loaded import LoadedModel
-from modules.checkpoints.registry import Checkpoint, Registry
+from modules.checkpoints.registry import Checkpoint
 from modules.config.settings import SettingsStore
 from modules.diffusion.attention import choose_attention
+from modules.errors import OutOfMemory
 from modules.imaging.encoding import encode_png, encode_preview
 from modules.pipeline.conditioning import encode_prompts
 from modules.pipeline.txt2img import PaintedPicture, txt2img
 from modules.schema.events import JobEvent, Preview, Progress, Stage
 from modules.schema.infotext import write_infotext
 from modules.schema.requests import ResolvedTxt2Img
+from modules.services.models import ModelService
 from modules.services.options import EngineOptions
 
 log = logging.getLogger(__name__)
@@ -31,8 +33,8 @@ _SECONDS_BETWEEN_PREVIEWS = 0.2
 class Engine:
     """Runs requests on this machine's device, with one model in memory."""
 
-    def __init__(self, registry: Registry, settings: SettingsStore, options: EngineOptions) -> None:
-        self._registry = registry
+    def __init__(self, models: ModelService, settings: SettingsStore, options: EngineOptions) -> None:
+        self._models = models
         self._settings = settings
         self._options = options
         self.device = choose_device(use_cpu=options.use_cpu)
@@ -66,7 +68,7 @@ class Engine:
 
     def warm_up(self) -> None:
         """Have the model that the settings name in memory before anybody asks for it."""
-        self._cache.get(self._registry.find(self._settings.current.sd_model_checkpoint))
+        self._cache.get(self._models.current())
 
     def run_txt2img(
         self,
@@ -80,12 +82,18 @@ class Engine:
         settings = self._settings.current
         every = settings.show_progress_every_n_steps if settings.live_previews_enable else None
         reporter = Reporter(job_id, send, check_interrupt, preview_every=every)
-        checkpoint = self._registry.find(request.model)
+        checkpoint = self._models.find(request.model)
         if not self._cache.holds(checkpoint):
             reporter.stage(f"Loading the model {checkpoint.name}")
         model = self._cache.get(checkpoint)
-        for painted in txt2img(request, model, reporter, finished=finished):
-            yield _encoded(request, model, painted)
+        try:
+            for painted in txt2img(request, model, reporter, finished=finished):
+                yield _encoded(request, model, painted)
+        except torch.OutOfMemoryError as error:
+            raise OutOfMemory(
+                f"{request.width} x {request.height} x batch size {request.batch_size} does not fit into the memory of "
+                "the device. Make the picture or the batch smaller."
+            ) from error
 
     def _load(self, checkpoint: Checkpoint) -> LoadedModel:
         started = time.monotonic()

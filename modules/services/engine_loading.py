@@ -6,10 +6,10 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from modules.checkpoints.registry import Registry
 from modules.config.settings import SettingsStore
 from modules.schema.events import JobEvent
 from modules.schema.requests import ResolvedTxt2Img
+from modules.services.models import ModelService
 from modules.services.options import EngineOptions
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 class EngineLoader:
     """Builds the engine when it is first needed, once."""
 
-    def __init__(self, registry: Registry, settings: SettingsStore, options: EngineOptions) -> None:
-        self._registry = registry
+    def __init__(self, models: ModelService, settings: SettingsStore, options: EngineOptions) -> None:
+        self._models = models
         self._settings = settings
         self._options = options
         self._lock = threading.Lock()
@@ -32,7 +32,7 @@ class EngineLoader:
             if self._engine is None:
                 from modules.services.engine import Engine
 
-                self._engine = Engine(self._registry, self._settings, self._options)
+                self._engine = Engine(self._models, self._settings, self._options)
             return self._engine
 
     def warm_up(self) -> None:

@@ -87,8 +87,8 @@ class GenerateService:
         """Stop a job: within one step if it runs, at once if it waits; one that is over stays as it is."""
         if self._queue.cancel_queued(job_id):
             self._events.append(StateChanged(job_id=job_id, state="cancelled"))
-        else:
-            self._worker.interrupt(job_id)
+        elif not self._worker.interrupt(job_id):
+            self._queue.want_cancel(job_id)
 
     def job(self, job_id: str) -> Job:
         """The job of that id. Raises NotFound."""
@@ -105,6 +105,7 @@ class GenerateService:
     def _run(self, job: Job, check_interrupt: CheckInterrupt) -> None:
         """Carry a job out; pictures that an earlier server saved for it are not made again."""
         request = ResolvedTxt2Img.model_validate_json(job.request)
+        self._store.forget_missing(job.id)
         saved = self._records.of_job(job.id)
         for picture in saved:
             self._events.append(PictureSaved(job_id=job.id, picture=picture))

@@ -11,6 +11,7 @@ from fastapi import FastAPI
 
 from modules.checkpoints.card import Card
 from modules.errors import ModelNotFound
+from modules.imaging.reading import MAX_FILE_BYTES
 from modules.services.build import Services
 from modules.ui.assets import asset
 from modules.ui.controls import lay_out_choice
@@ -22,7 +23,6 @@ from modules.ui.txt2img_tab import Txt2ImgTab, lay_out_txt2img
 from modules.ui.wiring import wire_gallery, wire_png_info, wire_txt2img
 
 MAX_WAITING_EVENTS = 200
-MAX_UPLOAD = "25mb"
 _DAY = 86_400
 
 
@@ -60,7 +60,7 @@ def mount_page(app: FastAPI, services: Services, *, auth: list[tuple[str, str]],
         path="/",
         auth=auth or None,
         show_error=False,
-        max_file_size=MAX_UPLOAD,
+        max_file_size=MAX_FILE_BYTES,
         footer_links=[],
         run_history=False,
         ssr_mode=False,

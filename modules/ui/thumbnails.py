@@ -8,7 +8,7 @@ from pathlib import Path
 import gradio as gr
 
 from modules.config.paths import Paths
-from modules.errors import UnreadablePicture
+from modules.errors import StorageFull, UnreadablePicture
 from modules.schema.pictures import Picture
 from modules.services.build import Services
 from modules.services.pictures import PictureService
@@ -35,12 +35,12 @@ def lay_out_thumbnails(name: str, columns: int, *, label: str, render: bool = Tr
 
 
 def entries(service: PictureService, pictures: Iterable[Picture]) -> list[tuple[str, str]]:
-    """Small file and id of each picture; a picture whose file is gone or damaged is left out."""
+    """Small file and id of each picture; a picture without one (gone, damaged, disk full) is left out."""
     found = []
     for picture in pictures:
         try:
             found.append((str(service.thumbnail(picture)), str(picture.id)))
-        except UnreadablePicture:
+        except (UnreadablePicture, StorageFull):
             continue
     return found
 

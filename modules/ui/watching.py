@@ -66,10 +66,11 @@ class Watcher:
             self._seen.setdefault(job.id, 0)
         for job_id in self._seen.keys() - {job.id for job in active}:
             self._part_with(job_id)
+        failure, self._failure = self._failure, None  # told once: it must not cover what is said later
         if not active:
-            return Sight(saved=self._saved, failure=self._failure)
+            return Sight(saved=self._saved, failure=failure)
         stage, progress, preview = self._news_of(active[0].id)
-        self._front = Sight(active[0], len(active) - 1, stage, progress, preview, self._saved, self._failure)
+        self._front = Sight(active[0], len(active) - 1, stage, progress, preview, self._saved, failure)
         return self._front
 
     def _part_with(self, job_id: str) -> None:

@@ -34,6 +34,7 @@ def test_foreign_names(host: str) -> None:
         ({"origin": OWN}, 200),
         ({"origin": "https://evil.example"}, 403),
         ({"origin": "null"}, 403),
+        ({"origin": "http://["}, 403),
         ({"origin": "http://127.0.0.1:7861"}, 403),
         ({"origin": "http://127.0.0.1:7860.evil.example"}, 403),
         ({"sec-fetch-site": "same-origin"}, 200),

@@ -52,6 +52,21 @@ def test_unknown_model_names_the_known_ones(tiny: Path) -> None:
         Registry([tiny.parent]).find("nonesuch")
 
 
+def test_model_folder_itself_may_be_named(tiny: Path) -> None:
+    assert Registry([tiny]).find("tiny").path == tiny
+
+
+def test_cache_looks_at_weights_not_at_cards(tmp_path: Path) -> None:
+    weights = tmp_path / "model.safetensors"
+    weights.write_bytes(b"1")
+    cache = ModelCache(lambda checkpoint: checkpoint)  # type: ignore[arg-type, return-value]
+    checkpoint = Checkpoint("one", tmp_path, Card())
+    cache.get(checkpoint)
+    assert cache.holds(Checkpoint("one", tmp_path, Card(description="edited")))
+    weights.write_bytes(b"22")
+    assert not cache.holds(checkpoint)
+
+
 def test_single_file_is_refused_with_the_reason(tiny: Path, tmp_path: Path) -> None:
     (tmp_path / "v1-5.safetensors").write_bytes(b"")
     with pytest.raises(UnsupportedModel, match="is a single file"):
@@ -150,7 +165,8 @@ def test_other_kinds_are_refused_by_name(
 
 
 @pytest.mark.parametrize(
-    "content", ["", "[1]", '{"recommended": 3, "example_prompts": "x"}', '{"recommended": {"width": -1}}']
+    "content",
+    ["", "[1]", '{"recommended": 3, "example_prompts": "x"}', '{"recommended": {"width": -1, "height": 1e999}}'],
 )
 def test_broken_card_counts_as_missing(tmp_path: Path, content: str) -> None:
     (tmp_path / "m").mkdir()
@@ -167,7 +183,7 @@ def test_overflow_is_told_in_words(tiny: Path) -> None:
 def test_cache_loads_once_and_keeps_the_last() -> None:
     loaded = []
     cache = ModelCache(lambda checkpoint: loaded.append(checkpoint.name) or checkpoint)  # type: ignore[func-returns-value, arg-type, return-value]
-    one, two = (Checkpoint(name, Path(name), Card()) for name in ("one", "two"))
+    one, two = (Checkpoint(name, Path("missing"), Card()) for name in ("one", "two"))
     for checkpoint in (one, one, two, one):
         cache.get(checkpoint)
         assert cache.holds(checkpoint)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from modules.config.database import Database
-from modules.errors import BrokenDatabase
+from modules.errors import BrokenDatabase, InvalidSetting, StorageFull
 
 
 def test_failed_transaction_leaves_nothing(database: Database) -> None:
@@ -41,3 +41,22 @@ def test_damaged_file_is_told_with_the_remedy(tmp_path: Path) -> None:
     (tmp_path / "a.sqlite3").write_bytes(b"no database, but long enough to be taken for one" * 100)
     with pytest.raises(BrokenDatabase, match="Move it away and start again"):
         Database(tmp_path / "a.sqlite3")
+
+
+def test_healthy_database_that_cannot_be_opened_is_not_called_damaged(tmp_path: Path) -> None:
+    (tmp_path / "a.sqlite3").mkdir()
+    with pytest.raises(InvalidSetting, match="cannot be opened"):
+        Database(tmp_path / "a.sqlite3")
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(InvalidSetting, match="--data-dir"):
+        Database(tmp_path / "file" / "a.sqlite3")
+
+
+def test_full_disk_is_told_and_the_database_goes_on(database: Database) -> None:
+    database.create_tables("room", ["CREATE TABLE things (content BLOB)"])
+    database.row("PRAGMA max_page_count = 20")
+    with pytest.raises(StorageFull, match="Free some space"), database.transaction() as connection:
+        connection.execute("INSERT INTO things VALUES (zeroblob(1000000))")
+    with database.transaction() as connection:
+        connection.execute("INSERT INTO things VALUES ('small')")
+    assert len(database.rows("SELECT * FROM things")) == 1

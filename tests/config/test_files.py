@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from modules.config.files import create_atomically, sweep_temporary_files, write_atomically
+from modules.config.files import move_to_new_name, sweep_temporary_files, temporary_file, write_atomically
 from modules.errors import StorageFull
 
 ROOT = Path(__file__).parent.parent.parent
@@ -27,10 +27,11 @@ for round in range(10**6):
 """
 
 
-def test_create_never_overwrites(tmp_path: Path) -> None:
-    create_atomically(tmp_path / "a", b"first")
-    with pytest.raises(FileExistsError):
-        create_atomically(tmp_path / "a", b"second")
+def test_new_name_never_overwrites(tmp_path: Path) -> None:
+    with temporary_file(tmp_path / "a", b"first") as temporary:
+        move_to_new_name(temporary, tmp_path / "a")
+    with pytest.raises(FileExistsError), temporary_file(tmp_path / "a", b"second") as temporary:
+        move_to_new_name(temporary, tmp_path / "a")
     assert (tmp_path / "a").read_bytes() == b"first"
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 from pathlib import Path
 
@@ -10,7 +12,6 @@ import pytest
 
 from modules.config.database import Database
 from modules.errors import NotFound, StorageFull, UnreadablePicture
-from modules.gallery import store as store_module
 from modules.gallery.reconciliation import reconcile
 from modules.gallery.records import PictureRecords
 from modules.gallery.store import PictureStore
@@ -26,14 +27,16 @@ def records(database: Database) -> PictureRecords:
     return PictureRecords(database)
 
 
-def save(database: Database, outputs: Path, *, index: int = 0, seed: int = 5, job: str = "job") -> Picture:
-    return PictureStore(database, outputs).save(
+def save(
+    database: Database, outputs: Path, *, index: int = 0, seed: int = 5, job: str = "job", infotext: str = "a prompt"
+) -> Picture:
+    return PictureStore(database, PictureRecords(database), outputs).save(
         PNG,
         folder=outputs / "txt2img-images",
         width=16,
         height=8,
         seed=seed,
-        infotext="a prompt",
+        infotext=infotext,
         job_id=job,
         index=index,
     )
@@ -80,16 +83,72 @@ def test_same_picture_of_a_job_is_not_saved_twice(database: Database, records: P
     assert len(files_in(tmp_path / "txt2img-images")) == records.count() == 1
 
 
-def test_full_disk_leaves_neither_file_nor_record(
+def test_full_disk_while_writing_leaves_neither_file_nor_record(
     database: Database, records: PictureRecords, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(path: Path, content: bytes) -> None:
-        raise StorageFull("no room")
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(store_module, "create_atomically", full)
-    with pytest.raises(StorageFull):
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StorageFull, match="Free some space"):
         save(database, tmp_path)
     assert (files_in(tmp_path / "txt2img-images"), records.count()) == ([], 0)
+
+
+def test_full_database_leaves_neither_file_nor_record(
+    database: Database, records: PictureRecords, tmp_path: Path
+) -> None:
+    pages = database.row("PRAGMA page_count")
+    assert pages is not None
+    database.row(f"PRAGMA max_page_count = {pages[0]}")
+    with pytest.raises(StorageFull):
+        save(database, tmp_path, infotext="x" * 100_000)
+    assert (files_in(tmp_path / "txt2img-images"), records.count()) == ([], 0)
+    database.row("PRAGMA max_page_count = 100000")
+    save(database, tmp_path)
+    assert records.count() == 1
+
+
+def test_record_whose_file_never_came_is_dropped(database: Database, records: PictureRecords, tmp_path: Path) -> None:
+    kept, lost = save(database, tmp_path), save(database, tmp_path, index=1)
+    (tmp_path / lost.path).unlink()
+    PictureStore(database, records, tmp_path).forget_missing("job")
+    assert records.of_job("job") == [kept]
+
+
+def test_picture_saved_while_the_gallery_looks_keeps_its_record(
+    database: Database, records: PictureRecords, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(database, tmp_path)
+    known = records.paths
+
+    def meanwhile() -> set[str]:
+        before = known()
+        save(database, tmp_path, index=1)
+        return before
+
+    monkeypatch.setattr(records, "paths", meanwhile)
+    reconcile(database, records, tmp_path)
+    assert [picture.index for picture in records.of_job("job")] == [0, 1]
+
+
+def test_pictures_behind_a_linked_folder_are_not_forgotten(
+    database: Database, records: PictureRecords, tmp_path: Path
+) -> None:
+    outputs = tmp_path / "outputs"
+    (tmp_path / "other disk").mkdir()
+    outputs.mkdir()
+    (outputs / "txt2img-images").symlink_to(tmp_path / "other disk")
+    save(database, outputs)
+    reconcile(database, records, outputs)
+    assert records.count() == 1
+
+
+def test_name_that_is_not_utf8_is_left_out(database: Database, records: PictureRecords, tmp_path: Path) -> None:
+    (tmp_path / os.fsdecode(b"\xff.png")).write_bytes(PNG)
+    (tmp_path / "z.png").write_bytes(PNG)
+    reconcile(database, records, tmp_path)
+    assert [picture.path for picture in records.page(0, 9)] == ["z.png"]
 
 
 def test_files_that_came_and_went_are_noticed(database: Database, records: PictureRecords, tmp_path: Path) -> None:

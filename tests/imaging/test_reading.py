@@ -113,9 +113,14 @@ def test_damaged_bytes_never_crash(place: int, byte: int, tmp_path_factory: pyte
             pass
 
 
-def test_preview_shows_the_batch_side_by_side() -> None:
-    image = Image.open(io.BytesIO(encode_preview(np.stack([PIXELS, PIXELS]), scale=4)))
-    assert (image.format, image.size) == ("JPEG", (64, 32))
+def test_preview_shows_the_batch_in_a_grid() -> None:
+    image = Image.open(io.BytesIO(encode_preview(np.stack([PIXELS] * 3), scale=4)))
+    assert (image.format, image.size) == ("JPEG", (64, 64))
+
+
+def test_preview_of_a_large_batch_stays_small() -> None:
+    image = Image.open(io.BytesIO(encode_preview(np.zeros((16, 8, 512, 3), dtype=np.uint8), scale=8)))
+    assert max(image.size) <= 1024
 
 
 def test_thumbnail_keeps_the_shape() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ from modules.jobs.event_log import EventLog
 from modules.jobs.queue import JobQueue
 from modules.jobs.worker import CheckInterrupt, RunJob, Worker
 from modules.schema.events import Preview, Progress, StateChanged
-from modules.schema.jobs import Job
+from modules.schema.jobs import Job, JobState
 
 
 @contextmanager
@@ -93,6 +94,64 @@ def test_interrupt_stops_the_named_job_only(database: Database) -> None:
     assert queue.get(after.id).state == "done"
 
 
+def test_queue_that_fails_once_does_not_end_the_worker(database: Database) -> None:
+    class FailingQueue(JobQueue):
+        faults = ["claim", "finish"]
+
+        def claim(self) -> Job | None:
+            self._fail("claim")
+            return super().claim()
+
+        def finish(self, job_id: str, state: JobState, error: str | None = None) -> None:
+            self._fail("finish")
+            super().finish(job_id, state, error)
+
+        def _fail(self, where: str) -> None:
+            if where in self.faults:
+                self.faults.remove(where)
+                raise sqlite3.OperationalError("database is locked")
+
+    queue, runs = FailingQueue(database), []
+    with working(queue, lambda job, check: runs.append(job.id)):
+        first, second = add(queue), add(queue)
+        until(lambda: queue.get(second.id).is_over)
+    assert queue.get(first.id).state == "done"
+    assert not queue.faults
+
+
+def test_another_process_can_cancel_the_running_job(database: Database) -> None:
+    queue, started = JobQueue(database), threading.Event()
+
+    def run(job: Job, check: CheckInterrupt) -> None:
+        started.set()
+        while True:
+            check()
+            time.sleep(0.002)
+
+    with working(queue, run):
+        job = add(queue)
+        assert started.wait(5)
+        queue.want_cancel(job.id)
+        until(lambda: queue.get(job.id).is_over)
+    assert queue.get(job.id).state == "cancelled"
+
+
+def test_interrupt_just_before_stopping_is_not_undone(database: Database) -> None:
+    queue, started = JobQueue(database), threading.Event()
+
+    def run(job: Job, check: CheckInterrupt) -> None:
+        started.set()
+        while True:
+            time.sleep(0.05)
+            check()
+
+    with working(queue, run) as (worker, _):
+        job = add(queue)
+        assert started.wait(5)
+        worker.interrupt(job.id)
+    assert queue.get(job.id).state == "cancelled"
+
+
 def test_stopping_puts_the_running_job_back(database: Database) -> None:
     queue, started = JobQueue(database), threading.Event()
 
@@ -133,9 +192,13 @@ def test_late_reader_gets_the_newest_progress_and_every_state() -> None:
     assert events.after("b", 0) == []
 
 
-def test_events_of_old_jobs_are_dropped() -> None:
+def test_events_of_jobs_long_over_are_dropped_and_of_running_ones_kept() -> None:
     events = EventLog()
+    events.append(StateChanged(job_id="running", state="running"))
     for number in range(500):
         events.append(StateChanged(job_id=str(number), state="queued"))
+        events.append(Preview(job_id=str(number), jpeg=b"large", step=1))
+        events.append(StateChanged(job_id=str(number), state="done"))
     assert events.after("0", 0) == []
-    assert events.after("499", 0)
+    assert [event.kind for event in events.after("499", 0)] == ["state", "state"]
+    assert events.after("running", 0)

@@ -96,6 +96,11 @@ def test_a1111_text_becomes_a_request() -> None:
     assert reading.not_honoured == ("Denoising strength: 0.4",)
 
 
+def test_half_characters_are_replaced() -> None:
+    read = parse_infotext('p\nSteps: 1, Sampler: "\\ud800, x", Seed: 1')
+    assert read.parameters["Sampler"] == "?, x"
+
+
 def test_bad_values_are_listed_not_raised() -> None:
     reading = request_of(parse_infotext("p\nSteps: -3, Sampler: Euler, Size: 100x64, CFG scale: high"))
     assert reading.request.steps is None

@@ -89,6 +89,15 @@ def test_request_cannot_be_changed() -> None:
         Txt2ImgRequest().prompt = "other"
 
 
+@pytest.mark.parametrize("text", ["1e9", "7e2", "1e5", "-1e3", "0x10", "١٢", "1_000", "٣.٥"])
+@pytest.mark.parametrize("field", ["steps", "width", "cfg_scale", "seed"])
+def test_numbers_in_odd_spelling_are_accepted_or_refused_in_words(field: str, text: str) -> None:
+    try:
+        Txt2ImgRequest.of({field: text})
+    except InvalidRequest as error:
+        assert str(error).endswith(".")
+
+
 @given(st.dictionaries(st.sampled_from([*LABELS, "x"]), st.one_of(st.none(), st.text(), st.floats(), st.integers())))
 def test_any_values_are_accepted_or_refused_in_words(fields: dict[str, object]) -> None:
     try:
