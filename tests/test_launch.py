@@ -522,4 +522,4 @@ def test_every_pinned_package_has_its_reason(file: str) -> None:
 @pytest.mark.parametrize("file", ["requirements.txt", "tests/requirements.txt"])
 def test_every_line_is_an_exact_pin(file: str) -> None:
     lines = [line for line in (ROOT / file).read_text(encoding="utf-8").splitlines() if line and line[0] != "#"]
-    assert all(re.fullmatch(r"[a-zA-Z_-]+==[0-9.]+(; .+)?", line) for line in lines)
+    assert all(re.fullmatch(r"[a-zA-Z0-9_-]+==[0-9.]+(; .+)?", line) for line in lines)

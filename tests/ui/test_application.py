@@ -15,6 +15,7 @@ import pytest
 
 from modules.config.paths import Paths
 from modules.errors import UnreadablePicture
+from modules.imaging.reading import MAX_FILE_BYTES
 from modules.schema.requests import Txt2ImgRequest
 from modules.services.build import Services, build_services
 from modules.services.options import EngineOptions
@@ -73,7 +74,7 @@ def test_an_upload_stays_below_the_cache_folder(address: str, demo_services: Ser
 
 
 def test_an_upload_has_a_largest_size(address: str) -> None:
-    too_much = b"\0" * (26 * 2**20)
+    too_much = bytes(MAX_FILE_BYTES + 2**20)
     answer = httpx.post(f"{address}/gradio_api/upload", files={"files": ("a.png", too_much)}, timeout=60)
     assert answer.status_code == 413
 
