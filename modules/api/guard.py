@@ -31,7 +31,7 @@ class Guard:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        refusal = self._refusal(Headers(scope=scope))
+        refusal = self._refusal(scope.get("method", "GET"), Headers(scope=scope))
         if refusal is not None:
             if scope["type"] == "websocket":
                 await send({"type": "websocket.close", "code": 1008})
@@ -40,21 +40,22 @@ class Guard:
             return
         await self._app(scope, receive, _with_headers(send))
 
-    def _refusal(self, headers: Headers) -> PlainTextResponse | None:
+    def _refusal(self, method: str, headers: Headers) -> PlainTextResponse | None:
         host = headers.get("host", "")
         if self._hosts is not None and _name_of(host) not in self._hosts:
             return PlainTextResponse("This server does not answer to that host name.", status_code=421)
         origin = headers.get("origin")
         if origin is not None and origin.lower() not in (f"http://{host.lower()}", f"https://{host.lower()}"):
             return PlainTextResponse("Requests of other sites are refused.", status_code=403)
-        if headers.get("sec-fetch-site", "none") not in ("same-origin", "none") and not _is_visit(headers):
+        if headers.get("sec-fetch-site", "none") not in ("same-origin", "none") and not _is_visit(method, headers):
             return PlainTextResponse("Requests of other sites are refused.", status_code=403)
         return None
 
 
-def _is_visit(headers: Headers) -> bool:
+def _is_visit(method: str, headers: Headers) -> bool:
     """A link that a person followed from elsewhere to the page: harmless, and expected to work."""
-    return headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"
+    to_page = headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"
+    return to_page and method in ("GET", "HEAD")
 
 
 def _name_of(host: str) -> str:

@@ -49,6 +49,11 @@ def test_origins(headers: dict[str, str], status: int) -> None:
     assert client.get("/internal/ping", headers=headers).status_code == status
 
 
+def test_form_of_another_site_is_refused() -> None:
+    headers = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
+    assert client.post("/internal/ping", headers=headers).status_code == 403
+
+
 def test_no_route_without_a_class() -> None:
     """Every route of ours is listed here with its class; a new one must be added on purpose."""
     public = {"/internal/ping"}
