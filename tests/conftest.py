@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 # One thread per test process: several processes on few cores get in one another's way otherwise.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -17,6 +18,11 @@ from modules.config.database import Database
 from modules.config.paths import Paths, resolve_paths
 from modules.services.build import Services, running_services
 from modules.services.options import EngineOptions
+
+
+# Time says nothing about right or wrong here: machines are shared, and the first text drawn builds hypothesis's tables.
+settings.register_profile("atelier", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("atelier")
 
 
 @pytest.fixture
