@@ -19,7 +19,6 @@ from modules.config.paths import Paths, resolve_paths
 from modules.services.build import Services, running_services
 from modules.services.options import EngineOptions
 
-
 # Time says nothing about right or wrong here: machines are shared, and the first text drawn builds hypothesis's tables.
 settings.register_profile("atelier", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("atelier")
