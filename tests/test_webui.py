@@ -82,7 +82,8 @@ def test_output_that_cannot_be_written_is_refused_first(tmp_path: Path, name: st
 @pytest.mark.parametrize("command", ["doctor", "ui"])
 def test_data_folder_that_is_a_file_is_told_in_words(tmp_path: Path, command: str) -> None:
     (tmp_path / "file").write_text("in the way")
-    refused = atelier(*([] if command == "ui" else [command]), "--data-dir", tmp_path / "file")
+    arguments = ["--port", str(free_port())] if command == "ui" else [command]
+    refused = atelier(*arguments, "--data-dir", tmp_path / "file")
     assert refused.returncode == 2
     assert "--data-dir" in refused.stderr
     assert "Traceback" not in refused.stderr
