@@ -7,6 +7,7 @@
     │   ├── ModelNotFound       no such checkpoint, or no checkpoint at all
     │   ├── UnsupportedModel    a checkpoint of a kind that cannot be run
     │   ├── BrokenModel         a checkpoint that is damaged or incomplete
+    │   ├── BrokenInstallation  a package that the program needs is missing or damaged
     │   ├── NumbersOverflowed   the network left the range of its number format
     │   ├── OutOfMemory         the device has too little memory for what was asked
     │   ├── UnreadablePicture   a picture file that cannot be read
@@ -61,6 +62,10 @@ class UnsupportedModel(UserError):
 
 class BrokenModel(UserError):
     """A checkpoint that is damaged or incomplete."""
+
+
+class BrokenInstallation(UserError):
+    """A package that the program needs is missing or damaged."""
 
 
 class NumbersOverflowed(UserError):

@@ -28,6 +28,7 @@ from tools.demo_model.captions import say, synonyms
 from tools.demo_model.checkpoint import Facts
 from tools.demo_model.crew import Crew, run_crew
 from tools.demo_model.latents import LatentSet, read_latents
+from tools.demo_model.layout import LayoutHeads, layout_labels
 from tools.demo_model.networks import (
     TRAIN_TIMESTEPS,
     device_of_choice,
@@ -42,7 +43,9 @@ from tools.demo_model.wording import Wording
 
 EMPTY_CAPTIONS = 0.1
 
-Piece = tuple[Tensor, Tensor, Tensor, Tensor]
+LAYOUT_WEIGHT = 0.02
+
+Piece = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,17 +64,19 @@ class Recipe(Course):
 
 
 class Learner(nn.Module):
-    """U-Net and text encoder as one module: (noisy latents, timesteps, token ids) to predicted v."""
+    """U-Net and text encoder as one module, with the heads that read the text states in training."""
 
     def __init__(self, unet: UNet2DConditionModel, text_encoder: CLIPTextModel) -> None:
         super().__init__()
         self.unet = unet
         self.text_encoder = text_encoder
+        self.layout = LayoutHeads()
 
-    def forward(self, noisy: Tensor, timesteps: Tensor, ids: Tensor) -> Tensor:
-        states = self.text_encoder(ids).last_hidden_state
+    def forward(self, noisy: Tensor, timesteps: Tensor, ids: Tensor) -> tuple[Tensor, Tensor]:
+        """Predicted v and text states of noisy latents, timesteps and token ids."""
+        states: Tensor = self.text_encoder(ids).last_hidden_state
         predicted: Tensor = self.unet(noisy, timesteps, states).sample
-        return predicted
+        return predicted, states
 
 
 def build_learner(recipe: Recipe) -> Learner:
@@ -100,7 +105,7 @@ class Lessons:
         self._smallest = min(one.side for one in sets)
 
     def piece(self, step: int, number: int) -> Piece:
-        """Noisy latents, timesteps, token ids and the v to predict."""
+        """Noisy latents, timesteps, token ids, the v to predict and the layout that the captions tell."""
         recipe = self._recipe
         chooser = random.Random(f"{recipe.seed}/{step}/{number}")
         generator = torch.Generator().manual_seed(chooser.getrandbits(48))
@@ -108,14 +113,14 @@ class Lessons:
         rows = max(1, recipe.piece * self._smallest**2 // chosen.side**2)
         picks = [chooser.randrange(len(chosen.scenes)) for _ in range(rows)]
         clean = chosen.latents[picks].float()
-        texts = ["" if chooser.random() < EMPTY_CAPTIONS else say(chosen.scenes[pick], chooser) for pick in picks]
-        ids = self._wording.ids(texts)
+        told = [None if chooser.random() < EMPTY_CAPTIONS else chosen.scenes[pick] for pick in picks]
+        ids = self._wording.ids(["" if scene is None else say(scene, chooser) for scene in told])
         levels = (torch.randperm(rows, generator=generator) + torch.rand(rows, generator=generator)) / rows
         timesteps = (TRAIN_TIMESTEPS * levels ** (1 / recipe.noise_bias)).long().clamp(0, TRAIN_TIMESTEPS - 1)
         noise = torch.randn(clean.shape, generator=generator)
         alpha = self._alphas[timesteps].view(-1, 1, 1, 1)
         signal, blur = alpha.sqrt(), (1 - alpha).sqrt()
-        return signal * clean + blur * noise, timesteps, ids, signal * noise - blur * clean
+        return signal * clean + blur * noise, timesteps, ids, signal * noise - blur * clean, layout_labels(told)
 
 
 def write_shape(run: Path, learner: Learner, tokenizer: Path) -> None:
@@ -147,11 +152,11 @@ def train(recipe: Recipe, crew: Crew) -> None:
         fetch = Ahead(lessons.piece, recipe.pieces, ThreadPoolExecutor(1), depth=2).get
 
     def learn(step: int, number: int) -> float:
-        noisy, timesteps, ids, target = (tensor.to(device) for tensor in fetch(step, number))
+        noisy, timesteps, ids, target, layout = (tensor.to(device) for tensor in fetch(step, number))
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-            predicted = learner(noisy, timesteps, ids)
+            predicted, states = learner(noisy, timesteps, ids)
         loss = functional.mse_loss(predicted.float(), target) / recipe.pieces
-        loss.backward()  # type: ignore[no-untyped-call]
+        (loss + LAYOUT_WEIGHT * learner.layout.loss(states, layout) / recipe.pieces).backward()
         return float(loss.detach())
 
     Trainer(recipe, dict(learner.named_parameters())).follow(crew, learn)
