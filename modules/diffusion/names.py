@@ -11,46 +11,294 @@ from modules.schema.requests import AUTOMATIC
 
 
 @dataclass(frozen=True)
+class ScheduleName:
+    """One schedule as people call it."""
+
+    name: str
+    aliases: tuple[str, ...] = ()
+
+
+LISTED_SCHEDULES = (
+    ScheduleName(AUTOMATIC),
+    ScheduleName("Uniform"),
+    ScheduleName("Karras"),
+    ScheduleName("Exponential"),
+    ScheduleName("Polyexponential"),
+    ScheduleName("SGM Uniform", ("SGMUniform",)),
+    ScheduleName("KL Optimal"),
+    ScheduleName("Align Your Steps", ("AYS",)),
+    ScheduleName("Simple"),
+    ScheduleName("Normal"),
+    ScheduleName("DDIM", ("DDIM Uniform",)),
+    ScheduleName("Beta"),
+    ScheduleName("Linear-Quadratic"),
+)
+SCHEDULE_NAMES = tuple(row.name for row in LISTED_SCHEDULES)
+"""What a list offers."""
+CUSTOM, TIMESTEPS, TIME_UNIFORM = "Custom", "Timesteps", "Time uniform"
+UNLISTED_SCHEDULES = (ScheduleName(CUSTOM), ScheduleName(TIMESTEPS), ScheduleName(TIME_UNIFORM))
+"""A person's own sigmas, and the schedules that belong to DDIM, PLMS and UniPC."""
+
+_FREE = (*SCHEDULE_NAMES[1:], CUSTOM)
+
+
+@dataclass(frozen=True)
 class SamplerName:
-    """One sampler as people call it; `automatic` is the schedule that Automatic stands for."""
+    """One sampler as people call it, and all that is known of it without running it."""
 
     name: str
     aliases: tuple[str, ...]
-    automatic: str
-    schedules: tuple[str, ...]
+    automatic: str = "Uniform"
+    """The schedule that Automatic stands for."""
+    schedules: tuple[str, ...] = _FREE
     """The schedules it can run; a name outside of them is taken for `automatic`."""
+    calls_per_step: int = 1
+    """How often it asks the denoiser in a step; 2 for samplers of second order."""
+    stochastic: bool = False
+    """Whether it adds fresh noise with its usual options."""
+    brownian: bool = False
+    """Whether its noise is a Brownian path over sigma, the same for any number of steps."""
+    options: tuple[str, ...] = ()
+    """The fields of SamplerOptions that change its picture."""
+    usual_eta: float | None = None
+    """The eta it runs with where none is given; None where it has no eta."""
+    discards_penultimate: bool = False
+    """Whether its schedule has one sigma more of which the last but one is left out."""
+    uses_ensd: bool = False
+    """Whether existing pictures were made with the eta noise seed delta in its noise."""
+    cfg_divisor: float = 1.0
+    """By what the CFG scale is divided before it guides; CFG++ samplers want scales from 0 to 1."""
+
+    @property
+    def second_order(self) -> bool:
+        return self.calls_per_step > 1
+
+    @property
+    def reads_negative(self) -> bool:
+        """Whether it needs the negative prompt's picture apart (CFG++)."""
+        return self.cfg_divisor != 1
 
 
-_FREE = ("Normal", "Karras")
+_CHURN = ("s_churn", "s_tmin", "s_tmax", "s_noise")
+_ANCESTRAL = ("eta", "s_noise")
+_CFG_PLUS_PLUS = 12.5
+
 SAMPLER_NAMES = (
-    SamplerName("DPM++ 2M", ("k_dpmpp_2m",), "Karras", _FREE),
-    SamplerName("Euler a", ("k_euler_a", "k_euler_ancestral"), "Normal", _FREE),
-    SamplerName("Euler", ("k_euler",), "Normal", _FREE),
-    SamplerName("DDIM", ("ddim",), "DDIM", ("DDIM",)),
+    SamplerName("DPM++ 2M", ("k_dpmpp_2m", "dpmpp_2m"), "Karras"),
+    SamplerName(
+        "DPM++ SDE",
+        ("k_dpmpp_sde", "dpmpp_sde"),
+        "Karras",
+        calls_per_step=2,
+        stochastic=True,
+        brownian=True,
+        options=_ANCESTRAL,
+        usual_eta=1.0,
+    ),
+    SamplerName(
+        "DPM++ 2M SDE",
+        ("k_dpmpp_2m_sde", "dpmpp_2m_sde"),
+        "Exponential",
+        stochastic=True,
+        brownian=True,
+        options=_ANCESTRAL,
+        usual_eta=1.0,
+    ),
+    SamplerName(
+        "DPM++ 2M SDE Heun",
+        ("k_dpmpp_2m_sde_heun", "dpmpp_2m_sde_heun"),
+        "Exponential",
+        stochastic=True,
+        brownian=True,
+        options=_ANCESTRAL,
+        usual_eta=1.0,
+    ),
+    SamplerName(
+        "DPM++ 2S a",
+        ("k_dpmpp_2s_a", "dpmpp_2s_ancestral"),
+        "Karras",
+        calls_per_step=2,
+        stochastic=True,
+        options=_ANCESTRAL,
+        usual_eta=1.0,
+        uses_ensd=True,
+    ),
+    SamplerName(
+        "DPM++ 3M SDE",
+        ("k_dpmpp_3m_sde", "dpmpp_3m_sde"),
+        "Exponential",
+        stochastic=True,
+        brownian=True,
+        options=_ANCESTRAL,
+        usual_eta=1.0,
+        discards_penultimate=True,
+    ),
+    SamplerName(
+        "Euler a",
+        ("k_euler_a", "k_euler_ancestral", "euler_ancestral"),
+        stochastic=True,
+        options=_ANCESTRAL,
+        usual_eta=1.0,
+        uses_ensd=True,
+    ),
+    SamplerName("Euler", ("k_euler",), options=_CHURN),
+    SamplerName("LMS", ("k_lms",), options=("order",)),
+    SamplerName("Heun", ("k_heun",), calls_per_step=2, options=_CHURN),
+    SamplerName("DPM2", ("k_dpm_2", "dpm_2"), "Karras", calls_per_step=2, options=_CHURN, discards_penultimate=True),
+    SamplerName(
+        "DPM2 a",
+        ("k_dpm_2_a", "k_dpm_2_ancestral", "dpm_2_ancestral"),
+        "Karras",
+        calls_per_step=2,
+        stochastic=True,
+        options=_ANCESTRAL,
+        usual_eta=1.0,
+        discards_penultimate=True,
+        uses_ensd=True,
+    ),
+    SamplerName(
+        "DPM fast",
+        ("k_dpm_fast", "dpm_fast"),
+        schedules=("Uniform",),
+        stochastic=True,
+        options=_ANCESTRAL,
+        usual_eta=1.0,
+        uses_ensd=True,
+    ),
+    SamplerName(
+        "DPM adaptive",
+        ("k_dpm_ad", "dpm_adaptive"),
+        schedules=("Uniform",),
+        stochastic=True,
+        options=_ANCESTRAL,
+        usual_eta=1.0,
+        uses_ensd=True,
+    ),
+    SamplerName("Restart", ("restart",), "Karras", calls_per_step=2, stochastic=True, options=("s_noise",)),
+    SamplerName("DDIM", ("ddim",), TIMESTEPS, (TIMESTEPS,), options=_ANCESTRAL, usual_eta=0.0),
+    SamplerName(
+        "DDIM CFG++",
+        ("ddim_cfgpp",),
+        TIMESTEPS,
+        (TIMESTEPS,),
+        options=_ANCESTRAL,
+        usual_eta=0.0,
+        cfg_divisor=_CFG_PLUS_PLUS,
+    ),
+    SamplerName("PLMS", ("plms",), TIMESTEPS, (TIMESTEPS,)),
+    SamplerName("UniPC", ("unipc", "uni_pc"), TIME_UNIFORM, (TIME_UNIFORM,), options=("order", "unipc_variant")),
+    SamplerName("LCM", ("k_lcm", "lcm"), stochastic=True, options=("s_noise",)),
+    # Newer than the ones above, which most existing pictures name.
+    SamplerName("DEIS", ("k_deis", "deis"), "Karras", options=("order",)),
+    SamplerName("IPNDM", ("k_ipndm", "ipndm"), "SGM Uniform", options=("order",)),
+    SamplerName("RES multistep", ("k_res_multistep", "res_multistep"), "Karras"),
+    SamplerName(
+        "RES multistep a",
+        ("k_res_multistep_a", "res_multistep_ancestral"),
+        "Karras",
+        stochastic=True,
+        options=_ANCESTRAL,
+        usual_eta=1.0,
+    ),
+    SamplerName("Gradient Estimation", ("k_gradient_estimation", "gradient_estimation"), options=("ge_gamma",)),
+    SamplerName("ER-SDE", ("k_er_sde", "er_sde"), "Karras", stochastic=True, options=("s_noise",)),
+    SamplerName(
+        "SA-Solver",
+        ("k_sa_solver", "sa_solver"),
+        "Karras",
+        stochastic=True,
+        options=("eta", "s_noise", "order"),
+        usual_eta=1.0,
+    ),
+    SamplerName("TCD", ("k_tcd", "tcd"), "SGM Uniform", stochastic=True, options=_ANCESTRAL, usual_eta=0.3),
+    SamplerName("DDPM", ("k_ddpm", "ddpm"), stochastic=True, options=("s_noise",)),
+    SamplerName("Euler CFG++", ("k_euler_cfg_pp", "euler_cfg_pp"), cfg_divisor=_CFG_PLUS_PLUS),
+    SamplerName(
+        "Euler a CFG++",
+        ("k_euler_ancestral_cfg_pp", "euler_ancestral_cfg_pp"),
+        stochastic=True,
+        options=_ANCESTRAL,
+        usual_eta=1.0,
+        cfg_divisor=_CFG_PLUS_PLUS,
+    ),
+    SamplerName("DPM++ 2M CFG++", ("k_dpmpp_2m_cfg_pp", "dpmpp_2m_cfg_pp"), "Karras", cfg_divisor=_CFG_PLUS_PLUS),
+    SamplerName(
+        "DPM++ 2S a CFG++",
+        ("k_dpmpp_2s_a_cfg_pp", "dpmpp_2s_ancestral_cfg_pp"),
+        "Karras",
+        calls_per_step=2,
+        stochastic=True,
+        options=_ANCESTRAL,
+        usual_eta=1.0,
+        cfg_divisor=_CFG_PLUS_PLUS,
+    ),
 )
-SCHEDULE_NAMES = (AUTOMATIC, *_FREE)
+"""In the order in which a list shows them."""
+
+_ALIAS_SUFFIXES = {"_ka": "Karras", "_exp": "Exponential"}
 
 
 def find_sampler(name: str) -> SamplerName:
-    """The sampler of that name or alias, in any case. Raises InvalidRequest naming the nearest."""
-    wanted = name.strip().lower()
-    for sampler in SAMPLER_NAMES:
-        if wanted in (sampler.name.lower(), *sampler.aliases):
-            return sampler
+    """The sampler of that name or alias, in any case; of a combined name the sampler in it.
+
+    Raises InvalidRequest naming the nearest.
+    """
+    return split_sampler(name)[0]
+
+
+def split_sampler(name: str) -> tuple[SamplerName, str | None]:
+    """The sampler and, of an old combined name ("DPM++ 2M Karras", "k_dpmpp_2m_ka"), the schedule; else None.
+
+    Raises InvalidRequest naming the nearest.
+    """
+    wanted = _plain(name)
+    if wanted in _SAMPLERS:
+        return _SAMPLERS[wanted], None
+    for suffix, schedule in _SUFFIXES.items():
+        if wanted.endswith(suffix) and wanted.removesuffix(suffix) in _SAMPLERS:
+            return _SAMPLERS[wanted.removesuffix(suffix)], schedule
     raise InvalidRequest("Sampler", name, "is not known", _nearest(name, (row.name for row in SAMPLER_NAMES)))
 
 
 def find_schedule(name: str, sampler: SamplerName) -> str:
     """The schedule that a sampler runs when `name` is asked for; never Automatic. Raises InvalidRequest."""
-    wanted = name.strip().lower()
-    known = (*SCHEDULE_NAMES, *sampler.schedules)
-    found = next((row for row in known if row.lower() == wanted), None)
+    found = _SCHEDULES.get(_plain(name))
     if found is None:
         raise InvalidRequest("Schedule type", name, "is not known", _nearest(name, SCHEDULE_NAMES))
     return found if found in sampler.schedules else sampler.automatic
 
 
+def find_pair(sampler_name: str, schedule_name: str | None = None) -> tuple[SamplerName, str]:
+    """Sampler and schedule to run. A schedule that is named wins over the one in a combined sampler name.
+
+    `schedule_name` may be None or Automatic. Raises InvalidRequest naming the nearest.
+    """
+    sampler, combined = split_sampler(sampler_name)
+    asked = find_schedule(schedule_name or AUTOMATIC, sampler)
+    if combined is None or (schedule_name and _plain(schedule_name) != _plain(AUTOMATIC)):
+        return sampler, asked
+    return sampler, find_schedule(combined, sampler)
+
+
+def _plain(name: str) -> str:
+    """Names are the same in any case, and with spaces, hyphens or underscores between their words."""
+    return " ".join(name.lower().replace("_", " ").replace("-", " ").split())
+
+
 def _nearest(name: str, known: Iterable[str]) -> str:
-    names = list(known)
-    near = difflib.get_close_matches(name, names, n=2, cutoff=0.4)
-    return f"Nearest: {', '.join(near)}." if near else f"Choose one of: {', '.join(names)}."
+    by_plain = {_plain(row): row for row in known}
+    near = difflib.get_close_matches(_plain(name[:100]), by_plain, n=2, cutoff=0.4)
+    return (
+        f"Nearest: {', '.join(by_plain[row] for row in near)}."
+        if near
+        else f"Choose one of: {', '.join(by_plain.values())}."
+    )
+
+
+_SAMPLERS = {_plain(name): row for row in SAMPLER_NAMES for name in (row.name, *row.aliases)}
+_SCHEDULES = {
+    _plain(name): row.name for row in (*LISTED_SCHEDULES, *UNLISTED_SCHEDULES) for name in (row.name, *row.aliases)
+}
+_SUFFIXES = {f" {_plain(row.name)}": row.name for row in LISTED_SCHEDULES} | {
+    f" {_plain(suffix)}": schedule for suffix, schedule in _ALIAS_SUFFIXES.items()
+}
