@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from modules.config.paths import Paths, resolve_paths
+from modules.config.request_words import REQUEST_WORDS
 from modules.errors import InvalidSetting
 
 DEFAULT_PORT = 7860
@@ -77,6 +78,7 @@ def paths_of(options: argparse.Namespace) -> Paths:
         vae_dir=options.vae_dir,
         lora_dir=options.lora_dir,
         embeddings_dir=options.embeddings_dir,
+        styles_files=options.styles_file or (),
     )
 
 
@@ -109,21 +111,7 @@ def _add_test(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
 
 def _add_generate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     generate = commands.add_parser("generate", help="make pictures from a prompt and exit")
-    generate.add_argument("prompt", help="what the picture shows; may be empty")
-    generate.add_argument("--negative", default="", metavar="TEXT", help="what it should not show")
-    # Values go to the request as they are typed: it checks them and words the refusal.
-    generate.add_argument("--steps", metavar="N")
-    generate.add_argument("--seed", metavar="N", help="-1: a random one")
-    generate.add_argument("--width", metavar="PIXELS")
-    generate.add_argument("--height", metavar="PIXELS")
-    generate.add_argument("--sampler", metavar="NAME")
-    generate.add_argument("--scheduler", metavar="NAME")
-    generate.add_argument("--cfg", metavar="SCALE")
-    generate.add_argument("--clip-skip", metavar="N")
-    generate.add_argument("--rng", metavar="SOURCE", help="NV, CPU or GPU")
-    generate.add_argument("--batch-count", metavar="N")
-    generate.add_argument("--batch-size", metavar="N")
-    generate.add_argument("--model", metavar="NAME", help="a checkpoint's name; default: the current one")
+    _add_request(generate)
     generate.add_argument(
         "--output", type=Path, metavar="FILE|DIR", help="also write the picture here (a folder, or a .png name)"
     )
@@ -131,6 +119,34 @@ def _add_generate(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     _add_folders(generate, inherited=True)
     _add_engine(generate, inherited=True)
     generate.set_defaults(command="generate")
+
+
+def _add_request(generate: argparse.ArgumentParser) -> None:
+    """One flag for each field of a request; values go to it as they are typed: it checks them and words the refusal."""
+    groups: dict[str, argparse._ArgumentGroup] = {}
+    for name, words in REQUEST_WORDS.items():
+        if not words.flag:
+            generate.add_argument(name, help=words.help)
+            continue
+        if words.group not in groups:
+            groups[words.group] = generate.add_argument_group(words.group)
+        add = groups[words.group].add_argument
+        text = words.help.replace("%", "%%")
+        if words.kind == "switch":
+            add(words.flag, action="store_const", const=True, help=text)
+        elif words.kind == "list":
+            add(words.flag, action="append", metavar=words.metavar, help=text)
+        else:
+            add(words.flag, metavar=words.metavar, help=text)
+
+
+def request_fields(options: argparse.Namespace) -> dict[str, object]:
+    """What `generate` was given, by the names of a request's fields, as it was typed."""
+    typed = {
+        name: getattr(options, words.flag.removeprefix("--").replace("-", "_") or name)
+        for name, words in REQUEST_WORDS.items()
+    }
+    return {name: value for name, value in typed.items() if value is not None}
 
 
 def _add_doctor(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -152,6 +168,14 @@ def _add_folders(parser: argparse.ArgumentParser, *, inherited: bool) -> None:
         ("--embeddings-dir", "a further folder with embeddings (this version only counts them)"),
     ):
         group.add_argument(flag, type=Path, metavar="DIR", default=_default(None, inherited), help=text)
+    group.add_argument(
+        "--styles-file",
+        type=Path,
+        action="append",
+        metavar="FILE",
+        default=_default(None, inherited),
+        help="a file of styles, * and ? allowed in its name; may be repeated (default: styles.csv in the data folder)",
+    )
 
 
 def _add_engine(parser: argparse.ArgumentParser, *, inherited: bool) -> None:

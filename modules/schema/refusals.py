@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from modules.config.request_words import REQUEST_WORDS
 from modules.errors import InvalidRequest
 
-LABELS = {
-    "prompt": "Prompt",
-    "negative_prompt": "Negative prompt",
-    "steps": "Steps",
-    "sampler_name": "Sampler",
-    "scheduler": "Schedule type",
-    "cfg_scale": "CFG scale",
-    "seed": "Seed",
-    "width": "Width",
-    "height": "Height",
-    "batch_count": "Batch count",
-    "batch_size": "Batch size",
-    "clip_skip": "Clip skip",
-    "rng": "RNG",
-    "model": "Model",
-}
+LABELS = {name: words.label for name, words in REQUEST_WORDS.items()}
 """What each request field is called on the page and in the infotext."""
 
 
@@ -33,9 +20,9 @@ def refusal(error: ValidationError) -> InvalidRequest:
     """The first finding of `error` as an InvalidRequest."""
     detail = error.errors(include_url=False)[0]
     name = str(detail["loc"][0]) if detail["loc"] else ""
+    if detail["type"] == "disagreement":
+        return InvalidRequest(**detail["ctx"])
     problem, remedy = _problem_and_remedy(detail)
-    if detail["type"] == "too_many_pixels":
-        return InvalidRequest("Width x height", detail["msg"].split(" is ")[0], problem, remedy)
     return InvalidRequest(LABELS.get(name, name), _number_in(detail), problem, remedy)
 
 
@@ -51,22 +38,29 @@ def _problem_and_remedy(detail: ErrorDetails) -> tuple[str, str]:
                 detail["input"], context["multiple_of"]
             )
         case "string_too_long" | "too_long":
+            things = "characters" if isinstance(detail["input"], str) else "entries"
             length = f"{len(detail['input']):,}"
-            return f"has {length} characters", f"The most is {context['max_length']:,}: shorten it."
+            return f"has {length} {things}", f"The most is {context['max_length']:,}: shorten it."
         case "string_too_short" | "too_short":
             return "is empty", "Leave it out or name one."
         case "literal_error":
             return "is not known", f"Choose one of {context['expected']}."
         case "extra_forbidden":
-            return "is no field of this request", f"Fields are: {', '.join(LABELS)}."
-        case "too_many_pixels":
-            return f"is more than {context['limit']:,} pixels at once", "Make the picture or the batch smaller."
+            return "is no field of this request", _nearest_fields(str(detail["loc"][0]))
         case "int_from_float" | "int_type" | "int_parsing" | "int_parsing_size":
             return "is not a whole number", "Write digits only, like 20."
         case "not_a_number" | "finite_number" | "float_type" | "float_parsing":
             return "is not a number", "Write digits, like 20 or 7.5."
         case "string_type":
             return "is not text", "Write it in letters."
+        case "not_a_switch":
+            return "is neither on nor off", "Write True or False."
+        case "tuple_type":
+            return "is not a list", "Give a list, which may have one entry."
+        case "one_sigma":
+            return "is one number only", "Give at least two, the largest first."
+        case "not_descending":
+            return "does not fall from each number to the next", "Put the largest first, and each once."
         case _:
             return "cannot be used", f"{detail['msg']}."
 
@@ -82,6 +76,11 @@ def _number_in(detail: ErrorDetails) -> object:
         except ValueError:
             continue
     return value
+
+
+def _nearest_fields(name: str) -> str:
+    near = difflib.get_close_matches(name[:100], LABELS, n=3, cutoff=0.4)
+    return f"Nearest: {', '.join(near)}." if near else f"Fields are: {', '.join(LABELS)}."
 
 
 def _neighbours(value: object, step: int) -> str:

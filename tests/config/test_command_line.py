@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from modules.config.command_line import DEFAULT_PORT, parse_command_line, split_words
+from modules.config.command_line import DEFAULT_PORT, parse_command_line, request_fields, split_words
+from modules.config.request_words import REQUEST_WORDS
+from modules.schema.requests import Txt2ImgRequest
 
 
 @pytest.fixture(autouse=True)
@@ -29,6 +31,94 @@ def test_flags_count_before_and_after_the_command() -> None:
 def test_generate_takes_every_field_as_typed() -> None:
     options = parse_command_line(["generate", "", "--steps", "many", "--cfg", "7.5", "--clip-skip", "2"])
     assert (options.prompt, options.steps, options.cfg, options.clip_skip) == ("", "many", "7.5", "2")
+    assert request_fields(options) == {"prompt": "", "steps": "many", "cfg_scale": "7.5", "clip_skip": "2"}
+
+
+def test_there_is_one_flag_for_each_field_of_a_request() -> None:
+    assert REQUEST_WORDS.keys() == Txt2ImgRequest.model_fields.keys()
+    flags = [words.flag for words in REQUEST_WORDS.values() if words.flag]
+    assert len(set(flags)) == len(REQUEST_WORDS) - 1  # the prompt stands without
+
+
+def test_the_command_line_asks_for_any_request() -> None:
+    wanted = Txt2ImgRequest.of(
+        {
+            "prompt": "-- a red house",
+            "negative_prompt": "rain",
+            "styles": ["film, faded", "night"],
+            "wildcards": True,
+            "wildcard_seed": 8,
+            "novelai_emphasis": True,
+            "emphasis": "No norm",
+            "comma_padding_backtrack": 0,
+            "pad_cond_uncond": True,
+            "old_prompt_timelines": True,
+            "clip_skip": 2,
+            "model": "some/model",
+            "width": 256,
+            "height": 320,
+            "batch_count": 3,
+            "batch_size": 2,
+            "sampler_name": "Euler a",
+            "steps": 3,
+            "cfg_scale": 6.3,
+            "eta": 0.5,
+            "s_churn": 1,
+            "s_tmin": 0.1,
+            "s_tmax": 12.5,
+            "s_noise": 1.007,
+            "seed": 4,
+            "subseed": 5,
+            "subseed_strength": 0.25,
+            "seed_resize_from_w": 512,
+            "seed_resize_from_h": 768,
+            "rng": "CPU",
+            "eta_noise_seed_delta": 31337,
+            "sgm_noise_multiplier": True,
+            "scheduler": "Custom",
+            "sigma_min": 0.1,
+            "sigma_max": 10,
+            "rho": 5,
+            "beta_dist_alpha": 0.5,
+            "beta_dist_beta": 0.7,
+            "discard_next_to_last_sigma": True,
+            "zero_terminal_snr": True,
+            "downcast_alphas_cumprod": True,
+            "old_karras_sigmas": True,
+            "sigmas": [14.6, 3.2, 0.8, 0],
+            "cfg_rescale": 0.7,
+            "apg_eta": 0,
+            "apg_norm_threshold": 15,
+            "apg_momentum": -0.5,
+            "cfg_zero_star": True,
+            "cfg_zero_init_steps": 1,
+            "dynamic_thresholding_mimic_scale": 7,
+            "dynamic_thresholding_percentile": 0.995,
+            "guidance_interval_start": 0.1,
+            "guidance_interval_end": 0.8,
+            "s_min_uncond": 0.5,
+            "s_min_uncond_all": True,
+            "skip_early_cond": 0.05,
+        }
+    )
+    assert all(value != Txt2ImgRequest.model_fields[name].default for name, value in wanted)
+    assert Txt2ImgRequest.of(request_fields(parse_command_line(["generate", *typed(wanted)]))) == wanted
+
+
+def typed(request: Txt2ImgRequest) -> list[str]:
+    """A request as a person would type it; what stands after `--` is the prompt, whatever it looks like."""
+    words: list[str] = []
+    for name, value in request.model_dump(exclude={"prompt"}).items():
+        flag = REQUEST_WORDS[name].flag
+        if value is True:
+            words.append(flag)
+        elif name == "styles":
+            words += [word for style in value for word in (flag, style)]
+        elif name == "sigmas":
+            words += [flag, ", ".join(map(str, value))]
+        else:
+            words += [flag, str(value)]
+    return [*words, "--", request.prompt]
 
 
 def test_pytest_gets_what_follows_test_but_our_flags() -> None:

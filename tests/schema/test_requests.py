@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from modules.errors import InvalidRequest
 from modules.schema.refusals import LABELS
-from modules.schema.requests import ResolvedTxt2Img, Txt2ImgRequest
+from modules.schema.requests import MAX_SEED, ResolvedTxt2Img, Txt2ImgRequest
 
 RESOLVED: dict[str, Any] = {
     "prompt": "",
@@ -48,6 +49,23 @@ RESOLVED: dict[str, Any] = {
         ("rng", "dice", "RNG 'dice' is not known. Choose one of 'NV', 'CPU' or 'GPU'."),
         ("prompt", 3, "Prompt 3 is not text. Write it in letters."),
         ("sampler_name", "", "Sampler '' is empty. Leave it out or name one."),
+        ("subseed_strength", 1.5, "Variation seed strength 1.5 is too large. The most is 1."),
+        ("wildcards", 1, "Wildcards 1 is neither on nor off. Write True or False."),
+        ("styles", "film", "Styles 'film' is not a list. Give a list, which may have one entry."),
+        ("styles", ["film", 3], "Styles 3 is not text. Write it in letters."),
+        ("sigmas", "14.6, x", "Custom sigmas 'x' is not a number. Write digits, like 20 or 7.5."),
+        ("sigmas", "14.6", "Custom sigmas '14.6' is one number only. Give at least two, the largest first."),
+        (
+            "sigmas",
+            [1, 2],
+            "Custom sigmas [1, 2] does not fall from each number to the next. Put the largest first, and each once.",
+        ),
+        ("sigmas", [2, -1], "Custom sigmas -1 is too small. The least is 0."),
+        ("sigma_min", 1e-9, "Schedule min sigma 1e-09 is too small. The least is 1e-06."),
+        ("rho", 0.05, "Schedule rho 0.05 is too small. The least is 0.1."),
+        ("seed_resize_from_w", 512, "Seed resize from '512x0' names one side only. Give both, or none."),
+        ("guidance_interval_start", 2, "Guidance start 2 is too large. The most is 1."),
+        ("emphasis", "loud", "Emphasis 'loud' is not known. Choose one of 'Original', 'No norm', 'Ignore' or 'None'."),
     ],
 )
 def test_refusal_names_field_value_and_remedy(field: str, value: object, sentence: str) -> None:
@@ -62,7 +80,7 @@ def test_prompt_of_100_000_characters_is_refused_in_a_short_sentence() -> None:
 
 
 def test_unknown_field_is_refused() -> None:
-    with pytest.raises(InvalidRequest, match="stepps 3 is no field of this request"):
+    with pytest.raises(InvalidRequest, match="stepps 3 is no field of this request. Nearest: steps"):
         Txt2ImgRequest.of({"stepps": 3})
 
 
@@ -80,8 +98,116 @@ def test_too_many_pixels_at_once_are_refused() -> None:
         ResolvedTxt2Img.of({**RESOLVED, "width": 4096, "height": 4096, "batch_size": 2})
 
 
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        (
+            {"guidance_interval_start": 0.5, "guidance_interval_end": 0.4},
+            "Guidance interval '0.5 to 0.4' ends before it starts. Swap the two.",
+        ),
+        (
+            {"sigma_min": 5, "sigma_max": 5},
+            "Schedule sigmas '5 to 5' leave no room for steps. Make the max sigma the larger.",
+        ),
+    ],
+)
+def test_fields_that_disagree_are_refused(fields: dict[str, object], sentence: str) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        Txt2ImgRequest.of(fields)
+    assert str(refused.value) == sentence
+
+
 def test_every_field_has_a_label() -> None:
-    assert set(Txt2ImgRequest.model_fields) == set(ResolvedTxt2Img.model_fields) == set(LABELS)
+    assert set(Txt2ImgRequest.model_fields) == set(LABELS)
+    made_on_acceptance = {"prompts", "negative_prompts", "template", "negative_template"}
+    assert set(ResolvedTxt2Img.model_fields) == set(LABELS) | made_on_acceptance
+
+
+def test_none_is_a_field_that_was_not_given() -> None:
+    assert Txt2ImgRequest.of(dict.fromkeys(LABELS)) == Txt2ImgRequest()
+
+
+def test_a_job_that_an_earlier_version_stored_can_be_run() -> None:
+    stored = ResolvedTxt2Img.model_validate_json(json.dumps(RESOLVED))
+    assert stored.model_dump(include=set(RESOLVED)) == RESOLVED
+    assert stored == ResolvedTxt2Img.of(RESOLVED)
+
+
+def test_a_full_job_is_stored_and_read_back() -> None:
+    fields = {"sigmas": "3 2 0", "styles": ["a", "b"], "template": "x", "prompts": ["p"], "eta": 0.3}
+    request = ResolvedTxt2Img.of({**RESOLVED, **fields})
+    assert ResolvedTxt2Img.model_validate_json(request.model_dump_json()) == request
+
+
+def test_sides_that_are_not_given_come_as_minus_one_too() -> None:
+    request = Txt2ImgRequest.of({"seed_resize_from_w": -1, "seed_resize_from_h": "-1"})
+    assert (request.seed_resize_from_w, request.seed_resize_from_h) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    "sigmas", ["14.6, 3.2; 0.8 0", "14.6\n3.2\n.8\n0\n", [14.6, 3.2, 0.8, 0], ("14.6", "3.2", "0.8", "0")]
+)
+def test_sigmas_are_a_list_or_a_text(sigmas: object) -> None:
+    request = Txt2ImgRequest.of({"sigmas": sigmas, "steps": 20})
+    assert (request.sigmas, request.scheduler, request.steps) == ((14.6, 3.2, 0.8, 0.0), "Custom", 3)
+
+
+def test_sigmas_leave_another_schedule_alone() -> None:
+    request = Txt2ImgRequest.of({"sigmas": "3 2 0", "scheduler": "Karras", "steps": 20})
+    assert (request.scheduler, request.steps) == ("Karras", 20)
+
+
+@pytest.mark.parametrize("sigmas", [[], [3, 2, 1, 0]])
+def test_custom_needs_its_sigmas(sigmas: list[float]) -> None:
+    with pytest.raises(InvalidRequest, match="Custom sigmas .* are not those of 2 steps"):
+        ResolvedTxt2Img.of({**RESOLVED, "scheduler": "Custom", "steps": 2, "sigmas": sigmas})
+
+
+def test_seeds_go_on_from_picture_to_picture() -> None:
+    request = ResolvedTxt2Img.of({**RESOLVED, "seed": MAX_SEED, "subseed": 5})
+    assert [request.seed_of(index) for index in range(3)] == [MAX_SEED, 0, 1]
+
+
+def test_with_a_variation_strength_the_variation_seeds_go_on() -> None:
+    request = ResolvedTxt2Img.of({**RESOLVED, "seed": 9, "subseed": MAX_SEED, "subseed_strength": 0.1})
+    assert [request.seed_of(index) for index in range(3)] == [9, 9, 9]
+    assert [request.subseed_of(index) for index in range(3)] == [MAX_SEED, 0, 1]
+
+
+def test_wildcards_follow_the_seed_unless_they_have_their_own() -> None:
+    own = ResolvedTxt2Img.of({**RESOLVED, "seed": 9, "wildcard_seed": 4})
+    assert [own.wildcard_seed_of(index) for index in range(2)] == [4, 4]
+    following = ResolvedTxt2Img.of({**RESOLVED, "seed": 9})
+    assert [following.wildcard_seed_of(index) for index in range(2)] == [9, 10]
+
+
+def test_a_variation_needs_a_decided_seed() -> None:
+    with pytest.raises(InvalidRequest, match="Variation seed -1 is not decided"):
+        ResolvedTxt2Img.of({**RESOLVED, "subseed_strength": 0.1})
+
+
+def test_random_seeds_are_drawn_and_others_kept() -> None:
+    drawn = iter([7, 8])
+    request = Txt2ImgRequest().with_seeds(lambda: next(drawn))
+    assert (request.seed, request.subseed) == (7, 8)
+    kept = Txt2ImgRequest(seed=1, subseed=2).with_seeds(lambda: 99)
+    assert (kept.seed, kept.subseed) == (1, 2)
+
+
+def test_prompts_of_pictures_are_as_many_as_they() -> None:
+    request = ResolvedTxt2Img.of(
+        {**RESOLVED, "prompt": "x", "negative_prompt": "y", "batch_size": 2, "prompts": ["a", "b"]}
+    )
+    assert [request.prompt_of(index) for index in range(2)] == ["a", "b"]
+    assert [request.negative_prompt_of(index) for index in range(2)] == ["y", "y"]
+    with pytest.raises(InvalidRequest, match="are not as many as the pictures"):
+        ResolvedTxt2Img.of({**RESOLVED, "batch_size": 2, "negative_prompts": ["a"]})
+
+
+def test_all_prompts_together_have_a_limit() -> None:
+    fields = {**RESOLVED, "batch_count": 100, "batch_size": 2, "prompts": ["x" * 32_000] * 200}
+    with pytest.raises(InvalidRequest, match="have 6,400,000 characters"):
+        ResolvedTxt2Img.of(fields)
 
 
 def test_request_cannot_be_changed() -> None:

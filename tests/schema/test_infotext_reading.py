@@ -1,0 +1,244 @@
+"""Infotexts of other programs and of older versions become requests, and what they ask in vain is listed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from modules.schema.infotext import NotHonoured, Reading, parse_infotext, request_of
+from modules.schema.infotext_versions import version_of
+from modules.schema.requests import MAX_PROMPT_CHARACTERS, Options
+
+BEFORE = "Steps: 20, Sampler: Euler a, CFG scale: 7, Seed: 5"
+
+
+def read(text: str) -> Reading:
+    return request_of(parse_infotext(text))
+
+
+def test_a1111_text_becomes_a_request() -> None:
+    reading = read(
+        "a lighthouse on a cliff\nNegative prompt: blurry\nSteps: 25, Sampler: Euler a, Schedule type: Karras, "
+        "CFG scale: 6.5, Seed: 12345, Size: 512x768, Model hash: 6ce0161689, Model: v1-5, Denoising strength: 0.4"
+    )
+    assert reading.request.prompt == "a lighthouse on a cliff"
+    assert (reading.request.steps, reading.request.width, reading.request.height) == (25, 512, 768)
+    assert reading.request.rng == "GPU"
+    assert reading.refused == (
+        NotHonoured("Denoising strength", "0.4", "there is neither img2img nor a second pass yet"),
+    )
+    assert reading.not_honoured == ("Denoising strength: 0.4 (there is neither img2img nor a second pass yet)",)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "fields"),
+    [
+        ("Clip skip: 2, ENSD: 31337, RNG: CPU", {"clip_skip": 2, "eta_noise_seed_delta": 31337, "rng": "CPU"}),
+        ("Variation seed: 88, Variation seed strength: 0.25", {"subseed": 88, "subseed_strength": 0.25}),
+        ("Variation seed: 3", {"subseed": 3, "subseed_strength": 0.0}),
+        ("Seed resize from: 512x384", {"seed_resize_from_w": 512, "seed_resize_from_h": 384}),
+        ("Seed resize from: 500x390", {"seed_resize_from_w": 496, "seed_resize_from_h": 384}),
+        ("Eta: 0.67", {"eta": 0.67}),
+        ("Eta DDIM: 0.67", {"eta": 0.67}),
+        ("Eta DDIM: 0.67, Eta: 0.1", {"eta": 0.1}),
+        (
+            "Sigma churn: 4, Sigma tmin: 0.05, Sigma tmax: 50, Sigma noise: 1.003",
+            {"s_churn": 4, "s_tmin": 0.05, "s_tmax": 50, "s_noise": 1.003},
+        ),
+        ("Emphasis: No norm", {"emphasis": "No norm"}),
+        (
+            "Schedule type: karras, Schedule max sigma: 10.0, Schedule min sigma: 0.1, Schedule rho: 5.0",
+            {"scheduler": "karras", "sigma_max": 10, "sigma_min": 0.1, "rho": 5},
+        ),
+        ("Schedule min sigma: 0, Schedule max sigma: 0, Schedule rho: 0", {"sigma_min": 0, "sigma_max": 0, "rho": 0}),
+        ("Beta schedule alpha: 0.5, Beta schedule beta: 0.7", {"beta_dist_alpha": 0.5, "beta_dist_beta": 0.7}),
+        ("Beta scheduler alpha: 0.5", {"beta_dist_alpha": 0.5}),
+        ("Discard penultimate sigma: True", {"discard_next_to_last_sigma": True}),
+        ("SGM noise multiplier: True", {"sgm_noise_multiplier": True}),
+        ("NGMS: 0.5, NGMS all steps: True", {"s_min_uncond": 0.5, "s_min_uncond_all": True}),
+        ("Skip Early CFG: 0.2", {"skip_early_cond": 0.2}),
+        ("Pad conds: True", {"pad_cond_uncond": True}),
+        ("Noise Schedule: Zero Terminal SNR", {"zero_terminal_snr": True}),
+        ("Noise Schedule: Default", {"zero_terminal_snr": False}),
+        ("Downcast alphas_cumprod: True", {"downcast_alphas_cumprod": True}),
+        ("Old prompt editing timelines: True", {"old_prompt_timelines": True}),
+        ("VAE hash: 0123456789, Hashes: x, User: me, Version: v1.10.1, Batch size: 4, Batch pos: 2", {}),
+        ("FP8 weight: Disable, VAE Encoder: Full, Tiling: False", {}),
+    ],
+)
+def test_a1111_parameters_are_followed(parameters: str, fields: dict[str, Any]) -> None:
+    reading = read(f"p\n{BEFORE}, {parameters}")
+    assert reading.refused == ()
+    assert {name: getattr(reading.request, name) for name in fields} == fields
+    untouched = Options.model_fields.keys() - fields.keys()
+    assert all(getattr(reading.request, name) == Options.model_fields[name].default for name in untouched)
+
+
+@pytest.mark.parametrize(
+    ("parameter", "why"),
+    [
+        ("Hires upscale: 2", "there is no second pass at a higher resolution yet"),
+        ("Refiner: xl [7440042bbd]", "there is no refiner yet"),
+        ("VAE: other.pt", "the checkpoint's own VAE is used"),
+        ("Pad conds v0: True", "texts are brought to one length by whole chunks only"),
+        ("Face restoration: CodeFormer", "faces are not restored yet"),
+        ("Style Selector Style: base", "the key is not known"),
+        ("Variation seed strength: 0.1", "the text names no variation seed"),
+        ("Clip skip: 30", "is too large. The most is 12"),
+        ("Pad conds: maybe", "is neither on nor off. Write True or False"),
+        ("Noise Schedule: new", "is neither on nor off. Write True or False"),
+        ("Seed resize from: 0x512", "names one side only. Give both, or none"),
+        ("Seed resize from: 512x80000000000", "is too large. The most is 4096"),
+        ("Schedule type: ", "is empty. Leave it out or name one"),
+    ],
+)
+def test_what_cannot_be_honoured_is_listed_with_the_reason(parameter: str, why: str) -> None:
+    reading = read(f"p\n{BEFORE}, {parameter}")
+    assert [str(row) for row in reading.refused] == [f"{parameter} ({why})"]
+    assert (reading.request.prompt, reading.request.steps, reading.request.seed) == ("p", 20, 5)
+
+
+@pytest.mark.parametrize("parameter", ["Seed resize from-1: wide, Seed resize from-2: 64", "Seed resize from-2: 64"])
+def test_sides_that_do_not_come_as_a_size_are_listed(parameter: str) -> None:
+    reading = read(f"p\n{BEFORE}, {parameter}")
+    assert [row.key for row in reading.refused] == ["Seed resize from"]
+    assert reading.request.seed == 5
+
+
+def test_bad_values_are_listed_not_raised() -> None:
+    reading = read("p\nSteps: -3, Sampler: Euler, Size: 100x64, CFG scale: high")
+    assert (reading.request.steps, reading.request.width, reading.request.height) == (None, None, 64)
+    assert [(row.key, row.value) for row in reading.refused] == [
+        ("Steps", "-3"),
+        ("Size-1", "100"),
+        ("CFG scale", "high"),
+    ]
+
+
+def test_of_two_that_disagree_the_first_is_taken() -> None:
+    reading = read(f"p\n{BEFORE}, Guidance start: 0.8, Guidance end: 0.5")
+    assert (reading.request.guidance_interval_start, reading.request.guidance_interval_end) == (0.8, 1.0)
+    assert [row.key for row in reading.refused] == ["Guidance end"]
+
+
+def test_a_prompt_of_a_book_is_left_out() -> None:
+    reading = read("x" * (MAX_PROMPT_CHARACTERS + 1) + f"\n{BEFORE}")
+    assert (reading.request.prompt, reading.request.seed) == ("", 5)
+    assert [row.key for row in reading.refused] == ["Prompt"]
+    assert len(reading.not_honoured[0]) < 200
+
+
+def test_a_checkpoint_known_by_its_hash_alone_is_told() -> None:
+    reading = read(f"p\n{BEFORE}, Model hash: 6ce0161689")
+    assert [row.key for row in reading.refused] == ["Model hash"]
+    assert read(f"p\n{BEFORE}, Model hash: 6ce0161689, Model: m").refused == ()
+
+
+def test_combined_sampler_names_are_kept_as_text() -> None:
+    request = read("p\nSteps: 20, Sampler: DPM++ 2M Karras, CFG scale: 7, Version: v1.6.0").request
+    assert (request.sampler_name, request.scheduler) == ("DPM++ 2M Karras", "Automatic")
+
+
+def test_words_without_parameters_leave_all_choices_open() -> None:
+    request = read("just a prompt").request
+    assert (request.prompt, request.rng, request.scheduler) == ("just a prompt", None, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "version"),
+    [
+        ("v1.10.1", (1, 10, 1, 0)),
+        ("1.6.0", (1, 6, 0, 0)),
+        ("v1.7.0-225-gabcdef0", (1, 7, 0, 225)),
+        ("v1.6.0-RC-28-g1", (1, 6, 0, 0)),
+        ("v1.2", (1, 2, 0, 0)),
+        ("f2.0.1v1.10.1-previous-665-gae278f79", (1, 10, 1, 0)),
+        ("Atelier 0.1.0", None),
+        ("ComfyUI", None),
+        ("neo", None),
+        ("1", None),
+        ("", None),
+        ("v" + "9" * 100_000, None),
+        ("v1.²", None),
+    ],
+)
+def test_versions_are_read(text: str, version: tuple[int, ...] | None) -> None:
+    assert version_of(text) == version
+
+
+def aged(version: str, prompt: str = "p", parameters: str = "") -> Reading:
+    return read(f"{prompt}\n{BEFORE}{parameters}, Version: {version}")
+
+
+def test_old_texts_of_a1111_have_their_old_meaning() -> None:
+    assert aged("v1.5.1", "[a:b:3.0]").request.old_prompt_timelines
+    assert not aged("v1.5.1", "a").request.old_prompt_timelines
+    assert not aged("v1.6.0", "[a:b:3.0]").request.old_prompt_timelines
+    assert aged("v1.7.0-224-g1").request.downcast_alphas_cumprod
+    assert not aged("v1.7.0-225-g1").request.downcast_alphas_cumprod
+    assert not aged("v1.7.0", parameters=", Downcast alphas_cumprod: False").request.downcast_alphas_cumprod
+
+
+@pytest.mark.parametrize(
+    ("sampler", "version", "schedule"),
+    [
+        ("DPM++ 2M", "v1.8.0", "Uniform"),
+        ("DPM++ 2M Karras", "v1.8.0", "Automatic"),
+        ("Restart", "v1.8.0", "Automatic"),
+        ("DPM++ 2M", "v1.9.0", "Automatic"),
+    ],
+)
+def test_samplers_had_no_schedule_of_their_own_before_1_9(sampler: str, version: str, schedule: str) -> None:
+    request = read(f"p\nSteps: 20, Sampler: {sampler}, CFG scale: 7, Version: {version}").request
+    assert request.scheduler == schedule
+
+
+def test_a_schedule_that_is_named_goes_before_the_version() -> None:
+    text = "p\nSteps: 20, Sampler: DPM++ 2M, Schedule type: exponential, Version: v1.8.0"
+    assert read(text).request.scheduler == "exponential"
+
+
+def test_old_padding_is_told_where_it_may_count() -> None:
+    def lost(prompt: str, sampler: str = "DDIM") -> list[str]:
+        reading = read(f"{prompt}\nSteps: 20, Sampler: {sampler}, CFG scale: 7, Version: v1.5.1")
+        return [row.key for row in reading.refused]
+
+    assert lost("a short prompt") == []
+    assert lost("a long prompt " * 20) == ["Version"]
+    assert lost("a BREAK b") == ["Version"]
+    assert lost("a long prompt " * 20, "Euler") == []
+
+
+def test_the_first_version_of_ours_knew_no_emphasis_and_padded() -> None:
+    first = aged("Atelier 0.1.0", "(a:1.2) " * 20).request
+    assert (first.emphasis, first.comma_padding_backtrack, first.pad_cond_uncond) == ("None", 0, True)
+    plain = aged("Atelier 0.1.0", "a red house").request
+    assert (plain.emphasis, plain.comma_padding_backtrack, plain.pad_cond_uncond) == ("Original", 20, False)
+    now = aged("Atelier 0.1.0", "(a:1.2) " * 20, ", Infotext version: 2").request
+    assert (now.emphasis, now.comma_padding_backtrack, now.pad_cond_uncond) == ("Original", 20, False)
+
+
+def test_a_text_of_a_later_version_is_told() -> None:
+    reading = aged("Atelier 9.0", parameters=", Infotext version: 3")
+    assert [(row.key, row.value) for row in reading.refused] == [("Infotext version", "3")]
+
+
+def test_a_template_of_the_wildcard_extension_is_what_was_typed() -> None:
+    reading = read(f'a red cat\nNegative prompt: rain\n{BEFORE}, Template: "a __colour__ cat", Version: v1.10.1')
+    assert reading.request.prompt == "a red cat" and not reading.request.wildcards
+    assert reading.typed is not None and reading.typed.wildcards
+    assert (reading.typed.prompt, reading.typed.negative_prompt) == ("a __colour__ cat", "rain")
+    assert reading.refused == ()
+
+
+@pytest.mark.parametrize(
+    "parameter", ['Styles: "[1, 2"', "Styles: film", "Styles: 3", f'Template: "{"x:" * MAX_PROMPT_CHARACTERS}"']
+)
+def test_what_was_typed_and_cannot_be_read_is_left_alone(parameter: str) -> None:
+    reading = read(f"p\n{BEFORE}, {parameter}")
+    assert (reading.request.prompt, reading.typed) == ("p", None)
+
+
+def test_deep_lists_are_no_styles() -> None:
+    assert read(f"p\n{BEFORE}, Styles: " + "[" * 100_000).typed is None

@@ -1,0 +1,130 @@
+"""What stands in a picture's infotext, to the letter: other programs read it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from modules.schema.infotext import parse_infotext, write_infotext
+from modules.schema.infotext_keys import FIELD_OF_KEY, SAYS_NOTHING_OF_THE_PICTURE
+from modules.schema.requests import ResolvedTxt2Img, Txt2ImgRequest
+from tests.schema.test_requests import RESOLVED
+
+
+def written(index: int = 0, **fields: Any) -> str:
+    return write_infotext(ResolvedTxt2Img.of({**RESOLVED, **fields}), index=index, model_hash="0123456789")
+
+
+def test_nothing_unusual_is_not_written() -> None:
+    assert written(prompt="a cat", rng="GPU") == (
+        "a cat\nSteps: 20, Sampler: Euler, Schedule type: Normal, CFG scale: 7, Seed: 1, Size: 64x64, "
+        "Model hash: 0123456789, Model: m, Infotext version: 2, Version: Atelier 0.1.0"
+    )
+
+
+def test_keys_stand_in_the_order_that_other_programs_know() -> None:
+    text = written(
+        prompt="a cat",
+        negative_prompt="rain",
+        subseed=88,
+        subseed_strength=0.25,
+        seed_resize_from_w=512,
+        seed_resize_from_h=384,
+        clip_skip=2,
+        eta_noise_seed_delta=31337,
+        emphasis="No norm",
+        rng="CPU",
+        s_noise=1.007,
+    )
+    assert text == (
+        "a cat\nNegative prompt: rain\nSteps: 20, Sampler: Euler, Schedule type: Normal, CFG scale: 7, Seed: 1, "
+        "Size: 64x64, Model hash: 0123456789, Model: m, Variation seed: 88, Variation seed strength: 0.25, "
+        "Seed resize from: 512x384, Clip skip: 2, ENSD: 31337, RNG: CPU, Emphasis: No norm, Sigma noise: 1.007, "
+        "Infotext version: 2, Version: Atelier 0.1.0"
+    )
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "parameter"),
+    [
+        ("cfg_scale", 7.5, "CFG scale: 7.5"),
+        ("comma_padding_backtrack", 0, "Comma padding backtrack: 0"),
+        ("pad_cond_uncond", True, "Pad conds: True"),
+        ("old_prompt_timelines", True, "Old prompt editing timelines: True"),
+        ("eta", 0.0, "Eta: 0"),
+        ("s_churn", 4, "Sigma churn: 4"),
+        ("s_tmin", 0.05, "Sigma tmin: 0.05"),
+        ("s_tmax", 12, "Sigma tmax: 12"),
+        ("sgm_noise_multiplier", True, "SGM noise multiplier: True"),
+        ("sigma_min", 0.1, "Schedule min sigma: 0.1"),
+        ("sigma_max", 10, "Schedule max sigma: 10"),
+        ("rho", 5, "Schedule rho: 5"),
+        ("beta_dist_alpha", 0.5, "Beta schedule alpha: 0.5"),
+        ("beta_dist_beta", 0.7, "Beta schedule beta: 0.7"),
+        ("discard_next_to_last_sigma", True, "Discard penultimate sigma: True"),
+        ("zero_terminal_snr", True, "Noise Schedule: Zero Terminal SNR"),
+        ("downcast_alphas_cumprod", True, "Downcast alphas_cumprod: True"),
+        ("old_karras_sigmas", True, "Old Karras sigmas: True"),
+        ("cfg_rescale", 0.7, "CFG rescale: 0.7"),
+        ("apg_eta", 0, "APG eta: 0"),
+        ("apg_norm_threshold", 15, "APG norm threshold: 15"),
+        ("apg_momentum", -0.5, "APG momentum: -0.5"),
+        ("cfg_zero_star", True, "CFG-Zero star: True"),
+        ("cfg_zero_init_steps", 1, "CFG-Zero init steps: 1"),
+        ("dynamic_thresholding_mimic_scale", 7, "Dynamic thresholding mimic scale: 7"),
+        ("dynamic_thresholding_percentile", 0.995, "Dynamic thresholding percentile: 0.995"),
+        ("guidance_interval_start", 0.1, "Guidance start: 0.1"),
+        ("guidance_interval_end", 0.8, "Guidance end: 0.8"),
+        ("s_min_uncond", 0.5, "NGMS: 0.5"),
+        ("s_min_uncond_all", True, "NGMS all steps: True"),
+        ("skip_early_cond", 0.2, "Skip Early CFG: 0.2"),
+        ("template", "a {red|blue} cat", "Template: a {red|blue} cat"),
+        ("negative_template", "a, b", 'Negative Template: "a, b"'),
+        ("styles", ["film"], 'Styles: ["film"]'),
+        ("styles", ["film, faded", "night"], r'Styles: "[\"film, faded\", \"night\"]"'),
+        ("wildcards", True, "Wildcards: True"),
+        ("novelai_emphasis", True, "NovelAI emphasis: True"),
+    ],
+)
+def test_a_field_is_written_under_its_key(field: str, value: Any, parameter: str) -> None:
+    assert f", {parameter}, " in written(0, **{field: value})
+
+
+def test_the_timestep_samplers_have_their_own_key_for_eta() -> None:
+    assert ", Eta DDIM: 0.5, " in written(sampler_name="DDIM", eta=0.5)
+
+
+def test_sigmas_are_written_where_they_are_used() -> None:
+    text = written(scheduler="Custom", steps=3, sigmas=[14.6, 3.25, 0.8, 0])
+    assert "Steps: 3, Sampler: Euler, Schedule type: Custom, " in text
+    assert ', Custom sigmas: "14.6, 3.25, 0.8, 0", ' in text
+    assert "Custom sigmas" not in written(sigmas=[14.6, 3.25, 0.8, 0])
+
+
+def test_each_picture_carries_its_own_seed() -> None:
+    assert "Seed: 42" in written(index=1, batch_size=2, seed=41)
+
+
+def test_with_a_variation_strength_the_seed_stays_and_the_variation_goes_on() -> None:
+    text = written(index=1, batch_size=2, seed=41, subseed=6, subseed_strength=0.5)
+    assert ", Seed: 41, " in text and ", Variation seed: 7, Variation seed strength: 0.5, " in text
+
+
+def test_how_the_network_was_run_is_a_record() -> None:
+    request = ResolvedTxt2Img.of(RESOLVED)
+    text = write_infotext(request, index=0, model_hash="0", precision="bfloat16", attention="xformers")
+    assert ", Precision: bfloat16, Attention: xformers, Infotext version: 2, " in text
+
+
+def test_every_field_that_changes_the_picture_has_a_key() -> None:
+    of_the_text = {"prompt", "negative_prompt", "styles", "wildcards", "wildcard_seed", "novelai_emphasis"}
+    of_batches = {"batch_count", "batch_size"}
+    assert set(FIELD_OF_KEY.values()) | of_the_text | of_batches == Txt2ImgRequest.model_fields.keys()
+    assert not FIELD_OF_KEY.keys() & SAYS_NOTHING_OF_THE_PICTURE
+
+
+@pytest.mark.parametrize("key", [key for key in FIELD_OF_KEY if not key.endswith(("-1", "-2"))])
+def test_every_key_is_one_for_every_reader(key: str) -> None:
+    text = f"p\nSteps: 1, Sampler: b, {key}: c, Seed: 4"
+    assert key in parse_infotext(text).parameters
