@@ -18,7 +18,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from modules.config.command_line import parse_command_line, paths_of
+from modules.config.command_line import parse_command_line, paths_of, request_fields
 from modules.config.paths import Paths
 from modules.errors import AddressInUse, DataFolderInUse, InvalidSetting, UserError
 from modules.schema.requests import Txt2ImgRequest
@@ -103,23 +103,7 @@ def generate(options: argparse.Namespace, paths: Paths) -> int:
     keep_caches_in(paths)
     from modules.services.build import build_services, open_services
 
-    given = {
-        "prompt": options.prompt,
-        "negative_prompt": options.negative,
-        "steps": options.steps,
-        "seed": options.seed,
-        "width": options.width,
-        "height": options.height,
-        "sampler_name": options.sampler,
-        "scheduler": options.scheduler,
-        "cfg_scale": options.cfg,
-        "clip_skip": options.clip_skip,
-        "rng": options.rng,
-        "batch_count": options.batch_count,
-        "batch_size": options.batch_size,
-        "model": options.model,
-    }
-    request = Txt2ImgRequest.of({name: value for name, value in given.items() if value is not None})
+    request = Txt2ImgRequest.of(request_fields(options))
     check_output(options.output)
     job_id: str | None = None
     while True:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from modules.diffusion.conditioning import TextConditioning
 from modules.diffusion.denoisers import PredictionType
 from modules.diffusion.noise_levels import NoiseLevels
 from modules.diffusion.previews import LatentPreview
@@ -45,14 +46,15 @@ class LoadedModel:
 
     def tokens(self, text: str) -> list[int]:
         """Token ids of a text, without start and end marks."""
-        ids: list[int] = self.tokenizer(text, add_special_tokens=False, truncation=False)["input_ids"]
+        # verbose=False: the tokenizer would warn of texts that are longer than a chunk, which we cut ourselves.
+        ids: list[int] = self.tokenizer(text, add_special_tokens=False, truncation=False, verbose=False)["input_ids"]
         return ids
 
-    def predict(self, x: torch.Tensor, timestep: torch.Tensor, conditioning: torch.Tensor) -> torch.Tensor:
-        """The network's answer, float32; x is (batch, channels, height, width), conditioning (batch, tokens, width)."""
+    def predict(self, x: torch.Tensor, timestep: torch.Tensor, conditioning: TextConditioning) -> torch.Tensor:
+        """The network's answer, float32; x is (batch, channels, height, width), one row of conditioning for each."""
         dtype = self.unet.dtype
         answer: torch.Tensor = self.unet(
-            x.to(dtype), timestep, encoder_hidden_states=conditioning.to(dtype), return_dict=False
+            x.to(dtype), timestep, encoder_hidden_states=conditioning.states.to(dtype), return_dict=False
         )[0]
         return answer.float()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,8 @@ class Paths:
     vae_folders: tuple[Path, ...]
     lora_folders: tuple[Path, ...]
     embedding_folders: tuple[Path, ...]
+    style_files: tuple[Path, ...]
+    """The last part of each may hold * and ?; new styles go into the first one without."""
 
     @property
     def outputs(self) -> Path:
@@ -35,6 +38,10 @@ class Paths:
     @property
     def database(self) -> Path:
         return self.outputs / "atelier.sqlite3"
+
+    @property
+    def wildcards_folder(self) -> Path:
+        return self.models / "wildcards"
 
     @property
     def settings_file(self) -> Path:
@@ -58,6 +65,7 @@ def resolve_paths(
     vae_dir: Path | None = None,
     lora_dir: Path | None = None,
     embeddings_dir: Path | None = None,
+    styles_files: Sequence[Path] = (),
 ) -> Paths:
     """Turn the folders of the command line (None: not given) into absolute ones; creates nothing."""
     data = (data_dir or ROOT).expanduser().resolve()
@@ -76,4 +84,5 @@ def resolve_paths(
         vae_folders=folders(vae_dir, models / "VAE"),
         lora_folders=folders(lora_dir, models / "Lora"),
         embedding_folders=folders(embeddings_dir, models / "embeddings"),
+        style_files=tuple(data / file.expanduser() for file in styles_files) or (data / "styles.csv",),
     )

@@ -9,11 +9,14 @@ import numpy as np
 import torch
 
 from modules.checkpoints.loaded import LoadedModel
-from modules.diffusion.guidance import ClassifierFreeGuidance, GuidedDenoiser
-from modules.diffusion.noise import BatchNoise, noise_source
-from modules.diffusion.samplers import SAMPLERS, SamplerOptions, StepReport, finished_latents
-from modules.diffusion.schedules import sigmas_for
-from modules.pipeline.conditioning import encode_prompts
+from modules.diffusion.guidance.guided_denoiser import GuidedDenoiser
+from modules.diffusion.names import find_sampler
+from modules.diffusion.samplers import SAMPLERS, SamplerOptions, StepReport
+from modules.pipeline.conditioning import PromptEncoder
+from modules.pipeline.guiding import guidance_of
+from modules.pipeline.noise_of_images import noise_of_images
+from modules.pipeline.scheduling import levels_of, sigmas_of
+from modules.pipeline.text_cache import TextCache
 from modules.pipeline.watcher import Watcher
 from modules.schema.requests import ResolvedTxt2Img
 
@@ -27,40 +30,55 @@ class PaintedPicture:
 
 
 def txt2img(
-    request: ResolvedTxt2Img, model: LoadedModel, watcher: Watcher, *, finished: frozenset[int] = frozenset()
+    request: ResolvedTxt2Img,
+    model: LoadedModel,
+    watcher: Watcher,
+    texts: TextCache,
+    *,
+    finished: frozenset[int] = frozenset(),
 ) -> Iterator[PaintedPicture]:
     """Paint every picture of a request but those whose indices are `finished`, batch by batch.
 
     Raises NumbersOverflowed, and whatever the watcher raises to stop it.
     """
     with torch.inference_mode():
-        # 1. The words become conditioning.
-        watcher.stage("Reading the prompt")
-        conditioning = encode_prompts(model, request.prompt, request.negative_prompt, clip_skip=request.clip_skip)
-
-        # 2. The model becomes a denoiser that follows them.
-        denoiser = GuidedDenoiser(
-            model.predict,
-            model.levels,
-            model.prediction_type,
-            positive=conditioning.positive,
-            negative=conditioning.negative,
-            guidance=ClassifierFreeGuidance(request.cfg_scale),
-        )
-
-        # 3. The schedule says which noise levels are visited.
-        sigmas = sigmas_for(request.scheduler, request.steps, model.levels)
-        sampler = SAMPLERS[request.sampler_name]
+        # 1. The names of sampler and schedule become the noise levels that are visited.
+        sampler, recipe = find_sampler(request.sampler_name), SAMPLERS[request.sampler_name]
+        levels = levels_of(request, model.levels)
+        sigmas = sigmas_of(request, levels, sampler)
+        evaluations = request.steps * sampler.calls_per_step
+        prompts = PromptEncoder(model, texts, request, evaluations)
         batches = _missing_batches(request, finished)
 
         for number, indices in enumerate(batches):
-            # 4. Every picture starts from its own noise.
-            noise = BatchNoise(
-                [noise_source(request.rng, request.seed_of(index), model.device) for index in indices],
-                _latent_shape(request, model),
-                model.device,
+            # 2. The words become conditioning.
+            watcher.stage("Reading the prompt")
+            told = prompts.batch([(request.prompt_of(index), request.negative_prompt_of(index)) for index in indices])
+
+            # 3. The model becomes a denoiser that follows them.
+            denoiser = GuidedDenoiser(
+                model.predict,
+                levels,
+                model.prediction_type,
+                conditioning=told,
+                guidance=guidance_of(request, cfg_divisor=sampler.cfg_divisor),
+                steps=evaluations,
+                counting="evaluations",
+                keep_negative=sampler.reads_negative,
             )
-            x = noise.next() * sampler.start_scale(float(sigmas[0]))
+
+            # 4. Every picture starts from its own noise.
+            shape = _latent_shape(request, model)
+            noise = noise_of_images(
+                request,
+                indices,
+                sampler,
+                sigmas,
+                shape=shape,
+                pixels_per_latent=model.pixels_per_latent,
+                device=model.device,
+            )
+            x = noise() * recipe.start_scale(float(sigmas[0]), sgm=request.sgm_noise_multiplier)
 
             # 5. The sampler takes the noise away, step by step.
             def report(now: StepReport, number: int = number) -> None:
@@ -68,8 +86,16 @@ def txt2img(
                     number * now.steps + now.step, len(batches) * now.steps, lambda: model.preview(now.denoised)
                 )
 
-            x = sampler.run(denoiser, x, sigmas, noise=noise.next, callback=report, options=SamplerOptions())
-            latents = finished_latents(x, float(sigmas[-1]))
+            options = SamplerOptions(
+                eta=request.eta,
+                s_noise=request.s_noise,
+                s_churn=request.s_churn,
+                s_tmin=request.s_tmin,
+                s_tmax=request.s_tmax or float("inf"),
+                levels=levels,
+            )
+            x = recipe.run(denoiser, x, sigmas, noise=noise, callback=report, options=options)
+            latents = recipe.finished_latents(x, float(sigmas[-1]))
 
             # 6. Latents become pixels, one picture at a time: a batch must not change a picture.
             for place, index in enumerate(indices):

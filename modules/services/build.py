@@ -15,6 +15,7 @@ from modules.gallery.records import PictureRecords
 from modules.gallery.store import PictureStore
 from modules.jobs.event_log import EventLog
 from modules.jobs.queue import JobQueue
+from modules.services.counters import Counters
 from modules.services.data_folder import hold_data_folder
 from modules.services.doctor import Doctor
 from modules.services.engine_loading import EngineLoader
@@ -22,6 +23,9 @@ from modules.services.generate import GenerateService
 from modules.services.models import ModelService
 from modules.services.options import EngineOptions
 from modules.services.pictures import PictureService
+from modules.services.prompt_preparation import PromptPreparation
+from modules.services.styles import StyleService
+from modules.services.wildcards import WildcardService
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,8 @@ class Services:
     models: ModelService
     generate: GenerateService
     pictures: PictureService
+    styles: StyleService
+    wildcards: WildcardService
     doctor: Doctor
     database: Database
 
@@ -48,8 +54,10 @@ def build_services(paths: Paths, options: EngineOptions) -> Services:
     database = Database(paths.database)
     registry = Registry(paths.checkpoint_folders)
     models = ModelService(registry, settings)
-    engine = EngineLoader(models, settings, options)
+    counters = Counters(database)
+    engine = EngineLoader(models, settings, options, counters)
     records = PictureRecords(database)
+    styles, wildcards = StyleService(paths.style_files), WildcardService(paths.wildcards_folder)
     generate = GenerateService(
         queue=JobQueue(database),
         events=EventLog(),
@@ -58,10 +66,12 @@ def build_services(paths: Paths, options: EngineOptions) -> Services:
         models=models,
         settings=settings,
         engine=engine,
+        preparation=PromptPreparation(styles, wildcards),
         pictures_folder=paths.txt2img_pictures,
     )
     pictures = PictureService(database, records, paths.outputs, paths.cache / "thumbnails")
-    return Services(paths, settings, models, generate, pictures, Doctor(paths, models, engine), database)
+    doctor = Doctor(paths, models, engine, counters)
+    return Services(paths, settings, models, generate, pictures, styles, wildcards, doctor, database)
 
 
 @contextmanager

@@ -13,6 +13,7 @@ import psutil
 from modules.config.paths import Paths
 from modules.errors import UserError
 from modules.schema.infotext import VERSION
+from modules.services.counters import TEXTS_ENCODED, TEXTS_FOUND, Counters
 from modules.services.engine_loading import EngineLoader
 from modules.services.models import ModelService
 
@@ -23,10 +24,11 @@ _WEIGHTS = (".safetensors", ".ckpt", ".pt", ".bin")
 class Doctor:
     """Looks at machine, versions, folders and models, and times one step of the current model."""
 
-    def __init__(self, paths: Paths, models: ModelService, engine: EngineLoader) -> None:
+    def __init__(self, paths: Paths, models: ModelService, engine: EngineLoader, counters: Counters) -> None:
         self._paths = paths
         self._models = models
         self._engine = engine
+        self._counters = counters
 
     def report(self) -> Iterator[tuple[str, str]]:
         """Label and finding, line by line, the quick ones first."""
@@ -39,6 +41,7 @@ class Doctor:
         yield from self._folders()
         yield from self._device()
         yield from self._checkpoints()
+        yield from self._reuse()
         yield from self._speed()
 
     def _folders(self) -> Iterator[tuple[str, str]]:
@@ -59,6 +62,13 @@ class Doctor:
     def _checkpoints(self) -> Iterator[tuple[str, str]]:
         known = self._models.all()
         yield "Checkpoints", ", ".join(checkpoint.name for checkpoint in known) or "none"
+
+    def _reuse(self) -> Iterator[tuple[str, str]]:
+        """How often words did not have to be read again, over all jobs of this data folder."""
+        found, encoded = self._counters.value(TEXTS_FOUND), self._counters.value(TEXTS_ENCODED)
+        texts = found + encoded
+        share = f"{found:,} of {texts:,} reused ({100 * found / texts:.0f} %)" if texts else "none yet"
+        yield "Encoded texts", share
 
     def _speed(self) -> Iterator[tuple[str, str]]:
         """Time the network itself at the recommended size, guidance included."""

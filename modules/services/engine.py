@@ -15,13 +15,17 @@ from modules.checkpoints.loaded import LoadedModel
 from modules.checkpoints.registry import Checkpoint
 from modules.config.settings import SettingsStore
 from modules.diffusion.attention import choose_attention
+from modules.diffusion.conditioning import TextConditioning
 from modules.errors import OutOfMemory
 from modules.imaging.encoding import encode_png, encode_preview
-from modules.pipeline.conditioning import encode_prompts
+from modules.pipeline.conditioning import count_tokens
+from modules.pipeline.text_cache import TextCache
 from modules.pipeline.txt2img import PaintedPicture, txt2img
+from modules.prompt.chunks import TokenCount
 from modules.schema.events import JobEvent, Preview, Progress, Stage
 from modules.schema.infotext import write_infotext
 from modules.schema.requests import ResolvedTxt2Img
+from modules.services.counters import TEXTS_ENCODED, TEXTS_FOUND, Counters
 from modules.services.models import ModelService
 from modules.services.options import EngineOptions
 
@@ -33,10 +37,14 @@ _SECONDS_BETWEEN_PREVIEWS = 0.2
 class Engine:
     """Runs requests on this machine's device, with one model in memory."""
 
-    def __init__(self, models: ModelService, settings: SettingsStore, options: EngineOptions) -> None:
+    def __init__(
+        self, models: ModelService, settings: SettingsStore, options: EngineOptions, counters: Counters
+    ) -> None:
         self._models = models
         self._settings = settings
         self._options = options
+        self._counters = counters
+        self._texts = TextCache()
         self.device = choose_device(use_cpu=options.use_cpu)
         self.dtype = choose_dtype(options.precision, self.device)
         self._cache = ModelCache(self._load)
@@ -57,7 +65,8 @@ class Engine:
         model = self._cache.get(checkpoint)
         factor = model.pixels_per_latent
         with torch.inference_mode():
-            conditioning = encode_prompts(model, "", "", clip_skip=1).positive.expand(2, -1, -1)
+            width_of_text = int(model.text_encoder.config.hidden_size)
+            conditioning = TextConditioning(torch.zeros(2, 77, width_of_text, device=self.device))
             x = torch.zeros(2, model.latent_channels, height // factor, width // factor, device=self.device)
             times = []
             for _ in range(3):
@@ -87,13 +96,30 @@ class Engine:
             reporter.stage(f"Loading the model {checkpoint.name}")
         model = self._cache.get(checkpoint)
         try:
-            for painted in txt2img(request, model, reporter, finished=finished):
-                yield _encoded(request, model, painted)
+            for painted in txt2img(request, model, reporter, self._texts, finished=finished):
+                yield self._encoded(request, model, painted)
         except torch.OutOfMemoryError as error:
             raise OutOfMemory(
                 f"{request.width} x {request.height} x batch size {request.batch_size} does not fit into the memory of "
                 "the device. Make the picture or the batch smaller."
             ) from error
+        finally:
+            reuse = self._texts.take_reuse()
+            self._counters.add({TEXTS_FOUND: reuse.found, TEXTS_ENCODED: reuse.encoded})
+
+    def count_tokens(self, prompt: str) -> TokenCount:
+        """How many tokens a prompt has for the model that the settings name, and how many its chunks hold."""
+        return count_tokens(self._cache.get(self._models.current()), prompt)
+
+    def _encoded(self, request: ResolvedTxt2Img, model: LoadedModel, painted: PaintedPicture) -> tuple[int, bytes, str]:
+        infotext = write_infotext(
+            request,
+            index=painted.index,
+            model_hash=model.hash,
+            precision=str(self.dtype).removeprefix("torch."),
+            attention=self.attention,
+        )
+        return painted.index, encode_png(painted.pixels, infotext), infotext
 
     def _load(self, checkpoint: Checkpoint) -> LoadedModel:
         started = time.monotonic()
@@ -145,8 +171,3 @@ class Reporter:
     def _preview_is_due(self, done: int, now: float) -> bool:
         every = self._preview_every
         return every is not None and done % every == 0 and now - self._last_preview >= _SECONDS_BETWEEN_PREVIEWS
-
-
-def _encoded(request: ResolvedTxt2Img, model: LoadedModel, painted: PaintedPicture) -> tuple[int, bytes, str]:
-    infotext = write_infotext(request, index=painted.index, model_hash=model.hash)
-    return painted.index, encode_png(painted.pixels, infotext), infotext

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from modules.config.settings import SettingsStore
 from modules.schema.events import JobEvent
 from modules.schema.requests import ResolvedTxt2Img
+from modules.services.counters import Counters
 from modules.services.models import ModelService
 from modules.services.options import EngineOptions
 
@@ -19,10 +20,13 @@ if TYPE_CHECKING:
 class EngineLoader:
     """Builds the engine when it is first needed, once."""
 
-    def __init__(self, models: ModelService, settings: SettingsStore, options: EngineOptions) -> None:
+    def __init__(
+        self, models: ModelService, settings: SettingsStore, options: EngineOptions, counters: Counters
+    ) -> None:
         self._models = models
         self._settings = settings
         self._options = options
+        self._counters = counters
         self._lock = threading.Lock()
         self._engine: Engine | None = None
 
@@ -32,7 +36,7 @@ class EngineLoader:
             if self._engine is None:
                 from modules.services.engine import Engine
 
-                self._engine = Engine(self._models, self._settings, self._options)
+                self._engine = Engine(self._models, self._settings, self._options, self._counters)
             return self._engine
 
     def warm_up(self) -> None:

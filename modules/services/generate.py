@@ -5,18 +5,21 @@ from __future__ import annotations
 import secrets
 from pathlib import Path
 
+from modules.checkpoints.card import Recommended
 from modules.config.settings import SettingsStore
-from modules.diffusion.names import find_sampler, find_schedule
+from modules.diffusion.names import find_pair, split_sampler
 from modules.gallery.records import PictureRecords
 from modules.gallery.store import PictureStore
 from modules.jobs.event_log import EventLog
 from modules.jobs.queue import JobQueue
 from modules.jobs.worker import CheckInterrupt, Worker
+from modules.prompt.chunks import TokenCount
 from modules.schema.events import JobEvent, PictureSaved, StateChanged
 from modules.schema.jobs import Job
 from modules.schema.requests import ResolvedTxt2Img, Txt2ImgRequest
 from modules.services.engine_loading import EngineLoader
 from modules.services.models import ModelService
+from modules.services.prompt_preparation import PromptPreparation
 
 _MAX_RANDOM_SEED = 2**32
 
@@ -34,6 +37,7 @@ class GenerateService:
         models: ModelService,
         settings: SettingsStore,
         engine: EngineLoader,
+        preparation: PromptPreparation,
         pictures_folder: Path,
     ) -> None:
         self._queue = queue
@@ -43,6 +47,7 @@ class GenerateService:
         self._models = models
         self._settings = settings
         self._engine = engine
+        self._preparation = preparation
         self._pictures_folder = pictures_folder
         self._worker = Worker(queue, events, self._run, prepare=engine.warm_up)
 
@@ -66,8 +71,8 @@ class GenerateService:
         """Make every choice that a request leaves open. Raises InvalidRequest, ModelNotFound, UnsupportedModel."""
         checkpoint = self._models.current() if request.model is None else self._models.find(request.model)
         recommended = checkpoint.card.recommended
-        sampler = find_sampler(request.sampler_name or recommended.sampler_name)
-        given = {name: value for name, value in request.model_dump().items() if value is not None}
+        sampler, scheduler = _sampler_and_schedule(request, recommended)
+        given = request.with_seeds(lambda: secrets.randbelow(_MAX_RANDOM_SEED)).model_dump(exclude_none=True)
         usual = {
             "steps": recommended.steps,
             "cfg_scale": recommended.cfg_scale,
@@ -75,13 +80,22 @@ class GenerateService:
             "height": recommended.height,
             "rng": self._settings.current.randn_source,
         }
-        decided = {
-            "model": checkpoint.name,
-            "sampler_name": sampler.name,
-            "scheduler": find_schedule(request.scheduler or recommended.scheduler, sampler),
-            "seed": secrets.randbelow(_MAX_RANDOM_SEED) if request.seed == -1 else request.seed,
-        }
-        return ResolvedTxt2Img.of({**usual, **given, **decided})
+        decided = {"model": checkpoint.name, "sampler_name": sampler, "scheduler": scheduler}
+        return self._preparation.prepared(ResolvedTxt2Img.of({**usual, **given, **decided}))
+
+    def preview_prompts(self, request: Txt2ImgRequest) -> list[tuple[str, str]]:
+        """Prompt and negative prompt of every picture that a request would make; queues nothing.
+
+        A random seed is drawn anew each time. Raises as `submit` does.
+        """
+        resolved = self.resolve(request)
+        return [
+            (resolved.prompt_of(index), resolved.negative_prompt_of(index)) for index in range(resolved.picture_count)
+        ]
+
+    def count_tokens(self, prompt: str) -> TokenCount:
+        """How many tokens a prompt has for the current model. Raises ModelNotFound, UnsupportedModel, BrokenModel."""
+        return self._engine.engine().count_tokens(prompt)
 
     def interrupt(self, job_id: str) -> None:
         """Stop a job: within one step if it runs, at once if it waits; one that is over stays as it is."""
@@ -124,3 +138,13 @@ class GenerateService:
                 index=index,
             )
             self._events.append(PictureSaved(job_id=job.id, picture=picture))
+
+
+def _sampler_and_schedule(request: Txt2ImgRequest, recommended: Recommended) -> tuple[str, str]:
+    """The names to run: a request's own come first, then a schedule in a combined sampler name, then the card's."""
+    name = request.sampler_name or recommended.sampler_name
+    asked = request.scheduler
+    if asked is None and split_sampler(name)[1] is None:
+        asked = recommended.scheduler
+    sampler, scheduler = find_pair(name, asked)
+    return sampler.name, scheduler

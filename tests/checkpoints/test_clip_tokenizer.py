@@ -6,6 +6,7 @@ import importlib.util
 import socket
 
 import pytest
+
 from modules.checkpoints.clip_tokenizer import clip_tokenizer
 from modules.errors import BrokenInstallation
 

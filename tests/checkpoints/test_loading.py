@@ -16,6 +16,7 @@ from modules.checkpoints.device import choose_device, choose_dtype
 from modules.checkpoints.diffusers_folder import load_folder
 from modules.checkpoints.loaded import LoadedModel
 from modules.checkpoints.registry import Checkpoint, Registry
+from modules.diffusion.conditioning import TextConditioning
 from modules.errors import BrokenModel, InvalidSetting, ModelNotFound, NumbersOverflowed, UnsupportedModel
 from tests.tiny_models import DEMO_MODEL, write_tiny_model
 
@@ -94,7 +95,7 @@ def test_half_precision_is_near_full(tiny: Path) -> None:
     checkpoint = Registry([tiny.parent]).find("tiny")
     full, half = load(checkpoint), load(checkpoint, torch.bfloat16)
     x, time = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(0)), torch.tensor([500.0])
-    conditioning = torch.randn(1, 77, 32, generator=torch.Generator().manual_seed(1))
+    conditioning = TextConditioning(torch.randn(1, 77, 32, generator=torch.Generator().manual_seed(1)))
     with torch.inference_mode():
         expected = full.predict(x, time, conditioning)
         near = half.predict(x, time, conditioning)

@@ -13,9 +13,10 @@ import torch
 from modules.checkpoints.diffusers_folder import load_folder
 from modules.checkpoints.loaded import LoadedModel
 from modules.checkpoints.registry import Registry
+from modules.diffusion.names import find_pair
 from modules.diffusion.samplers import SAMPLERS
 from modules.errors import Interrupted
-from modules.pipeline.conditioning import encode_prompts
+from modules.pipeline.text_cache import Reuse, TextCache
 from modules.pipeline.txt2img import txt2img
 from modules.schema.requests import ResolvedTxt2Img
 from tests.schema.test_requests import RESOLVED
@@ -52,7 +53,8 @@ def resolved(**fields: Any) -> ResolvedTxt2Img:
 
 
 def paint(model: LoadedModel, finished: frozenset[int] = frozenset(), **fields: Any) -> dict[int, np.ndarray]:
-    return {made.index: made.pixels for made in txt2img(resolved(**fields), model, Onlooker(), finished=finished)}
+    made = txt2img(resolved(**fields), model, Onlooker(), TextCache(), finished=finished)
+    return {picture.index: picture.pixels for picture in made}
 
 
 def distance(one: np.ndarray, other: np.ndarray) -> int:
@@ -61,13 +63,13 @@ def distance(one: np.ndarray, other: np.ndarray) -> int:
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_same_request_same_pixels(model: LoadedModel, sampler: str) -> None:
-    fields: dict[str, Any] = {"sampler_name": sampler, "scheduler": "DDIM" if sampler == "DDIM" else "Karras"}
+    fields: dict[str, Any] = {"sampler_name": sampler, "scheduler": find_pair(sampler, "Karras")[1]}
     first, second = paint(model, **fields)[0], paint(model, **fields)[0]
     assert first.shape == (64, 64, 3)
     assert np.array_equal(first, second)
 
 
-@pytest.mark.parametrize("sampler", ["Euler", "Euler a"])
+@pytest.mark.parametrize("sampler", ["Euler", "Euler a", "DPM++ 2M SDE", "Heun", "Euler a CFG++", "UniPC"])
 def test_batch_of_four_is_four_single_pictures(model: LoadedModel, sampler: str) -> None:
     """Equal to one level of 255: matrix products of another batch size round differently."""
     batch = paint(model, sampler_name=sampler, batch_size=4, seed=10)
@@ -93,6 +95,29 @@ def test_batches_of_one_request_go_on_counting(model: LoadedModel) -> None:
         {"scheduler": "Karras"},
         {"clip_skip": 2},
         {"rng": "CPU"},
+        {"prompt": "a (red:1.5) house"},
+        {"prompt": "a [red:blue:0.5] house"},
+        {"prompt": "a [red|blue] house"},
+        {"prompt": "a red house AND a blue boat :0.5"},
+        {"prompt": "a red BREAK house"},
+        {"subseed_strength": 0.3, "subseed": 5},
+        {"seed_resize_from_w": 32, "seed_resize_from_h": 32},
+        {"sgm_noise_multiplier": True},
+        {"s_churn": 5.0, "s_tmax": 100.0},
+        {"sigma_min": 0.5},
+        {"sigma_max": 8.0},
+        {"discard_next_to_last_sigma": True},
+        {"downcast_alphas_cumprod": True},
+        {"zero_terminal_snr": True},
+        {"scheduler": "Custom", "sigmas": (10.0, 5.0, 2.0, 1.0, 0.0)},
+        {"cfg_rescale": 0.7},
+        {"apg_eta": 0.0},
+        {"apg_momentum": -0.5},
+        {"cfg_zero_star": True, "cfg_zero_init_steps": 1},
+        {"dynamic_thresholding_mimic_scale": 3.0},
+        {"guidance_interval_end": 0.5},
+        {"s_min_uncond": 100.0},
+        {"skip_early_cond": 0.5},
     ],
     ids=lambda change: "-".join(change),
 )
@@ -111,11 +136,51 @@ def test_size_is_what_was_asked_for(model: LoadedModel) -> None:
     assert paint(model, width=96, height=72)[0].shape == (72, 96, 3)
 
 
-def test_long_prompts_of_unequal_length_are_encoded(model: LoadedModel) -> None:
-    conditioning = encode_prompts(model, "a red house, " * 100, "blurry", clip_skip=1)
-    assert conditioning.positive.shape == conditioning.negative.shape
-    assert conditioning.positive.shape[1] % 77 == 0
-    assert conditioning.positive.shape[1] > 2 * 77
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({"sampler_name": "Euler a"}, {"eta": 0.5}),
+        ({"sampler_name": "Euler a"}, {"s_noise": 0.9}),
+        ({"sampler_name": "Euler a"}, {"eta_noise_seed_delta": 31337}),
+        ({"scheduler": "Karras"}, {"rho": 3.0}),
+        ({"scheduler": "Karras"}, {"old_karras_sigmas": True}),
+        ({"scheduler": "Beta"}, {"beta_dist_alpha": 1.2}),
+        ({"scheduler": "Beta"}, {"beta_dist_beta": 1.2}),
+        ({"prompt": "a (red:1.5) house"}, {"emphasis": "Ignore"}),
+        ({"prompt": "a (red:1.5) house"}, {"emphasis": "None"}),
+        ({"prompt": "a red house on the green hill, " * 20}, {"comma_padding_backtrack": 0}),
+        ({"prompt": "a [red:blue:0.5] house"}, {"old_prompt_timelines": True, "prompt": "a [red:blue:1.0] house"}),
+        ({"s_min_uncond": 100.0}, {"s_min_uncond_all": True}),
+        ({"apg_momentum": -0.5}, {"apg_norm_threshold": 0.1}),
+        ({"dynamic_thresholding_mimic_scale": 3.0}, {"dynamic_thresholding_percentile": 0.5}),
+    ],
+    ids=lambda change: "-".join(change),
+)
+def test_fields_that_others_bring_to_life_change_the_picture(
+    model: LoadedModel, before: dict[str, Any], after: dict[str, Any]
+) -> None:
+    assert not np.array_equal(paint(model, **before)[0], paint(model, **before | after)[0])
+
+
+def test_every_picture_follows_its_own_prompt(model: LoadedModel) -> None:
+    words = ("a red house", "a blue boat, " * 30)
+    both = paint(model, batch_size=2, prompts=words, seed=10)
+    for index, prompt in enumerate(words):
+        assert distance(both[index], paint(model, prompt=prompt, seed=10 + index)[0]) <= 1
+
+
+def test_networks_and_comments_in_the_prompt_are_not_read_as_words(model: LoadedModel) -> None:
+    plain = paint(model, prompt="a red house")[0]
+    assert np.array_equal(plain, paint(model, prompt="a red house<lora:nothing:0.8>")[0])
+    assert np.array_equal(plain, paint(model, prompt="a red house# and a boat")[0])
+
+
+def test_remembered_texts_give_the_same_picture(model: LoadedModel) -> None:
+    texts = TextCache()
+    prompt = {"prompt": "a (red:1.3) [house|boat] AND a tree"}
+    first, second = (next(txt2img(resolved(**prompt), model, Onlooker(), texts)).pixels for _ in range(2))
+    assert np.array_equal(first, second)
+    assert texts.take_reuse() == Reuse(found=3, encoded=3)
 
 
 def test_empty_prompt_is_legal(model: LoadedModel) -> None:
@@ -124,7 +189,7 @@ def test_empty_prompt_is_legal(model: LoadedModel) -> None:
 
 def test_progress_counts_all_steps_of_all_batches(model: LoadedModel) -> None:
     onlooker = Onlooker()
-    list(txt2img(resolved(batch_count=2), model, onlooker))
+    list(txt2img(resolved(batch_count=2), model, onlooker, TextCache()))
     assert onlooker.steps == [(step, 8) for step in range(1, 9)]
     assert all(preview.shape == (1, 8, 8, 3) and preview.dtype == torch.uint8 for preview in onlooker.previews)
 
@@ -132,7 +197,7 @@ def test_progress_counts_all_steps_of_all_batches(model: LoadedModel) -> None:
 def test_interrupt_stops_at_its_step(model: LoadedModel) -> None:
     onlooker = Onlooker(stop_at=2)
     with pytest.raises(Interrupted):
-        list(txt2img(resolved(), model, onlooker))
+        list(txt2img(resolved(), model, onlooker, TextCache()))
     assert onlooker.steps[-1] == (2, 4)
 
 

@@ -18,7 +18,8 @@ from modules.checkpoints.diffusers_folder import load_folder
 from modules.checkpoints.loaded import LoadedModel
 from modules.checkpoints.registry import Checkpoint, Registry
 from modules.config.paths import resolve_paths
-from modules.pipeline.conditioning import encode_prompts
+from modules.pipeline.conditioning import PromptEncoder
+from modules.pipeline.text_cache import TextCache
 from modules.pipeline.txt2img import txt2img
 from modules.schema.requests import ResolvedTxt2Img
 
@@ -45,7 +46,7 @@ def main() -> None:
     model = load_folder(checkpoint, device=torch.device("cpu"), dtype=torch.float32, attention="sdp")
     request = _request(checkpoint, options.steps)
     contenders: dict[str, Callable[[], object]] = {
-        "picture": lambda: list(txt2img(request, model, Nobody())),
+        "picture": lambda: list(txt2img(request, model, Nobody(), TextCache())),
         "bare network": _bare(model, request),
         "decoding": _decoding(model, request),
         "diffusers pipeline": _diffusers(checkpoint, request),
@@ -86,7 +87,8 @@ def _bare(model: LoadedModel, request: ResolvedTxt2Img) -> Callable[[], object]:
     x = torch.randn(2, model.latent_channels, request.height // factor, request.width // factor)
     timestep = torch.full((2,), 500.0)
     with torch.inference_mode():
-        conditioning = encode_prompts(model, PROMPT, "", clip_skip=1).positive.expand(2, -1, -1).contiguous()
+        (told,) = PromptEncoder(model, TextCache(), request, request.steps).batch([(PROMPT, "")])(0)
+        conditioning = torch.cat([told.positives[0].conditioning.states, told.negative.states])
 
     def run() -> None:
         with torch.inference_mode():
