@@ -35,9 +35,9 @@ LISTED_SCHEDULES = (
 )
 SCHEDULE_NAMES = tuple(row.name for row in LISTED_SCHEDULES)
 """What a list offers."""
-CUSTOM, TIMESTEPS, TIME_UNIFORM = "Custom", "Timesteps", "Time uniform"
-UNLISTED_SCHEDULES = (ScheduleName(CUSTOM), ScheduleName(TIMESTEPS), ScheduleName(TIME_UNIFORM))
-"""A person's own sigmas, and the schedules that belong to DDIM, PLMS and UniPC."""
+CUSTOM, TIMESTEPS, TIME_UNIFORM, LCM = "Custom", "Timesteps", "Time uniform", "LCM"
+UNLISTED_SCHEDULES = tuple(map(ScheduleName, (CUSTOM, TIMESTEPS, TIME_UNIFORM, LCM)))
+"""A person's own sigmas, and the schedules that belong to DDIM and PLMS, UniPC, and LCM."""
 
 _FREE = (*SCHEDULE_NAMES[1:], CUSTOM)
 
@@ -187,7 +187,7 @@ SAMPLER_NAMES = (
     ),
     SamplerName("PLMS", ("plms",), TIMESTEPS, (TIMESTEPS,)),
     SamplerName("UniPC", ("unipc", "uni_pc"), TIME_UNIFORM, (TIME_UNIFORM,), options=("order", "unipc_variant")),
-    SamplerName("LCM", ("k_lcm", "lcm"), stochastic=True, options=("s_noise",)),
+    SamplerName("LCM", ("k_lcm", "lcm"), LCM, (LCM, *_FREE), stochastic=True, options=("s_noise",)),
     # Newer than the ones above, which most existing pictures name.
     SamplerName("DEIS", ("k_deis", "deis"), "Karras", options=("order",)),
     SamplerName("IPNDM", ("k_ipndm", "ipndm"), "SGM Uniform", options=("order",)),

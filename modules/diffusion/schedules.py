@@ -141,6 +141,16 @@ def time_uniform(n: int, levels: Levels) -> torch.Tensor:
     return levels.evenly_spaced(levels.sigma_max, levels.sigma_min, steps + 1)
 
 
+def lcm(n: int, levels: Levels) -> torch.Tensor:
+    """Evenly spaced between the last and the first of the 50 levels that latent consistency models learn, then 0.
+
+    Luo et al., "Latent Consistency Models" (2023), section 4.3: every 20th of a thousand training steps.
+    """
+    trained = len(levels.sigmas)
+    times = torch.linspace(trained - 1, max(trained // _LCM_STEPS - 1, 0), n, dtype=torch.float64)
+    return _ending_in_zero(levels.sigma_of(times))
+
+
 def custom(sigmas: tuple[float, ...]) -> torch.Tensor:
     """The sigmas of a person's list. Raises InvalidRequest for an empty one."""
     if not sigmas:
@@ -163,9 +173,12 @@ SCHEDULES: dict[str, Callable[[SchedulePlan], torch.Tensor]] = {
     "Linear-Quadratic": lambda plan: linear_quadratic(plan.n, plan.sigma_max),
     "Timesteps": lambda plan: timesteps(plan.n, plan.levels),
     "Time uniform": lambda plan: time_uniform(plan.n, plan.levels),
+    "LCM": lambda plan: lcm(plan.n, plan.levels),
     "Custom": lambda plan: custom(plan.options.custom),
 }
-"""By the names of modules.diffusion.names; Timesteps and Time uniform belong to the samplers that know no other."""
+"""By the names of modules.diffusion.names; Timesteps, Time uniform and LCM belong to samplers of their own."""
+
+_LCM_STEPS = 50
 
 _NOTHING_TO_DISCARD = frozenset({"Timesteps", "Time uniform", "Custom"})
 

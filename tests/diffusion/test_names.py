@@ -44,7 +44,7 @@ A1111 = {
     "DDIM CFG++": (["ddim_cfgpp"], "Timesteps"),
     "PLMS": (["plms"], "Timesteps"),
     "UniPC": (["unipc"], "Time uniform"),
-    "LCM": (["k_lcm"], "Uniform"),
+    "LCM": (["k_lcm"], "LCM"),
 }
 
 

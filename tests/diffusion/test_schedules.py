@@ -110,6 +110,12 @@ def test_linear_quadratic_as_others_have_it() -> None:
 # Each by its formula
 
 
+def test_lcm_visits_every_twentieth_training_step() -> None:
+    sigmas = sigmas_for("LCM", 50, SD1)
+    assert len(sigmas) == 51
+    assert torch.allclose(SD1.timestep_of(sigmas[:-1]), torch.arange(999, 0, -20).double(), atol=1e-6)
+
+
 def timesteps_of(name: str, n: int) -> torch.Tensor:
     return SD1.timestep_of(sigmas_for(name, n, SD1)[:-1])
 
