@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from modules.prompt.brackets import prompt_problem
 from modules.prompt.comments import strip_comments
@@ -64,7 +64,7 @@ def nested(size: int) -> dict[str, str]:
 
 def nasty_texts(size: int) -> dict[str, str]:
     """Texts of about `size` characters, each by the pattern that it repeats."""
-    repeated = {repr(piece): (piece * (size // len(piece) + 1))[:size] for piece in REPEATED}
+    repeated = {repr(piece): piece * (size // len(piece)) for piece in REPEATED}
     return {**repeated, **nested(size)}
 
 
@@ -79,13 +79,14 @@ ORDINARY = ", ".join(
 """About 300 tokens of an encoder, with twelve scheduled places and three alternations."""
 
 
-def seconds(read: Callable[[str], object], text: str, rounds: int) -> float:
-    """The shortest of some rounds, in seconds of this process."""
-    shortest = float("inf")
+def seconds(read: Callable[[str], object], texts: Sequence[str], rounds: int) -> list[float]:
+    """The shortest of some rounds for each text, in seconds of this process; the texts take turns."""
+    shortest = [float("inf")] * len(texts)
     for _ in range(rounds):
-        started = time.process_time()
-        read(text)
-        shortest = min(shortest, time.process_time() - started)
+        for place, text in enumerate(texts):
+            started = time.process_time()
+            read(text)
+            shortest[place] = min(shortest[place], time.process_time() - started)
     return shortest
 
 
@@ -97,14 +98,14 @@ def main() -> None:
     texts, halves = nasty_texts(64 * KIB), nasty_texts(32 * KIB)
     print(f"{len(texts)} texts of 64 KiB, shortest of {rounds} rounds; schedules of {STEPS} steps")
     for name, read in READERS.items():
-        times = {pattern: seconds(read, text, rounds) for pattern, text in texts.items()}
+        times: dict[str, float] = {}
+        growth: dict[str, float] = {}
+        for pattern, text in texts.items():
+            times[pattern], half = seconds(read, (text, halves[pattern]), rounds)
+            # Times too short for the clock say nothing about growth.
+            if times[pattern] > 2e-3:
+                growth[pattern] = times[pattern] / half
         worst = max(times, key=times.__getitem__)
-        # Times too short for the clock say nothing about growth.
-        growth = {
-            pattern: time / max(seconds(read, halves[pattern], rounds), 1e-4)
-            for pattern, time in times.items()
-            if time > 2e-3
-        }
         steepest = max(growth, key=growth.__getitem__, default="")
         print(
             f"{name:<15} worst {1e3 * times[worst]:6.1f} ms {worst:<12}"
@@ -112,7 +113,7 @@ def main() -> None:
         )
     print(f"an ordinary prompt of {len(ORDINARY)} characters")
     for name, read in READERS.items():
-        print(f"{name:<15} {1e3 * seconds(read, ORDINARY, 20 * rounds):6.2f} ms")
+        print(f"{name:<15} {1e3 * seconds(read, [ORDINARY], 20 * rounds)[0]:6.2f} ms")
 
 
 if __name__ == "__main__":

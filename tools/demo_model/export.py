@@ -1,9 +1,8 @@
-"""Writes a training's averaged weights as a plain diffusers folder in fp16, with the card beside it."""
+"""Writes a training's averaged weights as a plain diffusers folder in fp16, with card and sample beside it."""
 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import logging
 import shutil
@@ -12,9 +11,9 @@ from pathlib import Path
 import torch
 from diffusers import AutoencoderKL, StableDiffusionPipeline
 
+from tools.demo_model.card import add_recommendations, write_card, write_sample
 from tools.demo_model.networks import picture_scheduler
 from tools.demo_model.preview_decoder import write_preview_decoder
-from tools.demo_model.prompts import EVERYDAY
 from tools.demo_model.tokenizer import load_tokenizer
 from tools.demo_model.train_unet import Learner, read_averaged
 
@@ -57,39 +56,6 @@ def folder_size(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
-def weights_hash(folder: Path) -> str:
-    """SHA-256 over all safetensors files of the folder, in the order of their paths."""
-    digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*.safetensors")):
-        digest.update(path.relative_to(folder).as_posix().encode())
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
-
-
-def write_card(folder: Path, side: int, steps: int, cfg: float) -> None:
-    """The side file `<folder>.json`: what a checkpoint's user metadata says, and what to make pictures with."""
-    card = {
-        "description": "Atelier's demo model: small drawn pictures of 26 subjects, 11 colours, 9 scenes and 6 styles.",
-        "sd version": "SD1",
-        "notes": "Trained on drawings made by a program; no third-party pictures. Weights: Apache-2.0. "
-        "Say what, its colour, where, on which ground, in which style: 'a red boat left of a yellow star at night'.",
-        "recommended": {
-            "width": side,
-            "height": side,
-            "steps": steps,
-            "cfg_scale": cfg,
-            "sampler_name": "DPM++ 2M",
-            "scheduler": "Karras",
-        },
-        "example_prompts": list(EVERYDAY[:24]),
-        "weights_sha256": weights_hash(folder),
-    }
-    path = folder.with_name(folder.name + ".json")
-    unfinished = path.with_name(path.name + ".unfinished")
-    unfinished.write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    unfinished.replace(path)
-
-
 def _forget_paths(folder: Path) -> None:
     """Drop the paths of the training machine that the libraries note in configurations."""
     for path in folder.rglob("*.json"):
@@ -101,18 +67,17 @@ def _forget_paths(folder: Path) -> None:
 def main() -> None:
     """Export a training run as a diffusers folder with its card."""
     parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("folder", type=Path, help="diffusers folder to write; the card goes beside it")
+    parser.add_argument("folder", type=Path, help="diffusers folder to write; card and sample go beside it")
     parser.add_argument("--run", type=Path, required=True, help="folder of the training state")
     parser.add_argument("--vae", type=Path, required=True)
-    parser.add_argument("--side", type=int, default=256, help="recommended side in pixels")
-    parser.add_argument("--steps", type=int, default=20, help="recommended steps")
-    parser.add_argument("--cfg", type=float, default=4.5, help="recommended CFG scale")
+    add_recommendations(parser)
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     learner, facts = read_averaged(arguments.run)
     vae = AutoencoderKL.from_pretrained(arguments.vae, dtype=torch.float32).eval()
     export(learner.eval(), vae, arguments.run / "tokenizer", arguments.folder)
     write_card(arguments.folder, arguments.side, arguments.steps, arguments.cfg)
+    write_sample(arguments.folder)
     logger.info("step %s of %s", facts["step"], arguments.run)
 
 

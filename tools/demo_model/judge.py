@@ -36,6 +36,7 @@ from tools.demo_model.palette import COLOURS
 from tools.demo_model.scene import PLACES, STYLES, Scene, sample_scene
 from tools.demo_model.subjects import SUBJECTS
 
+SHIPPED_JUDGE = Path(__file__).with_name("judge.safetensors")
 SIDE = 128
 PATCH = 40
 PATCH_REACH = 1.25  # half the side of a patch, in half-sizes of the subject

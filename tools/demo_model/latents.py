@@ -12,6 +12,7 @@ import functools
 import itertools
 import logging
 import multiprocessing
+from collections.abc import Callable
 from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,6 +76,11 @@ class LatentSet:
     @property
     def side(self) -> int:
         return int(self.latents.shape[-1])
+
+    def only(self, wanted: Callable[[Scene], bool]) -> LatentSet:
+        """The rows whose scenes are wanted."""
+        rows = [row for row, scene in enumerate(self.scenes) if wanted(scene)]
+        return LatentSet(self.latents[rows], [self.scenes[row] for row in rows])
 
 
 def read_latents(folder: Path) -> LatentSet:

@@ -59,6 +59,11 @@ def visible(thing: Thing, ground: str, style: str) -> bool:
     return (thing.colour, ground) not in {("white", "snow"), ("black", "night")}
 
 
+def plain(scene: Scene) -> bool:
+    """Whether a scene is of the kind to learn first: one kind of subject, flat, in clear weather."""
+    return scene.second is None and scene.style == "flat" and scene.weather == "clear"
+
+
 def held_out(scene: Scene) -> bool:
     """Whether training must never see the scene: a twelfth of the (subject, colour) and (subject, ground) pairs."""
     pairs = [f"{thing.kind}/{thing.colour}" for thing in scene.things]

@@ -37,6 +37,7 @@ from tools.demo_model.networks import (
     new_unet,
     noise_schedule,
 )
+from tools.demo_model.scene import plain
 from tools.demo_model.tokenizer import load_tokenizer
 from tools.demo_model.trainer import Course, Trainer, averaged_weights, put_weights
 from tools.demo_model.wording import Wording
@@ -60,6 +61,7 @@ class Recipe(Course):
     layers: int = 1
     text_layers: int = 2
     noise_bias: float = 1.3
+    scenes: str = "all"
     seed: int = 1
 
 
@@ -123,6 +125,12 @@ class Lessons:
         return signal * clean + blur * noise, timesteps, ids, signal * noise - blur * clean, layout_labels(told)
 
 
+def read_sets(recipe: Recipe) -> list[LatentSet]:
+    """The cached latents that the recipe practises on."""
+    sets = [read_latents(folder) for folder in recipe.latents]
+    return [one.only(plain) for one in sets] if recipe.scenes == "plain" else sets
+
+
 def write_shape(run: Path, learner: Learner, tokenizer: Path) -> None:
     """Keep the networks' configurations and the tokenizer in the run, so that the run can be read by itself."""
     learner.unet.save_config(run / "unet")
@@ -143,7 +151,7 @@ def train(recipe: Recipe, crew: Crew) -> None:
     """Follow the recipe as one of a crew."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     device = device_of_choice()
-    lessons = Lessons(recipe, [read_latents(folder) for folder in recipe.latents])
+    lessons = Lessons(recipe, read_sets(recipe))
     learner = build_learner(recipe).to(device)
     if crew.rank == 0:
         write_shape(recipe.run, learner, recipe.tokenizer)
@@ -156,7 +164,8 @@ def train(recipe: Recipe, crew: Crew) -> None:
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
             predicted, states = learner(noisy, timesteps, ids)
         loss = functional.mse_loss(predicted.float(), target) / recipe.pieces
-        (loss + LAYOUT_WEIGHT * learner.layout.loss(states, layout) / recipe.pieces).backward()
+        whole = loss + LAYOUT_WEIGHT * learner.layout.loss(states, layout) / recipe.pieces
+        whole.backward()  # type: ignore[no-untyped-call]
         return float(loss.detach())
 
     Trainer(recipe, dict(learner.named_parameters())).follow(crew, learn)
@@ -183,6 +192,7 @@ def parse(words: Sequence[str] | None = None) -> tuple[Recipe, int]:
     parser.add_argument("--rate", type=float, default=6e-4)
     parser.add_argument("--warmup", type=int, default=100)
     parser.add_argument("--cooldown", type=float, default=0.3, help="share of the steps with a falling rate")
+    parser.add_argument("--scenes", choices=("all", "plain"), default="all", help="plain: no pairs, styles or weather")
     parser.add_argument("--noise-bias", type=float, default=1.3, help="above 1 practises noisy steps more")
     parser.add_argument("--ema", type=float, default=0.998)
     parser.add_argument("--seed", type=int, default=1)
