@@ -25,7 +25,7 @@ from modules.prompt.schedule import prompt_schedule
 from tests.prompt.texts import KINDS
 from tools.bench.prompt import KIB, READERS, nasty_texts, nested
 
-PATTERNS = sorted(nasty_texts(8))
+PATTERNS = sorted(nasty_texts(KIB))
 
 
 # Well-formed texts take long to draw, so there are fewer; 10,000 in all.
