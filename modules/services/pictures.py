@@ -23,6 +23,9 @@ class PictureReading:
     """"" where it says nothing."""
     parsed: Infotext
     request: Txt2ImgRequest
+    """Makes the picture again: its prompts are those that were painted."""
+    typed: Txt2ImgRequest | None
+    """The same as it was typed, styles and wildcards still to be carried out; None where that is no other."""
     not_honoured: tuple[str, ...]
     """Parameters (`key: value`) that this version cannot follow."""
 
@@ -73,4 +76,4 @@ class PictureService:
         """Read an infotext that came as text."""
         parsed = parse_infotext(infotext)
         reading = request_of(parsed)
-        return PictureReading(infotext, parsed, reading.request, reading.not_honoured)
+        return PictureReading(infotext, parsed, reading.request, reading.typed, reading.not_honoured)

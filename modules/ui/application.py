@@ -17,9 +17,10 @@ from modules.ui.assets import asset
 from modules.ui.controls import lay_out_choice
 from modules.ui.gallery_tab import lay_out_gallery
 from modules.ui.png_info_tab import lay_out_png_info
+from modules.ui.prompt_handlers import style_names, wildcard_choices
 from modules.ui.theme import build_theme
 from modules.ui.thumbnails import served_folders
-from modules.ui.txt2img_tab import Txt2ImgTab, lay_out_txt2img
+from modules.ui.txt2img_tab import Txt2ImgTab, WordLists, lay_out_txt2img
 from modules.ui.wiring import wire_gallery, wire_png_info, wire_txt2img
 
 MAX_WAITING_EVENTS = 200
@@ -109,4 +110,5 @@ def _lay_out_txt2img(services: Services, model: gr.Dropdown) -> Txt2ImgTab:
     except ModelNotFound:  # the page says so when it is opened
         card = Card()
     rng = services.settings.current.randn_source
-    return lay_out_txt2img(model, card.recommended, list(card.example_prompts), rng)
+    lists = WordLists(style_names(services), wildcard_choices(services))
+    return lay_out_txt2img(model, card.recommended, list(card.example_prompts), lists, rng)

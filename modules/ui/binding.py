@@ -2,45 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
 from gradio.components import Component
 
 from modules.checkpoints.card import Recommended
-from modules.diffusion.names import SCHEDULE_NAMES, find_sampler, find_schedule
+from modules.diffusion.names import (
+    CUSTOM,
+    SCHEDULE_NAMES,
+    SamplerName,
+    find_pair,
+    find_sampler,
+    find_schedule,
+    split_sampler,
+)
 from modules.errors import InvalidRequest
 from modules.schema.refusals import LABELS
-from modules.schema.requests import AUTOMATIC, Txt2ImgRequest
+from modules.schema.requests import AUTOMATIC, Options, Txt2ImgRequest
+from modules.ui.request_controls import held
+
+SCHEDULE_CHOICES = (*SCHEDULE_NAMES, CUSTOM)
+"""What the form's list of schedules offers."""
+_ANY_SAMPLER = SamplerName("", ())
 
 
-@dataclass(frozen=True)
 class RequestFields:
-    """One component for each field of Txt2ImgRequest, under the field's name."""
+    """One component for each field of Txt2ImgRequest: `form["seed"]`."""
 
-    prompt: Component
-    negative_prompt: Component
-    steps: Component
-    sampler_name: Component
-    scheduler: Component
-    cfg_scale: Component
-    seed: Component
-    width: Component
-    height: Component
-    batch_count: Component
-    batch_size: Component
-    clip_skip: Component
-    rng: Component
-    model: Component
+    def __init__(self, components: Mapping[str, Component]) -> None:
+        if components.keys() != Txt2ImgRequest.model_fields.keys():
+            raise KeyError(f"no or no known field: {sorted(components.keys() ^ Txt2ImgRequest.model_fields.keys())}")
+        self._components = {name: components[name] for name in Txt2ImgRequest.model_fields}
+
+    def __getitem__(self, name: str) -> Component:
+        return self._components[name]
 
     def by_name(self) -> dict[str, Component]:
         """The components under the names of their fields."""
-        return {row.name: getattr(self, row.name) for row in fields(self)}
+        return dict(self._components)
 
     def components(self) -> list[Component]:
         """The components in the order of the fields."""
-        return list(self.by_name().values())
+        return list(self._components.values())
+
+
+@dataclass(frozen=True)
+class Known:
+    """The names that a form's lists hold now."""
+
+    models: Collection[str] = ()
+    styles: Sequence[str] = ()
 
 
 def request_of(values: Mapping[Component, Any], form: RequestFields) -> Txt2ImgRequest:
@@ -49,27 +62,30 @@ def request_of(values: Mapping[Component, Any], form: RequestFields) -> Txt2ImgR
     return Txt2ImgRequest.of({name: value for name, value in given.items() if value not in (None, "")})
 
 
-def filled(
-    form: RequestFields, request: Txt2ImgRequest, known_models: Collection[str]
-) -> tuple[dict[Component, Any], tuple[str, ...]]:
+def filled(form: RequestFields, request: Txt2ImgRequest, known: Known) -> tuple[dict[Component, Any], tuple[str, ...]]:
     """Values that make the form ask for `request`, and sentences about those that it cannot hold.
 
-    Fields that the request leaves open keep what they have.
+    Fields that the request leaves to checkpoint and settings keep what they have; empty options are emptied.
     """
-    values: dict[str, Any] = {name: value for name, value in request.model_dump().items() if value is not None}
-    values["seed"] = str(request.seed)  # as text: a browser's numbers end at 2**53
-    sampler_name = str(values.get("sampler_name", ""))
-    choices: dict[str, Callable[[str], str]] = {
-        "sampler_name": lambda name: find_sampler(name).name,
-        "scheduler": lambda name: _shown_schedule(name, sampler_name),
-        "model": lambda name: _known_model(name, known_models),
+    values: dict[str, Any] = {
+        name: value for name, value in request.model_dump().items() if value is not None or name in Options.model_fields
     }
-    dropped = []
-    for name in choices.keys() & values.keys():
+    values = {name: held(name, value) for name, value in values.items()}
+    values["styles"] = [name for name in request.styles if name in known.styles]
+    dropped = [_not_here("styles", name) for name in request.styles if name not in known.styles]
+    shown: dict[str, Callable[[], str | None]] = {
+        "sampler_name": lambda: request.sampler_name and find_sampler(request.sampler_name).name,
+        "scheduler": lambda: _shown_schedule(request),
+        "model": lambda: request.model and _known_model(request.model, known.models),
+    }
+    for name, show in shown.items():
         try:
-            values[name] = choices[name](values[name])
+            values[name] = show()
         except InvalidRequest:
-            dropped.append(f"{LABELS[name]} {values.pop(name)!r} is not here; yours is kept.")
+            values[name] = None
+            dropped.append(_not_here(name, getattr(request, name)))
+        if values[name] is None:
+            del values[name]
     return {component: values[name] for name, component in form.by_name().items() if name in values}, tuple(dropped)
 
 
@@ -87,16 +103,37 @@ def following_model(
     return {components[name]: after[name] for name in after if values[components[name]] == before[name]}
 
 
+def _not_here(field: str, name: str) -> str:
+    if field == "styles":
+        return f"Style {name!r} is not here; it is left out."
+    return f"{LABELS[field]} {name!r} is not here; yours is kept."
+
+
 def _known_model(name: str, known: Collection[str]) -> str:
     if name not in known:
         raise InvalidRequest(LABELS["model"], name, "is not here", "")
     return name
 
 
-def _shown_schedule(name: str, sampler_name: str) -> str:
-    """The entry of the list that runs the schedule `name`; one that belongs to a sampler (DDIM) is its Automatic."""
-    listed = {row.lower(): row for row in SCHEDULE_NAMES}.get(name.strip().lower())
-    if listed is not None:
-        return listed
-    find_schedule(name, find_sampler(sampler_name))
-    return AUTOMATIC
+def _shown_schedule(request: Txt2ImgRequest) -> str | None:
+    """The entry of the list that runs a request's schedule, which an old combined sampler name may hold.
+
+    One that belongs to a sampler (Timesteps) is its Automatic. Raises InvalidRequest for an unknown one.
+    """
+    asked, (sampler, combined) = request.scheduler, _sampler_of(request)
+    automatic = asked is None or asked.strip().lower() == AUTOMATIC.lower()
+    if automatic and combined is None:
+        return asked and AUTOMATIC
+    if sampler is None:
+        run = find_schedule(asked or AUTOMATIC, _ANY_SAMPLER)
+    else:
+        _, run = find_pair(request.sampler_name or "", asked)
+    return run if run in SCHEDULE_CHOICES else AUTOMATIC
+
+
+def _sampler_of(request: Txt2ImgRequest) -> tuple[SamplerName | None, str | None]:
+    """A request's sampler, None where it is open or unknown, and the schedule in its name."""
+    try:
+        return split_sampler(request.sampler_name or "")
+    except InvalidRequest:
+        return None, None

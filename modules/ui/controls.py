@@ -9,23 +9,101 @@ from typing import Any
 
 import gradio as gr
 
+_PLAIN_TEXT = gr.InputHTMLAttributes(autocomplete="off", spellcheck=False)
+
 
 def lay_out_number(
-    name: str, *, label: str, value: float, minimum: float, maximum: float, step: float, scale: int | None = None
+    name: str,
+    *,
+    label: str,
+    value: float,
+    minimum: float,
+    maximum: float,
+    step: float,
+    scale: int | None = None,
+    info: str | None = None,
+    min_width: int = 150,
 ) -> gr.Slider:
     """A slider with a box to type in."""
-    slider = gr.Slider(minimum, maximum, value=value, step=step, label=label, min_width=150, scale=scale, elem_id=name)
+    slider = gr.Slider(
+        minimum,
+        maximum,
+        value=value,
+        step=step,
+        label=label,
+        info=info,
+        min_width=min_width,
+        scale=scale,
+        elem_id=name,
+    )
     slider.preprocess = _as_it_is
     return slider
 
 
+def lay_out_number_box(
+    name: str, *, label: str, value: float | None, placeholder: str, info: str | None = None, min_width: int = 150
+) -> gr.Number:
+    """A box for a number of any size; an emptied one shows what it then means."""
+    box = gr.Number(
+        value, label=label, info=info, placeholder=placeholder, step=0.01, min_width=min_width, elem_id=name
+    )
+    box.preprocess = _as_it_is
+    return box
+
+
 def lay_out_choice(
-    name: str, choices: list[Any], value: str | None, *, label: str, filterable: bool = False, min_width: int = 150
+    name: str,
+    choices: list[Any],
+    value: str | None,
+    *,
+    label: str,
+    filterable: bool = False,
+    info: str | None = None,
+    min_width: int = 150,
 ) -> gr.Dropdown:
     """A list to choose one from."""
-    choice = gr.Dropdown(choices, value=value, label=label, filterable=filterable, min_width=min_width, elem_id=name)
+    choice = gr.Dropdown(
+        choices, value=value, label=label, filterable=filterable, info=info, min_width=min_width, elem_id=name
+    )
     choice.preprocess = _as_it_is
     return choice
+
+
+def lay_out_choices(name: str, choices: list[str], *, label: str, min_width: int = 150) -> gr.Dropdown:
+    """A list to choose any number from, in an order."""
+    several = gr.Dropdown(choices, value=[], multiselect=True, label=label, min_width=min_width, scale=3, elem_id=name)
+    several.preprocess = _as_it_is
+    return several
+
+
+def lay_out_switch(name: str, *, label: str, value: bool, info: str | None = None, min_width: int = 150) -> gr.Checkbox:
+    """A box to tick."""
+    return gr.Checkbox(value, label=label, info=info, min_width=min_width, elem_id=name)
+
+
+def lay_out_line(
+    name: str,
+    *,
+    label: str,
+    value: str,
+    placeholder: str,
+    info: str | None = None,
+    scale: int | None = None,
+    min_width: int = 150,
+) -> gr.Textbox:
+    """One line for what is neither prose nor a number that a browser could hold: seeds, lists of numbers."""
+    return gr.Textbox(
+        value,
+        label=label,
+        info=info,
+        placeholder=placeholder,
+        lines=1,
+        max_lines=1,
+        scale=scale,
+        min_width=min_width,
+        elem_id=name,
+        html_attributes=_PLAIN_TEXT,
+    )
 
 
 def _as_it_is(payload: Any) -> Any:

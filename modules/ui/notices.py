@@ -19,11 +19,17 @@ log = logging.getLogger(__name__)
 
 def lay_out_notice() -> gr.HTML:
     """A place for one sentence; its value is plain text, and never becomes HTML."""
+    return _lay_out_text('<p class="notice" role="alert"></p>', "notice-box")
+
+
+def lay_out_remark(name: str, look: str = "remark") -> gr.HTML:
+    """A place for plain text that nobody has to act upon; `look` is its class."""
+    return _lay_out_text(f'<p class="{look}" role="status"></p>', f"{look}-box", name)
+
+
+def _lay_out_text(template: str, box: str, name: str | None = None) -> gr.HTML:
     return gr.HTML(
-        value="",
-        html_template='<p class="notice" role="alert"></p>',
-        js_on_load=asset("notice.js"),
-        elem_classes=["notice-box"],
+        value="", html_template=template, js_on_load=asset("notice.js"), elem_classes=[box, "text-box"], elem_id=name
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,31 +10,43 @@ import gradio as gr
 from gradio.components import Component
 
 from modules.checkpoints.card import Recommended
-from modules.diffusion.names import SAMPLER_NAMES, SCHEDULE_NAMES
+from modules.diffusion.names import SAMPLER_NAMES
 from modules.schema.refusals import LABELS
 from modules.schema.requests import (
     MAX_BATCH_COUNT,
     MAX_BATCH_SIZE,
-    MAX_CLIP_SKIP,
     MAX_SIDE,
     MAX_STEPS,
     MIN_SIDE,
     SIDE_STEP,
 )
-from modules.ui.binding import RequestFields, recommended_values
-from modules.ui.controls import lay_out_choice, lay_out_number
+from modules.ui.binding import SCHEDULE_CHOICES, RequestFields, recommended_values
+from modules.ui.controls import lay_out_choice, lay_out_line, lay_out_number
 from modules.ui.notices import lay_out_notice
 from modules.ui.picture_panel import PicturePanel, lay_out_picture
+from modules.ui.prompt_panel import PromptTexts, PromptTools, lay_out_prompt_tools, lay_out_prompts, lay_out_words
+from modules.ui.request_controls import element_id, fields_of, lay_out_fields
 from modules.ui.status_panel import lay_out_status
 from modules.ui.thumbnails import lay_out_thumbnails
 
 USUAL_CFG_SCALES = (0, 30)
 """The slider's ends; more can be typed."""
-RNG_CHOICES = [
-    ("As an NVIDIA card makes it (same picture everywhere)", "NV"),
-    ("Processor", "CPU"),
-    ("This device's own", "GPU"),
-]
+ACCORDIONS = {
+    "prompt": "Prompt reading",
+    "noise": "Variations and noise",
+    "sampling": "Sampler",
+    "schedule": "Schedule",
+    "guidance": "Guidance",
+}
+"""The groups of fields that are closed at first, and what they are called."""
+
+
+@dataclass(frozen=True)
+class WordLists:
+    """The styles and wildcards that there are when the page is built; a page that is opened asks again."""
+
+    styles: list[str]
+    wildcards: list[tuple[str, str]]
 
 
 @dataclass(frozen=True)
@@ -42,6 +55,10 @@ class Txt2ImgTab:
 
     tab: gr.Tab
     form: RequestFields
+    texts: PromptTexts
+    tools: PromptTools
+    accordions: dict[str, list[str]]
+    """Element id and fields of everything that is closed at first."""
     examples: gr.Dataset
     generate: gr.Button
     interrupt: gr.Button
@@ -58,23 +75,30 @@ class Txt2ImgTab:
     """Id of the job that is shown."""
 
 
-def lay_out_txt2img(model: gr.Dropdown, recommended: Recommended, examples: list[str], rng: str) -> Txt2ImgTab:
-    """The tab with a checkpoint's recommended values; `model` is the dropdown above the tabs."""
-    usual = recommended_values(recommended)
+def lay_out_txt2img(
+    model: gr.Dropdown, usual_of_model: Recommended, examples: list[str], lists: WordLists, rng: str
+) -> Txt2ImgTab:
+    """The tab; `model` stands in the page's header. `rng` is the noise source that the settings name."""
+    usual = recommended_values(usual_of_model)
     parts: dict[str, Any] = {}
     fields: dict[str, Component] = {"model": model}
     with gr.Tab("txt2img", id="txt2img", elem_id="txt2img-tab") as tab:
         with gr.Row(elem_id="work"):
             with gr.Column(scale=5, min_width=320, elem_id="left"):
                 with gr.Column(elem_id="prompts"):
-                    fields |= _lay_out_prompts()
-                    parts["examples"] = _lay_out_examples(fields["prompt"], examples)
+                    prompts, parts["texts"] = lay_out_prompts()
+                    parts["examples"] = _lay_out_examples(prompts["prompt"], examples)
                 with gr.Column(elem_id="settings"):
+                    fields |= prompts | lay_out_words(lists.styles)
                     fields |= _lay_out_sampling(usual)
                     sides, parts["swap"] = _lay_out_sides(usual)
                     fields |= sides | _lay_out_batch(usual)
                     seed, parts["random_seed"], parts["reuse_seed"] = _lay_out_seed()
-                    fields |= {"seed": seed} | _lay_out_advanced(rng)
+                    with gr.Column(elem_id="accordions"):
+                        wildcard_seed, parts["tools"] = lay_out_prompt_tools(lists.styles, lists.wildcards)
+                        fields |= {"seed": seed} | wildcard_seed
+                        by_accordion = _lay_out_accordions(set(fields), {"rng": rng})
+                        fields |= {name: field for row in by_accordion.values() for name, field in row.items()}
             with gr.Column(scale=6, min_width=320, elem_id="right"):
                 with gr.Column(elem_id="actions"):
                     parts |= _lay_out_actions()
@@ -85,26 +109,8 @@ def lay_out_txt2img(model: gr.Dropdown, recommended: Recommended, examples: list
                     parts["result"] = lay_out_picture("result", send_label="Use these parameters", between=recent)
         parts["submitted"] = gr.Textbox(visible="hidden", elem_id="submitted")
         parts["running"] = gr.Textbox(visible="hidden", elem_id="running")
-    return Txt2ImgTab(tab=tab, form=RequestFields(**fields), **parts)
-
-
-def _lay_out_prompts() -> dict[str, Component]:
-    return {
-        "prompt": gr.Textbox(
-            label=LABELS["prompt"],
-            placeholder="What the picture shows",
-            lines=3,
-            max_lines=12,
-            elem_id="prompt",
-        ),
-        "negative_prompt": gr.Textbox(
-            label=LABELS["negative_prompt"],
-            placeholder="What it should not show (may stay empty)",
-            lines=2,
-            max_lines=12,
-            elem_id="negative-prompt",
-        ),
-    }
+    accordions = {"prompt-tools": [*wildcard_seed], **{name: [*row] for name, row in by_accordion.items()}}
+    return Txt2ImgTab(tab=tab, form=RequestFields(fields), accordions=accordions, **parts)
 
 
 def _lay_out_examples(prompt: Component, examples: list[str]) -> gr.Dataset:
@@ -131,7 +137,7 @@ def _lay_out_sampling(usual: dict[str, Any]) -> dict[str, Component]:
     with gr.Row():
         fields: dict[str, Component] = {
             "sampler_name": _choice("sampler_name", [row.name for row in SAMPLER_NAMES], usual["sampler_name"]),
-            "scheduler": _choice("scheduler", list(SCHEDULE_NAMES), usual["scheduler"]),
+            "scheduler": _choice("scheduler", list(SCHEDULE_CHOICES), usual["scheduler"]),
         }
     return fields | {"steps": _number("steps", usual["steps"], 1, MAX_STEPS, 1)}
 
@@ -158,34 +164,34 @@ def _lay_out_batch(usual: dict[str, Any]) -> dict[str, Component]:
 
 def _lay_out_seed() -> tuple[gr.Textbox, gr.Button, gr.Button]:
     with gr.Row(elem_id="seeds"):
-        # A text, since the numbers of a browser are exact to 2**53 only and a seed may be longer.
-        seed = gr.Textbox(
+        seed = lay_out_line(
+            "seed",
             label=LABELS["seed"],
             value="-1",
             placeholder="-1: another one each time",
             scale=10,
             min_width=160,
-            elem_id="seed",
-            html_attributes=gr.InputHTMLAttributes(autocomplete="off", spellcheck=False),
         )
         random = gr.Button("Random", elem_id="random-seed", elem_classes=["tool"], scale=0, min_width=92)
         reuse = gr.Button("Reuse last", elem_id="reuse-seed", elem_classes=["tool"], scale=0, min_width=112)
     return seed, random, reuse
 
 
-def _lay_out_advanced(rng: str) -> dict[str, Component]:
-    with gr.Accordion("Advanced", open=False, elem_id="advanced"):
-        return {
-            "clip_skip": _number("clip_skip", 1, 1, MAX_CLIP_SKIP, 1),
-            "rng": _choice("rng", RNG_CHOICES, rng, label="Noise source (RNG)"),
-        }
+def _lay_out_accordions(without: set[str], values: Mapping[str, Any]) -> dict[str, dict[str, Component]]:
+    """The fields that are not laid out yet, by the element ids of their accordions."""
+    accordions = {}
+    for group, title in ACCORDIONS.items():
+        name = f"{group}-fields"
+        with gr.Accordion(title, open=False, elem_id=name), gr.Row(elem_classes=["fields"]):
+            accordions[name] = lay_out_fields(fields_of(group, without), values)
+    return accordions
 
 
-def _choice(name: str, choices: list[Any], value: str, label: str = "") -> gr.Dropdown:
-    return lay_out_choice(name.replace("_", "-"), choices, value, label=label or LABELS[name])
+def _choice(name: str, choices: list[Any], value: str) -> gr.Dropdown:
+    return lay_out_choice(element_id(name), choices, value, label=LABELS[name])
 
 
 def _number(name: str, value: float, minimum: float, maximum: float, step: float) -> gr.Slider:
     return lay_out_number(
-        name.replace("_", "-"), label=LABELS[name], value=value, minimum=minimum, maximum=maximum, step=step
+        element_id(name), label=LABELS[name], value=value, minimum=minimum, maximum=maximum, step=step
     )

@@ -12,7 +12,7 @@ from modules.ui.binding import RequestFields
 
 def build_form() -> RequestFields:
     """One text box for each field: binding looks at names, never at kinds."""
-    return RequestFields(**{name: gr.Textbox(label=name) for name in Txt2ImgRequest.model_fields})
+    return RequestFields({name: gr.Textbox(label=name) for name in Txt2ImgRequest.model_fields})
 
 
 def values_of(form: RequestFields, **given: Any) -> dict[Any, Any]:

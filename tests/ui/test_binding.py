@@ -10,8 +10,16 @@ import pytest
 from modules.checkpoints.card import Recommended
 from modules.diffusion.names import SAMPLER_NAMES, SCHEDULE_NAMES, find_sampler, find_schedule
 from modules.errors import InvalidRequest
-from modules.schema.requests import MAX_PROMPT_CHARACTERS, MAX_SEED, Txt2ImgRequest
-from modules.ui.binding import RequestFields, filled, following_model, recommended_values, request_of
+from modules.schema.requests import MAX_PROMPT_CHARACTERS, MAX_SEED, Options, Txt2ImgRequest
+from modules.ui.binding import (
+    SCHEDULE_CHOICES,
+    Known,
+    RequestFields,
+    filled,
+    following_model,
+    recommended_values,
+    request_of,
+)
 from tests.ui.form import build_form, values_of
 
 FULL = Txt2ImgRequest(
@@ -29,7 +37,50 @@ FULL = Txt2ImgRequest(
     clip_skip=2,
     rng="CPU",
     model="some/model",
+    styles=("film", "ink"),
+    wildcards=True,
+    wildcard_seed=MAX_SEED - 1,
+    novelai_emphasis=True,
+    emphasis="No norm",
+    comma_padding_backtrack=0,
+    pad_cond_uncond=True,
+    old_prompt_timelines=True,
+    eta=0.0,
+    s_churn=2.5,
+    s_tmin=0.1,
+    s_tmax=9.0,
+    s_noise=1.003,
+    subseed=MAX_SEED - 2,
+    subseed_strength=0.123,
+    seed_resize_from_w=64,
+    seed_resize_from_h=72,
+    eta_noise_seed_delta=31337,
+    sgm_noise_multiplier=True,
+    sigma_min=0.03,
+    sigma_max=20.5,
+    rho=5.0,
+    beta_dist_alpha=0.5,
+    beta_dist_beta=0.7,
+    discard_next_to_last_sigma=True,
+    zero_terminal_snr=True,
+    downcast_alphas_cumprod=True,
+    old_karras_sigmas=True,
+    sigmas=(14.6146, 1e-05, 0.0),
+    cfg_rescale=0.7,
+    apg_eta=-0.5,
+    apg_norm_threshold=15.0,
+    apg_momentum=-0.75,
+    cfg_zero_star=True,
+    cfg_zero_init_steps=1,
+    dynamic_thresholding_mimic_scale=7.0,
+    dynamic_thresholding_percentile=0.995,
+    guidance_interval_start=0.1,
+    guidance_interval_end=0.9,
+    s_min_uncond=1.5,
+    s_min_uncond_all=True,
+    skip_early_cond=0.2,
 )
+KNOWN = Known(models=["some/model"], styles=["ink", "other", "film"])
 
 
 @pytest.fixture
@@ -42,14 +93,33 @@ def test_every_field_of_a_request_has_its_component(form: RequestFields) -> None
 
 
 def test_a_filled_form_asks_for_the_same_request(form: RequestFields) -> None:
-    values, dropped = filled(form, FULL, ["some/model"])
+    values, dropped = filled(form, FULL, KNOWN)
     assert dropped == ()
     assert request_of(values, form) == FULL
 
 
+def test_no_field_of_the_full_request_is_left_as_it_is_by_default() -> None:
+    """Or the test above says nothing of that field."""
+    assert [name for name, field in Txt2ImgRequest.model_fields.items() if getattr(FULL, name) == field.default] == []
+
+
+def test_filling_in_an_empty_option_empties_it(form: RequestFields) -> None:
+    values = {**filled(form, FULL, KNOWN)[0], **filled(form, Txt2ImgRequest(model="some/model"), KNOWN)[0]}
+    request = request_of(values, form)
+    assert {name: getattr(request, name) for name in Options.model_fields} == Options().model_dump()
+
+
 def test_a_seed_is_text_so_that_no_browser_rounds_it(form: RequestFields) -> None:
-    values, _ = filled(form, FULL, ["some/model"])
-    assert values[form.seed] == str(MAX_SEED)
+    values, _ = filled(form, FULL, KNOWN)
+    assert values[form["seed"]] == str(MAX_SEED)
+    assert values[form["subseed"]] == str(MAX_SEED - 2)
+    assert values[form["wildcard_seed"]] == str(MAX_SEED - 1)
+
+
+def test_a_style_that_is_not_here_is_told_and_left_out(form: RequestFields) -> None:
+    values, dropped = filled(form, FULL, Known(models=KNOWN.models, styles=["ink"]))
+    assert values[form["styles"]] == ["ink"]
+    assert dropped == ("Style 'film' is not here; it is left out.",)
 
 
 def test_empty_fields_are_left_to_the_checkpoint(form: RequestFields) -> None:
@@ -83,25 +153,25 @@ def test_a_prompt_of_a_book_is_refused_by_a_short_sentence(form: RequestFields) 
 
 
 def test_a_model_that_is_not_here_is_told_and_left(form: RequestFields) -> None:
-    values, dropped = filled(form, FULL, ["another"])
-    assert form.model not in values
+    values, dropped = filled(form, FULL, Known(models=["another"], styles=KNOWN.styles))
+    assert form["model"] not in values
     assert dropped == ("Model 'some/model' is not here; yours is kept.",)
 
 
 def test_unknown_sampler_and_schedule_are_told_and_left(form: RequestFields) -> None:
-    request = FULL.model_copy(update={"sampler_name": "Heun++", "scheduler": "Exponential", "model": None})
-    values, dropped = filled(form, request, [])
-    assert form.sampler_name not in values and form.scheduler not in values
+    request = FULL.model_copy(update={"sampler_name": "Heun++", "scheduler": "Zigzag", "model": None})
+    values, dropped = filled(form, request, KNOWN)
+    assert form["sampler_name"] not in values and form["scheduler"] not in values
     assert sorted(dropped) == [
         "Sampler 'Heun++' is not here; yours is kept.",
-        "Schedule type 'Exponential' is not here; yours is kept.",
+        "Schedule type 'Zigzag' is not here; yours is kept.",
     ]
 
 
 def test_fields_that_a_request_leaves_open_are_not_touched(form: RequestFields) -> None:
-    values, _ = filled(form, Txt2ImgRequest(prompt="only words"), [])
-    assert form.steps not in values and form.rng not in values
-    assert values[form.prompt] == "only words"
+    values, _ = filled(form, Txt2ImgRequest(prompt="only words"), Known())
+    assert form["steps"] not in values and form["rng"] not in values
+    assert values[form["prompt"]] == "only words"
 
 
 @pytest.mark.parametrize("sampler", [row.name for row in SAMPLER_NAMES])
@@ -109,15 +179,38 @@ def test_a_schedule_as_pictures_name_it_is_an_entry_of_the_list(form: RequestFie
     """A picture names what was run; the list may only offer Automatic for it, which must run the same."""
     for asked in SCHEDULE_NAMES:
         run = find_schedule(asked, find_sampler(sampler))
-        values, dropped = filled(form, Txt2ImgRequest(sampler_name=sampler, scheduler=run), [])
+        values, dropped = filled(form, Txt2ImgRequest(sampler_name=sampler, scheduler=run), Known())
         assert dropped == ()
-        assert values[form.scheduler] in SCHEDULE_NAMES
-        assert find_schedule(values[form.scheduler], find_sampler(sampler)) == run
+        assert values[form["scheduler"]] in SCHEDULE_CHOICES
+        assert find_schedule(values[form["scheduler"]], find_sampler(sampler)) == run
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        (("DPM++ 2M Karras", None), ("DPM++ 2M", "Karras")),
+        (("k_dpmpp_2m_ka", "Automatic"), ("DPM++ 2M", "Karras")),
+        (("DPM++ 2M Karras", "Exponential"), ("DPM++ 2M", "Exponential")),
+        (("Euler", "automatic"), ("Euler", "Automatic")),
+        (("Euler", "AYS"), ("Euler", "Align Your Steps")),
+        (("Euler", "custom"), ("Euler", "Custom")),
+        (("DDIM", "Timesteps"), ("DDIM", "Automatic")),
+        (("UniPC", "Time uniform"), ("UniPC", "Automatic")),
+        (("Euler", None), ("Euler", None)),
+        ((None, "karras"), (None, "Karras")),
+    ],
+)
+def test_names_of_other_times_and_places_are_shown_as_the_lists_have_them(
+    form: RequestFields, given: tuple[str | None, str | None], shown: tuple[str | None, str | None]
+) -> None:
+    values, dropped = filled(form, Txt2ImgRequest(sampler_name=given[0], scheduler=given[1]), Known())
+    assert (values.get(form["sampler_name"]), values.get(form["scheduler"])) == shown
+    assert dropped == ()
 
 
 def test_another_model_changes_only_what_was_left_as_recommended(form: RequestFields) -> None:
     old, new = Recommended(), Recommended(width=1024, height=1024, steps=30)
-    values = values_of(form, **recommended_values(old)) | {form.width: 640}
+    values = values_of(form, **recommended_values(old)) | {form["width"]: 640}
     changes = following_model(values, form, old, new)
-    assert form.width not in changes
-    assert (changes[form.height], changes[form.steps]) == (1024, 30)
+    assert form["width"] not in changes
+    assert (changes[form["height"]], changes[form["steps"]]) == (1024, 30)

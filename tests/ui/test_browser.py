@@ -278,7 +278,7 @@ def test_parameters_that_cannot_be_followed_are_listed(page: Page, tmp_path: Pat
     foreign = PngInfo()
     foreign.add_text(
         "parameters",
-        "a <b>castle</b>\nSteps: 30, Sampler: Heun++, CFG scale: 8, Seed: 5, Size: 64x128, Model: unheard, ENSD: 31337",
+        "a <b>castle</b>\nSteps: 30, Sampler: Heun++, Seed: 5, Size: 64x128, Model: unheard, Tiling: True",
     )
     path = tmp_path / "foreign.png"
     Image.new("RGB", (16, 16)).save(path, pnginfo=foreign)
@@ -286,10 +286,11 @@ def test_parameters_that_cannot_be_followed_are_listed(page: Page, tmp_path: Pat
     page.set_input_files("#dropped-file input[type=file]", path)
     page.wait_for_selector("#send-to-txt2img")
     assert page.input_value("#info-prompt textarea") == "a <b>castle</b>"
-    assert "ENSD: 31337" in page.input_value("#info-not-honoured textarea")
+    assert "Tiling: True" in page.input_value("#info-not-honoured textarea")
     page.click("#send-to-txt2img")
     sentence = notice(page, "#actions")
     assert "Sampler 'Heun++' is not here" in sentence and "Model 'unheard' is not here" in sentence
+    assert "Left out: Tiling: True" in sentence
     assert page.input_value("#height input[type=number]") == "128"
 
 

@@ -1,5 +1,5 @@
 // Plain text only: gr.HTML would run what a template or a value brings along.
-const line = element.querySelector(".notice");
+const line = element.querySelector("p");
 const paint = () => {
   line.textContent = props.value || "";
 };

@@ -15,6 +15,18 @@
       here.searchParams.set("__theme", dark ? "dark" : "light");
       window.history.replaceState(null, "", here);
     },
+
+    // What is closed must not hide that it changes the picture. An emptied field is as it was at first.
+    markChanged(atFirst, form) {
+      for (const [place, usual] of Object.entries(atFirst)) {
+        const isChanged = (name) => form[name] !== null && form[name] !== "" && form[name] !== usual[name];
+        const count = Object.keys(usual).filter(isChanged).length;
+        const title = document.querySelector(`#${place} > button > span`);
+        if (count) title?.setAttribute("data-changed", `${count} changed`);
+        else title?.removeAttribute("data-changed");
+      }
+      return form;
+    },
   };
 
   const press = (id) => {

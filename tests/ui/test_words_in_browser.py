@@ -1,0 +1,186 @@
+"""Styles, wildcards, token counts and brackets, and the fields in closed accordions, in a real browser."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from modules.schema.infotext import parse_infotext, request_of
+from modules.services.build import Services
+from tests.ui.test_browser import IDLE, notice, reload, set_number, wait_until
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+pytestmark = pytest.mark.browser
+
+COLOURS = ("red", "blue", "green")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def words(demo_services: Services) -> None:
+    """A style whose name would be a script if it became HTML, and a wildcard."""
+    demo_services.styles.save("<img src=x onerror=alert(1)>", "soft light")
+    demo_services.styles.save("ink", "{prompt}, ink drawing", "photo")
+    folder = demo_services.wildcards.folder
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "colour.txt").write_text("\n".join(COLOURS))
+
+
+def open_accordion(page: Page, name: str) -> None:
+    page.click(f"#{name} > button")
+    page.wait_for_timeout(100)
+
+
+def choose(page: Page, name: str, entry: str) -> None:
+    page.click(f"#{name} input")
+    page.get_by_role("option", name=entry).click()
+
+
+def wait_for_text(page: Page, selector: str, text: str) -> None:
+    page.wait_for_function(
+        "([selector, text]) => document.querySelector(selector)?.textContent === text", arg=[selector, text]
+    )
+
+
+def test_tokens_are_counted_while_one_types(page: Page, demo_services: Services) -> None:
+    count, long = demo_services.generate.count_tokens, "rain, snow " * 30
+    assert page.locator("#prompt-count").is_hidden()
+    page.fill("#prompt textarea", "a cat")
+    wait_for_text(page, "#prompt-count p", str(count("a cat")))
+    page.fill("#negative-prompt textarea", long)
+    wait_for_text(page, "#negative-prompt-count p", str(count(long)))
+    choose(page, "styles", "ink")
+    wait_for_text(page, "#prompt-count p", str(count("a cat, ink drawing")))
+    assert str(count("a cat")) == "2/75" and count(long).limit > 75
+    page.click("#styles .token-remove")
+    page.fill("#prompt textarea", "")
+    page.locator("#prompt-count").wait_for(state="hidden")
+
+
+def test_a_bracket_without_a_partner_is_pointed_at(page: Page) -> None:
+    page.fill("#prompt textarea", "a\n(cat")
+    line = page.locator("#prompt-problem p")
+    line.wait_for(state="visible")
+    assert line.inner_text().startswith("Prompt, line 2, character 1: “(” is never closed")
+    page.fill("#negative-prompt textarea", "rain]")
+    page.get_by_text("Negative prompt, line 1, character 5:").wait_for()
+    page.fill("#prompt textarea", "a (cat)")
+    page.fill("#negative-prompt textarea", "")
+    line.wait_for(state="hidden")
+
+
+def test_prompts_are_shown_without_being_painted(page: Page, demo_services: Services) -> None:
+    before = demo_services.pictures.count()
+    page.fill("#prompt textarea", "a __colour__ house")
+    page.check("#wildcards input")
+    set_number(page, "batch-count", 3)
+    page.fill("#seed textarea, #seed input", "5")
+    open_accordion(page, "prompt-tools")
+    page.click("#show-prompts")
+    page.wait_for_selector("#shown-prompts textarea")
+    drawn = [demo_services.wildcards.expand("a __colour__ house", seed) for seed in (5, 6, 7)]
+    expected = drawn[0] if len(set(drawn)) == 1 else "\n\n".join(f"{n}. {text}" for n, text in enumerate(drawn, 1))
+    assert page.input_value("#shown-prompts textarea") == expected
+    assert demo_services.generate.active_jobs() == [] and demo_services.pictures.count() == before
+    page.fill("#prompt textarea", "a __nothing__ house")
+    page.click("#show-prompts")
+    assert "Wildcard '__nothing__'" in notice(page, "#actions")
+
+
+def test_a_chosen_wildcard_goes_to_the_end_of_the_prompt(page: Page) -> None:
+    page.fill("#prompt textarea", "a house")
+    open_accordion(page, "prompt-tools")
+    choose(page, "known-wildcards", "__colour__ (3)")
+    page.wait_for_function("document.querySelector('#prompt textarea').value === 'a house, __colour__'")
+    assert page.is_checked("#wildcards input")
+
+
+def test_a_style_is_kept_used_and_deleted(page: Page, demo_services: Services, complaints: list[str]) -> None:
+    page.fill("#prompt textarea", "{prompt} at dusk")
+    page.fill("#negative-prompt textarea", "people")
+    open_accordion(page, "prompt-tools")
+    page.click("#save-style")
+    assert "Style name '' is empty" in notice(page, "#actions")
+    page.fill("#style-name input", "dusk")
+    page.click("#save-style")
+    page.get_by_text("The style “dusk” is in").wait_for()
+    assert demo_services.styles.find("dusk").prompt == "{prompt} at dusk"
+    choose(page, "styles", "<img src=x onerror=alert(1)>")  # a script would be complained of
+    choose(page, "styles", "dusk")
+    reload(page, complaints)
+    page.wait_for_function("document.querySelectorAll('#styles .token').length === 2")  # both still are chosen
+    open_accordion(page, "prompt-tools")
+    choose(page, "style-name", "dusk")
+    page.click("#delete-style")
+    page.get_by_text("The style “dusk” is gone").wait_for()
+    page.wait_for_function("document.querySelectorAll('#styles .token').length === 1")
+    assert "dusk" not in {entry.name for entry in demo_services.styles.list_styles()}
+
+
+def test_a_picture_of_styles_and_wildcards_brings_back_what_was_typed(
+    page: Page, demo_services: Services, complaints: list[str]
+) -> None:
+    before = demo_services.pictures.count()
+    page.fill("#prompt textarea", "a __colour__ house")
+    choose(page, "styles", "ink")
+    page.check("#wildcards input")
+    set_number(page, "steps", 2)
+    open_accordion(page, "guidance-fields")
+    set_number(page, "cfg-rescale", 0.7)
+    open_accordion(page, "sampling-fields")
+    page.fill("#eta input, #eta textarea", "0.5")
+    page.click("#generate")
+    wait_until(lambda: demo_services.pictures.count() > before)
+    page.wait_for_function(IDLE)
+    infotext = demo_services.pictures.page(0, 1)[0].infotext
+    reading = request_of(parse_infotext(infotext))
+    assert reading.request.prompt in {f"a {colour} house, ink drawing" for colour in COLOURS}
+    assert reading.request.cfg_rescale == 0.7
+    assert page.get_attribute("#guidance-fields > button > span", "data-changed") == "1 changed"
+
+    page.fill("#prompt textarea", "something else")
+    page.uncheck("#wildcards input")
+    set_number(page, "cfg-rescale", 0)
+    page.locator("#guidance-fields span[data-changed]").wait_for(state="detached")
+    page.click("#styles .token-remove")
+    page.wait_for_function("document.querySelector('#result-parameters textarea')?.value.includes('ink drawing')")
+    page.click("#result-send")
+    page.wait_for_function("document.querySelector('#prompt textarea').value === 'a __colour__ house'")
+    assert page.is_checked("#wildcards input")
+    assert page.inner_text("#styles .token").strip() == "ink"
+    assert page.input_value("#cfg-rescale input[type=number]") == "0.7"
+    page.click("#generate")
+    wait_until(lambda: demo_services.pictures.count() == before + 2)
+    page.wait_for_function(IDLE)
+    assert demo_services.pictures.page(0, 1)[0].infotext == infotext
+    reload(page, complaints)
+    page.wait_for_selector("#guidance-fields span[data-changed='1 changed']")
+
+    demo_services.styles.delete("ink")
+    page.wait_for_selector("#result-send")
+    page.click("#result-send")
+    sentence = notice(page, "#actions")
+    assert "Style 'ink' is in no styles file" in sentence and "filled in as they were painted" in sentence
+    page.wait_for_function("p => document.querySelector('#prompt textarea').value === p", arg=reading.request.prompt)
+    assert not page.is_checked("#wildcards input")
+
+
+@pytest.mark.parametrize(
+    ("accordion", "field", "value", "sentence"),
+    [
+        ("schedule-fields", "#sigma-max input", "-1", "Schedule max sigma -1 is too small. The least is 0."),
+        ("schedule-fields", "#sigmas input, #sigmas textarea", "14, 14", "does not fall from each number to the next"),
+        ("sampling-fields", "#eta input, #eta textarea", "much", "Eta 'much' is not a number."),
+        ("noise-fields", "#subseed input, #subseed textarea", "-2", "Variation seed -2 is too small. The least is -1."),
+    ],
+)
+def test_bad_values_in_closed_places_are_answered_by_a_sentence(
+    page: Page, demo_services: Services, accordion: str, field: str, value: str, sentence: str
+) -> None:
+    open_accordion(page, accordion)
+    page.fill(field, value)
+    page.click("#generate")
+    assert sentence in notice(page, "#actions")
+    assert demo_services.generate.active_jobs() == []
