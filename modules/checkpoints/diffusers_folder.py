@@ -15,7 +15,9 @@ from safetensors import SafetensorError
 from transformers import CLIPTextModel, CLIPTokenizer
 from transformers.utils import logging as transformers_logging
 
+from modules.checkpoints.clip_tokenizer import clip_tokenizer
 from modules.checkpoints.loaded import LoadedModel
+from modules.checkpoints.prompt_tokenizer import PromptTokenizer
 from modules.checkpoints.registry import Checkpoint
 from modules.diffusion.attention import AttentionKind, set_attention
 from modules.diffusion.noise_levels import NoiseLevels
@@ -46,6 +48,14 @@ def load_folder(
         ) from error
 
 
+def read_tokenizer(folder: Path) -> PromptTokenizer:
+    """The folder's own tokenizer; CLIP's, which every Stable Diffusion 1.x was trained with, where it has none."""
+    own = folder / "tokenizer"
+    if not own.is_dir():
+        return PromptTokenizer(clip_tokenizer())
+    return PromptTokenizer(CLIPTokenizer.from_pretrained(own, local_files_only=True))
+
+
 def _load(checkpoint: Checkpoint, device: torch.device, dtype: torch.dtype, attention: AttentionKind) -> LoadedModel:
     folder = checkpoint.path
     kind = _read_json(folder / "model_index.json").get("_class_name")
@@ -64,7 +74,7 @@ def _load(checkpoint: Checkpoint, device: torch.device, dtype: torch.dtype, atte
         name=checkpoint.name,
         hash=_hash(folder),
         device=device,
-        tokenizer=CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True),
+        tokenizer=read_tokenizer(folder),
         text_encoder=_part(CLIPTextModel, folder / "text_encoder", dtype, device),
         unet=unet,
         vae=vae,

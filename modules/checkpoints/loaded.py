@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from modules.checkpoints.prompt_tokenizer import PromptTokenizer
 from modules.diffusion.conditioning import TextConditioning
 from modules.diffusion.denoisers import PredictionType
 from modules.diffusion.noise_levels import NoiseLevels
@@ -24,7 +25,7 @@ class LoadedModel:
     hash: str
     """First ten hex digits of the sha256 of its weights."""
     device: torch.device
-    tokenizer: Any
+    tokenizer: PromptTokenizer
     text_encoder: Any
     unet: Any
     vae: Any
@@ -43,12 +44,6 @@ class LoadedModel:
     def preview(self) -> LatentPreview:
         """Fitted when it is first asked for."""
         return LatentPreview.fit(self.vae)
-
-    def tokens(self, text: str) -> list[int]:
-        """Token ids of a text, without start and end marks."""
-        # verbose=False: the tokenizer would warn of texts that are longer than a chunk, which we cut ourselves.
-        ids: list[int] = self.tokenizer(text, add_special_tokens=False, truncation=False, verbose=False)["input_ids"]
-        return ids
 
     def predict(self, x: torch.Tensor, timestep: torch.Tensor, conditioning: TextConditioning) -> torch.Tensor:
         """The network's answer, float32; x is (batch, channels, height, width), one row of conditioning for each."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -54,13 +54,16 @@ def encode_texts(
     layer: EncoderLayer = EncoderLayer(),
     emphasis: EmphasisMode = "Original",
     pooled: bool = False,
+    repeats: Sequence[int] = (),
+    before_each_call: Callable[[], None] = lambda: None,
 ) -> list[TextConditioning]:
     """Encode texts of equally many chunks, each chunk by itself; one row per text, (1, tokens of all chunks, width).
 
     `text_encoder` is a transformers CLIPTextModel or CLIPTextModelWithProjection. The mean that the mode Original
     restores is that of the n-th chunks of all these texts together: hand over the variants of one prompt (the texts of
-    its schedule) in one call, and different prompts in different calls. With `pooled` the conditioning has the pooled
-    output of the text's first chunk, projected where the encoder has a projection, and never emphasised.
+    its schedule) in one call, and different prompts in different calls. A text that stands in a schedule several times
+    counts as often there: `repeats` says how often each does, without it once. With `pooled` the conditioning has the
+    pooled output of the text's first chunk, projected where the encoder has a projection, and never emphasised.
 
     Raises ValueError for texts of unequally many chunks, or of none.
     """
@@ -70,14 +73,17 @@ def encode_texts(
     if len(counts) > 1 or 0 in counts:
         raise ValueError(f"Texts of one call need equally many chunks, and some; these have {sorted(counts)}.")
     chunks = [chunk for text in texts for chunk in text]
-    encoded = [_encode(text_encoder, chunks[at : at + _AT_ONCE], layer) for at in range(0, len(chunks), _AT_ONCE)]
+    encoded = []
+    for at in range(0, len(chunks), _AT_ONCE):
+        before_each_call()
+        encoded.append(_encode(text_encoder, chunks[at : at + _AT_ONCE], layer))
     states = torch.cat([part for part, _ in encoded])
     pools = torch.cat([part for _, part in encoded])
     weights = torch.tensor([list(chunk.weights) for chunk in chunks], dtype=states.dtype, device=states.device)
     # Chunk n of text t is row t * count + n: every count-th row from n on is the n-th chunk of all texts.
     count = len(texts[0])
     rows = torch.cat(
-        [emphasised(states[place::count], weights[place::count], emphasis) for place in range(count)], dim=1
+        [emphasised(states[place::count], weights[place::count], emphasis, repeats) for place in range(count)], dim=1
     )
     return [
         TextConditioning(rows[row : row + 1], pools[row * count : row * count + 1] if pooled else None)
@@ -85,17 +91,21 @@ def encode_texts(
     ]
 
 
-def emphasised(states: torch.Tensor, weights: torch.Tensor, mode: EmphasisMode) -> torch.Tensor:
+def emphasised(
+    states: torch.Tensor, weights: torch.Tensor, mode: EmphasisMode, repeats: Sequence[int] = ()
+) -> torch.Tensor:
     """Encoder output (texts, tokens, width) with weights (texts, tokens) put on its vectors.
 
-    Where the mean before or after is zero, it cannot be restored and stays.
+    `repeats` says how often each text counts in the mean. Where the mean before or after is zero, it stays as it is.
     """
     if mode in ("Ignore", "None") or bool((weights == 1).all()):
         return states
     weighted = states * weights[..., None]
     if mode == "No norm":
         return weighted
-    before, after = states.mean(), weighted.mean()
+    counts = torch.tensor(repeats or [1] * len(states), dtype=states.dtype, device=states.device)
+    share = (counts / counts.sum())[:, None, None] / states[0].numel()
+    before, after = (states * share).sum(), (weighted * share).sum()
     # A mean that is zero but for rounding says nothing; its ratio would be noise, of any size.
     smallest = 16 * torch.finfo(states.dtype).eps * states.abs().mean()
     usable = (before.abs() > smallest) & (after.abs() > smallest)

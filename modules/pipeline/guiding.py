@@ -11,24 +11,29 @@ from modules.diffusion.guidance.rules import (
     ClassifierFreeGuidance,
     GuidanceRule,
 )
+from modules.diffusion.names import SamplerName
 from modules.schema.requests import ResolvedTxt2Img
 
 
-def guidance_of(request: ResolvedTxt2Img, *, cfg_divisor: float = 1.0) -> Guidance:
-    """The guidance a request asks for; CFG++ samplers want its scale divided."""
+def guidance_of(request: ResolvedTxt2Img, sampler: SamplerName) -> Guidance:
+    """The guidance a request asks for; CFG++ samplers want its scales divided.
+
+    Guidance counts evaluations of the network, of which a step has several with samplers of higher order.
+    """
     interval = StepInterval(request.guidance_interval_start, request.guidance_interval_end)
     return Guidance(
-        _rule(request, request.cfg_scale / cfg_divisor),
-        corrections=_corrections(request),
+        _rule(request, sampler),
+        corrections=_corrections(request, sampler),
         intervals=() if interval == StepInterval() else (interval,),
         skips=_skips(request),
     )
 
 
-def _rule(request: ResolvedTxt2Img, scale: float) -> GuidanceRule:
+def _rule(request: ResolvedTxt2Img, sampler: SamplerName) -> GuidanceRule:
     """CFG-Zero* where it is switched on, else APG where one of its numbers is not that of plain guidance."""
+    scale = request.cfg_scale / sampler.cfg_divisor
     if request.cfg_zero_star:
-        return CfgZeroStar(scale, request.cfg_zero_init_steps)
+        return CfgZeroStar(scale, request.cfg_zero_init_steps * sampler.calls_per_step)
     if request.apg_eta != 1 or request.apg_norm_threshold or request.apg_momentum:
         return AdaptiveProjectedGuidance(
             scale, request.apg_eta, request.apg_norm_threshold, momentum=request.apg_momentum
@@ -36,12 +41,11 @@ def _rule(request: ResolvedTxt2Img, scale: float) -> GuidanceRule:
     return ClassifierFreeGuidance(scale)
 
 
-def _corrections(request: ResolvedTxt2Img) -> tuple[Correction, ...]:
+def _corrections(request: ResolvedTxt2Img, sampler: SamplerName) -> tuple[Correction, ...]:
     corrections: list[Correction] = []
     if request.dynamic_thresholding_mimic_scale:
-        corrections.append(
-            MimicThresholding(request.dynamic_thresholding_mimic_scale, request.dynamic_thresholding_percentile)
-        )
+        mimicked = request.dynamic_thresholding_mimic_scale / sampler.cfg_divisor
+        corrections.append(MimicThresholding(mimicked, request.dynamic_thresholding_percentile))
     if request.cfg_rescale:
         corrections.append(GuidanceRescale(request.cfg_rescale))
     return tuple(corrections)

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import torch
 
 from modules.diffusion.brownian import BrownianNoise, SamplerNoise
-from modules.diffusion.names import SamplerName
 from modules.diffusion.noise import BatchNoise, ImageNoise, NoiseRecipe
 from modules.schema.requests import ResolvedTxt2Img
 
@@ -17,7 +16,6 @@ Shape = tuple[int, int, int]
 def noise_of_images(
     request: ResolvedTxt2Img,
     indices: Sequence[int],
-    sampler: SamplerName,
     sigmas: torch.Tensor,
     *,
     shape: Shape,
@@ -32,7 +30,7 @@ def noise_of_images(
             subseed=request.subseed_of(index),
             subseed_strength=request.subseed_strength,
             resize_from=(width, height) if width and height else None,
-            ensd=request.eta_noise_seed_delta if sampler.uses_ensd else 0,
+            ensd=request.eta_noise_seed_delta,
             kind=request.rng,
         )
         for index in indices

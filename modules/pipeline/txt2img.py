@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from modules.checkpoints.loaded import LoadedModel
+from modules.diffusion.conditioning import TextConditioning
 from modules.diffusion.guidance.guided_denoiser import GuidedDenoiser
 from modules.diffusion.names import find_sampler
 from modules.diffusion.samplers import SAMPLERS, SamplerOptions, StepReport
@@ -47,8 +48,12 @@ def txt2img(
         levels = levels_of(request, model.levels)
         sigmas = sigmas_of(request, levels, sampler)
         evaluations = request.steps * sampler.calls_per_step
-        prompts = PromptEncoder(model, texts, request, evaluations)
+        prompts = PromptEncoder(model, texts, request, evaluations, watcher.check)
         batches = _missing_batches(request, finished)
+
+        def watched(x: torch.Tensor, timestep: torch.Tensor, conditioning: TextConditioning) -> torch.Tensor:
+            watcher.check()
+            return model.predict(x, timestep, conditioning)
 
         for number, indices in enumerate(batches):
             # 2. The words become conditioning.
@@ -57,11 +62,11 @@ def txt2img(
 
             # 3. The model becomes a denoiser that follows them.
             denoiser = GuidedDenoiser(
-                model.predict,
+                watched,
                 levels,
                 model.prediction_type,
                 conditioning=told,
-                guidance=guidance_of(request, cfg_divisor=sampler.cfg_divisor),
+                guidance=guidance_of(request, sampler),
                 steps=evaluations,
                 counting="evaluations",
                 keep_negative=sampler.reads_negative,
@@ -72,7 +77,6 @@ def txt2img(
             noise = noise_of_images(
                 request,
                 indices,
-                sampler,
                 sigmas,
                 shape=shape,
                 pixels_per_latent=model.pixels_per_latent,

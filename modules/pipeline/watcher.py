@@ -9,7 +9,10 @@ import torch
 
 
 class Watcher(Protocol):
-    """Called by the task; either method may raise Interrupted to stop it within the step."""
+    """Called by the task; each method may raise Interrupted to stop it within the step."""
+
+    def check(self) -> None:
+        """Nothing new is to be told; called before each call of a network."""
 
     def stage(self, text: str) -> None:
         """The task now does something that has no steps."""

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import torch
 
 from modules.checkpoints.cache import ModelCache
 from modules.checkpoints.device import choose_device, choose_dtype
-from modules.checkpoints.diffusers_folder import load_folder
+from modules.checkpoints.diffusers_folder import load_folder, read_tokenizer
 from modules.checkpoints.loaded import LoadedModel
+from modules.checkpoints.prompt_tokenizer import PromptTokenizer
 from modules.checkpoints.registry import Checkpoint
 from modules.config.settings import SettingsStore
 from modules.diffusion.attention import choose_attention
 from modules.diffusion.conditioning import TextConditioning
-from modules.errors import OutOfMemory
+from modules.errors import OutOfMemory, StorageFull
 from modules.imaging.encoding import encode_png, encode_preview
 from modules.pipeline.conditioning import count_tokens
 from modules.pipeline.text_cache import TextCache
@@ -45,6 +48,7 @@ class Engine:
         self._options = options
         self._counters = counters
         self._texts = TextCache()
+        self._tokenizer: tuple[Path, PromptTokenizer] | None = None
         self.device = choose_device(use_cpu=options.use_cpu)
         self.dtype = choose_dtype(options.precision, self.device)
         self._cache = ModelCache(self._load)
@@ -88,6 +92,8 @@ class Engine:
         finished: frozenset[int],
     ) -> Iterator[tuple[int, bytes, str]]:
         """Index, PNG and infotext of every picture that is not yet `finished`, with events sent on the way."""
+        if request.rng == "GPU" and self.device.type != "cuda":
+            request = request.model_copy(update={"rng": "NV"})  # what it is here, and what the picture has to say
         settings = self._settings.current
         every = settings.show_progress_every_n_steps if settings.live_previews_enable else None
         reporter = Reporter(job_id, send, check_interrupt, preview_every=every)
@@ -104,12 +110,24 @@ class Engine:
                 "the device. Make the picture or the batch smaller."
             ) from error
         finally:
-            reuse = self._texts.take_reuse()
-            self._counters.add({TEXTS_FOUND: reuse.found, TEXTS_ENCODED: reuse.encoded})
+            self._count_reuse()
 
     def count_tokens(self, prompt: str) -> TokenCount:
-        """How many tokens a prompt has for the model that the settings name, and how many its chunks hold."""
-        return count_tokens(self._cache.get(self._models.current()), prompt)
+        """How many tokens a prompt has for the model that the settings name, and how many its chunks hold.
+
+        Reads that model's tokenizer alone: a job that runs with another model keeps its memory.
+        """
+        folder = self._models.current().path
+        if self._tokenizer is None or self._tokenizer[0] != folder:
+            self._tokenizer = (folder, read_tokenizer(folder))
+        return count_tokens(self._tokenizer[1], prompt)
+
+    def _count_reuse(self) -> None:
+        reuse = self._texts.take_reuse()
+        try:
+            self._counters.add({TEXTS_FOUND: reuse.found, TEXTS_ENCODED: reuse.encoded})
+        except (StorageFull, sqlite3.Error):
+            log.warning("The counters could not be written", exc_info=True)  # no reason to lose a picture
 
     def _encoded(self, request: ResolvedTxt2Img, model: LoadedModel, painted: PaintedPicture) -> tuple[int, bytes, str]:
         infotext = write_infotext(
@@ -150,6 +168,10 @@ class Reporter:
         self._preview_every = preview_every
         self._sampling_since = time.monotonic()
         self._last_preview = float("-inf")
+
+    def check(self) -> None:
+        """Stop the job if somebody wants that."""
+        self._check_interrupt()
 
     def stage(self, text: str) -> None:
         """Tell that the job does something without steps."""

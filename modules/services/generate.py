@@ -7,7 +7,7 @@ from pathlib import Path
 
 from modules.checkpoints.card import Recommended
 from modules.config.settings import SettingsStore
-from modules.diffusion.names import find_pair, split_sampler
+from modules.diffusion.names import find_pair
 from modules.gallery.records import PictureRecords
 from modules.gallery.store import PictureStore
 from modules.jobs.event_log import EventLog
@@ -141,10 +141,9 @@ class GenerateService:
 
 
 def _sampler_and_schedule(request: Txt2ImgRequest, recommended: Recommended) -> tuple[str, str]:
-    """The names to run: a request's own come first, then a schedule in a combined sampler name, then the card's."""
-    name = request.sampler_name or recommended.sampler_name
-    asked = request.scheduler
-    if asked is None and split_sampler(name)[1] is None:
-        asked = recommended.scheduler
-    sampler, scheduler = find_pair(name, asked)
+    """The names to run. The card's schedule goes with the card's sampler; another sampler has its own."""
+    if request.sampler_name is None:
+        sampler, scheduler = find_pair(recommended.sampler_name, request.scheduler or recommended.scheduler)
+    else:
+        sampler, scheduler = find_pair(request.sampler_name, request.scheduler)
     return sampler.name, scheduler

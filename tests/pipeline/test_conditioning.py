@@ -9,12 +9,15 @@ from modules.checkpoints.diffusers_folder import load_folder
 from modules.checkpoints.loaded import LoadedModel
 from modules.checkpoints.registry import Registry
 from modules.diffusion.conditioning import ImageConditioning
+from modules.diffusion.text_encoding import encode_texts
+from modules.errors import Interrupted, InvalidRequest
 from modules.pipeline.conditioning import PromptEncoder, count_tokens
 from modules.pipeline.text_cache import Reuse, TextCache
 from modules.schema.requests import Options
 from tests.tiny_models import write_tiny_model
 
 USUAL = Options()
+TURNS = ["(red:1.5) house", "blue house", "blue house"] * 3 + ["(red:1.5) house"]
 
 
 @pytest.fixture(scope="module")
@@ -24,10 +27,14 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> LoadedModel:
     return load_folder(checkpoint, device=torch.device("cpu"), dtype=torch.float32, attention="sdp")
 
 
+def nothing() -> None:
+    pass
+
+
 def image(
     model: LoadedModel, prompt: str, negative: str = "", *, after: int = 0, options: Options = USUAL
 ) -> ImageConditioning:
-    (told,) = PromptEncoder(model, TextCache(), options, 10).batch([(prompt, negative)])(after)
+    (told,) = PromptEncoder(model, TextCache(), options, 10, nothing).batch([(prompt, negative)])(after)
     return told
 
 
@@ -74,7 +81,7 @@ def test_texts_of_one_schedule_are_equally_long(model: LoadedModel) -> None:
 
 def test_same_texts_of_two_images_are_encoded_once(model: LoadedModel) -> None:
     texts = TextCache()
-    PromptEncoder(model, texts, Options(), 10).batch([("a house", "blurry")] * 4)
+    PromptEncoder(model, texts, Options(), 10, nothing).batch([("a house", "blurry")] * 4)
     assert texts.take_reuse() == Reuse(found=6, encoded=2)
 
 
@@ -88,7 +95,39 @@ def test_same_texts_of_two_images_are_encoded_once(model: LoadedModel) -> None:
         ("a red house # and a boat", "3/75"),
         ("a red house AND a red boat with a tree", "6/75"),
         ("a red house BREAK boat", "76/150"),
+        ("[cat|a red house and a tree]", "6/75"),
+        ("[cat:a red house and a tree:5]", "6/75"),
+        ("[a red house and a tree:cat:.5]", "6/75"),
     ],
 )
 def test_count_beside_the_prompt(model: LoadedModel, prompt: str, count: str) -> None:
-    assert str(count_tokens(model, prompt)) == count
+    assert str(count_tokens(model.tokenizer, prompt)) == count
+
+
+def test_words_that_take_turns_are_encoded_once_each(model: LoadedModel) -> None:
+    seen: list[int] = []
+    encoder = PromptEncoder(model, TextCache(), USUAL, 300, lambda: seen.append(1))
+    encoder.batch([("[red|blue] house", "")])
+    assert len(seen) == 2  # one call for both words, one for the negative prompt
+
+
+def test_repeated_texts_count_as_often_in_the_mean(model: LoadedModel) -> None:
+    """Against encoding every entry of the schedule by itself, as established tools do."""
+    told = states(model, "[(red:1.5)|blue|blue] house", 1)
+    chunks = [PromptEncoder(model, TextCache(), USUAL, 10, nothing)._chunks(text) for text in TURNS]
+    expected = encode_texts(model.text_encoder, chunks)[0].states
+    assert torch.allclose(told, expected, atol=1e-5)
+
+
+def test_prompt_that_would_fill_the_memory_is_refused(model: LoadedModel) -> None:
+    prompt = "[a|b][a|b|c][a|b|c|d|e][a|b|c|d|e|f|g]" + ", ;" * 3000
+    with pytest.raises(InvalidRequest, match="Shorten it"):
+        PromptEncoder(model, TextCache(), USUAL, 300, nothing).batch([(prompt, "")])
+
+
+def test_work_on_words_can_be_stopped(model: LoadedModel) -> None:
+    def stop() -> None:
+        raise Interrupted
+
+    with pytest.raises(Interrupted):
+        PromptEncoder(model, TextCache(), USUAL, 10, stop).batch([("a house", "")])

@@ -31,6 +31,9 @@ class Onlooker:
         self.previews: list[torch.Tensor] = []
         self._stop_at = stop_at
 
+    def check(self) -> None:
+        pass
+
     def stage(self, text: str) -> None:
         pass
 
@@ -199,6 +202,29 @@ def test_interrupt_stops_at_its_step(model: LoadedModel) -> None:
     with pytest.raises(Interrupted):
         list(txt2img(resolved(), model, onlooker, TextCache()))
     assert onlooker.steps[-1] == (2, 4)
+
+
+@pytest.mark.parametrize("sampler", ["Heun", "DPM adaptive"])
+def test_interrupt_stops_between_two_calls_of_a_step(model: LoadedModel, sampler: str) -> None:
+    class Impatient(Onlooker):
+        calls = 0
+
+        def check(self) -> None:
+            self.calls += 1
+            if self.calls == 4:
+                raise Interrupted
+
+    onlooker = Impatient()
+    with pytest.raises(Interrupted):
+        list(txt2img(resolved(sampler_name=sampler, scheduler="Uniform"), model, onlooker, TextCache()))
+    assert len(onlooker.steps) <= 1
+
+
+def test_eta_noise_seed_delta_changes_every_later_draw(model: LoadedModel) -> None:
+    for sampler in ("Restart", "LCM", "DPM2 a"):
+        fields = {"sampler_name": sampler, "scheduler": "Karras", "steps": 20}
+        changed = paint(model, **fields, eta_noise_seed_delta=31337)[0]
+        assert not np.array_equal(paint(model, **fields)[0], changed)
 
 
 def test_clip_skip_beyond_the_first_layer_takes_the_first(model: LoadedModel, tmp_path: Path) -> None:

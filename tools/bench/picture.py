@@ -29,6 +29,9 @@ PROMPT = "a red house at night"
 class Nobody:
     """A watcher that does not look."""
 
+    def check(self) -> None:
+        """Nothing."""
+
     def stage(self, text: str) -> None:
         """Nothing."""
 
@@ -87,7 +90,7 @@ def _bare(model: LoadedModel, request: ResolvedTxt2Img) -> Callable[[], object]:
     x = torch.randn(2, model.latent_channels, request.height // factor, request.width // factor)
     timestep = torch.full((2,), 500.0)
     with torch.inference_mode():
-        (told,) = PromptEncoder(model, TextCache(), request, request.steps).batch([(PROMPT, "")])(0)
+        (told,) = PromptEncoder(model, TextCache(), request, request.steps, Nobody().check).batch([(PROMPT, "")])(0)
         conditioning = torch.cat([told.positives[0].conditioning.states, told.negative.states])
 
     def run() -> None:

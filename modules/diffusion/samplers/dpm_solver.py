@@ -14,9 +14,11 @@ from dataclasses import dataclass
 import torch
 
 from modules.diffusion.samplers.contract import Run, sampler
+from modules.errors import InvalidRequest
 
 _RELATIVE_TOLERANCE, _ABSOLUTE_TOLERANCE = 0.05, 0.0078
 _FIRST_WIDTH, _ACCEPT_SAFETY = 0.05, 0.81
+_MOST_ROUNDS = 1000
 _CLOSE_ENOUGH = 1e-5
 
 Look = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -62,7 +64,12 @@ def dpm_adaptive(run: Run, x: torch.Tensor) -> torch.Tensor:
     state = _Adaptive(x, x, start.clone(), torch.full_like(start, _FIRST_WIDTH), torch.zeros(len(x), dtype=torch.long))
     noises: list[torch.Tensor] = []
     told = 0
+    rounds = 0
     while bool((state.time < end - _CLOSE_ENOUGH).any()):
+        rounds += 1
+        if rounds > _MOST_ROUNDS:
+            problem = f"is not done with this picture after {_MOST_ROUNDS} steps of its own"
+            raise InvalidRequest("Sampler", "DPM adaptive", problem, "Choose another sampler.")
         target = torch.minimum(end, state.time + state.width)
         below, up = _ancestral_times(state.time, target, end, eta)
         denoised, epsilon = _seen(run, state.x, state.time)
