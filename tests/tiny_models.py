@@ -15,10 +15,15 @@ from modules.config.paths import ROOT
 DEMO_MODEL = ROOT / "models" / "Stable-diffusion" / "atelier-demo"
 
 
-def write_tiny_model(folder: Path, *, seed: int = 0, prediction_type: str = "epsilon") -> Path:
-    """Write a Stable Diffusion 1.x folder of a few hundred kilobytes, with the demo model's tokenizer."""
+def write_tiny_model(
+    folder: Path, *, seed: int = 0, prediction_type: str = "epsilon", own_tokenizer: bool = True
+) -> Path:
+    """Write a Stable Diffusion 1.x folder of a few hundred kilobytes, with the demo model's tokenizer.
+
+    Without `own_tokenizer` it has none, and an embedding for every token of CLIP's.
+    """
     torch.manual_seed(seed)
-    vocabulary = len(json.loads((DEMO_MODEL / "tokenizer" / "vocab.json").read_bytes()))
+    vocabulary = len(json.loads((DEMO_MODEL / "tokenizer" / "vocab.json").read_bytes())) if own_tokenizer else 49408
     UNet2DConditionModel(
         block_out_channels=(16, 32),
         layers_per_block=1,
@@ -47,7 +52,8 @@ def write_tiny_model(folder: Path, *, seed: int = 0, prediction_type: str = "eps
             projection_dim=32,
         )
     ).save_pretrained(folder / "text_encoder")
-    shutil.copytree(DEMO_MODEL / "tokenizer", folder / "tokenizer")
+    if own_tokenizer:
+        shutil.copytree(DEMO_MODEL / "tokenizer", folder / "tokenizer")
     (folder / "scheduler").mkdir()
     schedule = {"beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.012}
     (folder / "scheduler" / "scheduler_config.json").write_text(

@@ -69,13 +69,17 @@ def _load(checkpoint: Checkpoint, device: torch.device, dtype: torch.dtype, atte
     vae = _part(AutoencoderKL, folder / "vae", dtype, device)
     if vae.config.force_upcast:
         vae = vae.float()
+    tokenizer = read_tokenizer(folder)
+    text_encoder = _part(CLIPTextModel, folder / "text_encoder", dtype, device)
+    if tokenizer.size > text_encoder.config.vocab_size:
+        raise ValueError(f"The tokenizer has {tokenizer.size} tokens, the text encoder {text_encoder.config.vocab_size}.")
     set_attention(unet, attention)
     return LoadedModel(
         name=checkpoint.name,
         hash=_hash(folder),
         device=device,
-        tokenizer=read_tokenizer(folder),
-        text_encoder=_part(CLIPTextModel, folder / "text_encoder", dtype, device),
+        tokenizer=tokenizer,
+        text_encoder=text_encoder,
         unet=unet,
         vae=vae,
         levels=_levels(checkpoint, schedule),

@@ -10,6 +10,8 @@ class PromptTokenizer:
 
     def __init__(self, tokenizer: Any) -> None:
         self._tokenizer = tokenizer
+        self.size = len(tokenizer)
+        """How many tokens there are."""
         self.start = int(tokenizer.bos_token_id)
         self.end = int(tokenizer.eos_token_id)
         self.padding = self.end if tokenizer.pad_token_id is None else int(tokenizer.pad_token_id)

@@ -91,6 +91,20 @@ def test_same_weights_same_hash(tiny: Path, tmp_path: Path) -> None:
     assert first.hash == second.hash != different.hash
 
 
+def test_folder_without_a_tokenizer_is_read_with_clip_s(tmp_path: Path) -> None:
+    folder = write_tiny_model(tmp_path / "bare", own_tokenizer=False)
+    model = load(Registry([tmp_path]).find("bare"))
+    assert model.tokenizer.ids("a photo of a cat") == [320, 1125, 539, 320, 2368]
+    shutil.copytree(DEMO_MODEL / "tokenizer", folder / "tokenizer")
+    assert load(Registry([tmp_path]).find("bare")).tokenizer.ids("a photo of a cat") != [320, 1125, 539, 320, 2368]
+
+
+def test_tokenizer_that_is_too_large_for_the_text_encoder_is_refused(tmp_path: Path) -> None:
+    shutil.rmtree(write_tiny_model(tmp_path / "odd") / "tokenizer")
+    with pytest.raises(BrokenModel, match="49408 tokens"):
+        load(Registry([tmp_path]).find("odd"))
+
+
 def test_half_precision_is_near_full(tiny: Path) -> None:
     checkpoint = Registry([tiny.parent]).find("tiny")
     full, half = load(checkpoint), load(checkpoint, torch.bfloat16)

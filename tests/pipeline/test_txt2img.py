@@ -222,7 +222,7 @@ def test_interrupt_stops_between_two_calls_of_a_step(model: LoadedModel, sampler
 
 def test_eta_noise_seed_delta_changes_every_later_draw(model: LoadedModel) -> None:
     for sampler in ("Restart", "LCM", "DPM2 a"):
-        fields = {"sampler_name": sampler, "scheduler": "Karras", "steps": 20}
+        fields: dict[str, Any] = {"sampler_name": sampler, "scheduler": "Karras", "steps": 20}
         changed = paint(model, **fields, eta_noise_seed_delta=31337)[0]
         assert not np.array_equal(paint(model, **fields)[0], changed)
 
