@@ -89,6 +89,25 @@ REQUEST_WORDS: dict[str, FieldWords] = {
     "s_tmin": FieldWords("Sigma tmin", "churn above this sigma only", "sampling", "--s-tmin", "SIGMA"),
     "s_tmax": FieldWords("Sigma tmax", "churn below this sigma only; 0: no limit", "sampling", "--s-tmax", "SIGMA"),
     "s_noise": FieldWords("Sigma noise", "strength of the noise that is added on the way", "sampling", "--s-noise"),
+    "sampler_order": FieldWords(
+        "Sampler order",
+        "how many steps UniPC, LMS, DEIS, IPNDM and SA-Solver look back; 0: the sampler's own",
+        "sampling",
+        "--sampler-order",
+    ),
+    "uni_pc_variant": FieldWords(
+        "UniPC variant",
+        "weights of UniPC: its paper's first or second B(h), or coefficients that vary",
+        "sampling",
+        "--uni-pc-variant",
+        "NAME",
+    ),
+    "ge_gamma": FieldWords(
+        "GE gamma",
+        "how far Gradient Estimation follows the change of direction; 1: not at all, as Euler",
+        "sampling",
+        "--ge-gamma",
+    ),
     "seed": FieldWords("Seed", "-1: a random one", "noise", "--seed"),
     "subseed": FieldWords("Variation seed", "-1: a random one", "noise", "--subseed"),
     "subseed_strength": FieldWords(

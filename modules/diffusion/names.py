@@ -7,7 +7,25 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from modules.errors import InvalidRequest
-from modules.schema.requests import AUTOMATIC
+from modules.schema.requests import AUTOMATIC, CUSTOM
+
+__all__ = [
+    "AUTOMATIC",
+    "CUSTOM",
+    "LCM",
+    "LISTED_SCHEDULES",
+    "SAMPLER_NAMES",
+    "SCHEDULE_NAMES",
+    "TIMESTEPS",
+    "TIME_UNIFORM",
+    "UNLISTED_SCHEDULES",
+    "SamplerName",
+    "ScheduleName",
+    "find_pair",
+    "find_sampler",
+    "find_schedule",
+    "split_sampler",
+]
 
 
 @dataclass(frozen=True)
@@ -35,7 +53,7 @@ LISTED_SCHEDULES = (
 )
 SCHEDULE_NAMES = tuple(row.name for row in LISTED_SCHEDULES)
 """What a list offers."""
-CUSTOM, TIMESTEPS, TIME_UNIFORM, LCM = "Custom", "Timesteps", "Time uniform", "LCM"
+TIMESTEPS, TIME_UNIFORM, LCM = "Timesteps", "Time uniform", "LCM"
 UNLISTED_SCHEDULES = tuple(map(ScheduleName, (CUSTOM, TIMESTEPS, TIME_UNIFORM, LCM)))
 """A person's own sigmas, and the schedules that belong to DDIM and PLMS, UniPC, and LCM."""
 
@@ -51,7 +69,7 @@ class SamplerName:
     automatic: str = "Uniform"
     """The schedule that Automatic stands for."""
     schedules: tuple[str, ...] = _FREE
-    """The schedules it can run; a name outside of them is taken for `automatic`."""
+    """The schedules it can run; a name outside of them is taken for `automatic`, but for Custom."""
     calls_per_step: int = 1
     """How often it asks the denoiser in a step; 2 for samplers of second order."""
     stochastic: bool = False
@@ -174,7 +192,15 @@ SAMPLER_NAMES = (
         usual_eta=1.0,
         uses_ensd=True,
     ),
-    SamplerName("Restart", ("restart",), "Karras", calls_per_step=2, stochastic=True, options=("s_noise",)),
+    SamplerName(
+        "Restart",
+        ("restart",),
+        "Karras",
+        schedules=SCHEDULE_NAMES[1:],  # it makes sigmas of its own from the ends of these
+        calls_per_step=2,
+        stochastic=True,
+        options=("s_noise",),
+    ),
     SamplerName("DDIM", ("ddim",), TIMESTEPS, (TIMESTEPS,), options=_ANCESTRAL, usual_eta=0.0),
     SamplerName(
         "DDIM CFG++",
@@ -261,17 +287,25 @@ def split_sampler(name: str) -> tuple[SamplerName, str | None]:
 
 
 def find_schedule(name: str, sampler: SamplerName) -> str:
-    """The schedule that a sampler runs when `name` is asked for; never Automatic. Raises InvalidRequest."""
+    """The schedule that a sampler runs when `name` is asked for; never Automatic.
+
+    Raises InvalidRequest for an unknown name, and for Custom where the sampler cannot run a person's own sigmas.
+    """
     found = _SCHEDULES.get(_plain(name))
     if found is None:
         raise InvalidRequest("Schedule type", name, "is not known", _nearest(name, SCHEDULE_NAMES))
-    return found if found in sampler.schedules else sampler.automatic
+    if found in sampler.schedules:
+        return found
+    if found == CUSTOM:
+        remedy = "Choose another sampler, such as Euler, or another schedule type and no custom sigmas."
+        raise InvalidRequest("Schedule type", name, f"cannot be run by {sampler.name}", remedy)
+    return sampler.automatic
 
 
 def find_pair(sampler_name: str, schedule_name: str | None = None) -> tuple[SamplerName, str]:
     """Sampler and schedule to run. A schedule that is named wins over the one in a combined sampler name.
 
-    `schedule_name` may be None or Automatic. Raises InvalidRequest naming the nearest.
+    `schedule_name` may be None or Automatic. Raises InvalidRequest naming the nearest, and as find_schedule does.
     """
     sampler, combined = split_sampler(sampler_name)
     asked = find_schedule(schedule_name or AUTOMATIC, sampler)

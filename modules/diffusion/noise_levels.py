@@ -9,6 +9,9 @@ import torch
 
 _LAST_ALPHA_OF_ZERO_SNR = 4.8973451890853435e-08  # not 0, where sigma would be infinite; 4518.76 is what is in use
 
+_LEAST_HALF, _LARGEST_HALF_BELOW_ONE = 2.0**-24, 1 - 2.0**-11
+_NUDGE = 1e-9  # too little to be a step of its own
+
 
 class Levels(Protocol):
     """What schedules, samplers and denoisers know of a model's noise. Sigmas and timesteps are float64 on the CPU."""
@@ -57,8 +60,15 @@ class NoiseLevels:
         return cls(torch.cumprod(1 - betas, dim=0))
 
     def in_half_precision(self) -> NoiseLevels:
-        """The same levels with every alpha rounded to float16, as A1111 had them before 1.8."""
-        return NoiseLevels(self._alphas.half())
+        """The same levels with every alpha rounded to float16, as A1111 had them before 1.8.
+
+        They stay between 0 and 1 and go on descending, where rounding would end or repeat them.
+        """
+        rounded = self._alphas.half().double().clamp(_LEAST_HALF, _LARGEST_HALF_BELOW_ONE).tolist()
+        alphas = rounded[:1]
+        for alpha in rounded[1:]:
+            alphas.append(min(alpha, alphas[-1] * (1 - _NUDGE)))
+        return NoiseLevels(torch.tensor(alphas, dtype=torch.float64))
 
     def with_zero_terminal_snr(self) -> NoiseLevels:
         """The same levels stretched until nothing of the picture is left at the last one; the first one stays.

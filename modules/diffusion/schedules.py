@@ -13,8 +13,9 @@ import torch
 
 from modules.diffusion.beta_distribution import beta_quantiles
 from modules.diffusion.noise_levels import Levels
-from modules.diffusion.schedule_options import STANDSTILL, ScheduleOptions
+from modules.diffusion.schedule_options import ScheduleOptions
 from modules.errors import InvalidRequest
+from modules.schema.field_types import STANDSTILL
 
 _OLD_KARRAS_RANGE = (0.1, 10.0)
 
@@ -181,6 +182,8 @@ SCHEDULES: dict[str, Callable[[SchedulePlan], torch.Tensor]] = {
 _LCM_STEPS = 50
 
 _NOTHING_TO_DISCARD = frozenset({"Timesteps", "Time uniform", "Custom"})
+_OVER_A_RANGE = frozenset({"Karras", "Exponential", "Polyexponential", "SGM Uniform", "KL Optimal", "Normal", "Beta"})
+"""The schedules that go from the largest sigma of the options to the smallest."""
 
 
 def sigmas_for(
@@ -194,6 +197,8 @@ def sigmas_for(
     if n < 1:
         raise ValueError(f"A schedule has at least one step, not {n}.")
     smallest, largest = _range(levels, options)
+    if name in _OVER_A_RANGE and smallest >= largest * (1 - STANDSTILL):
+        raise _no_room(smallest, largest)
     discards = options.discard_next_to_last and name not in _NOTHING_TO_DISCARD
     sigmas = SCHEDULES[name](SchedulePlan(n + discards, smallest, largest, levels, options, family))
     if discards:
@@ -205,7 +210,10 @@ def sigmas_for(
             f"starts at sigma {float(sigmas[0]):g}, but the noise of this model ends at {levels.sigma_limit:g}",
             "Choose another schedule, or a smaller max sigma.",
         )
-    return _without_standstill(sigmas)
+    descending = _without_standstill(sigmas)
+    if len(descending) < 2:
+        raise _no_room(smallest, largest)
+    return descending
 
 
 def _range(levels: Levels, options: ScheduleOptions) -> tuple[float, float]:
@@ -213,14 +221,13 @@ def _range(levels: Levels, options: ScheduleOptions) -> tuple[float, float]:
     smallest, largest = _OLD_KARRAS_RANGE if options.old_karras_range else (levels.sigma_min, levels.sigma_max)
     smallest = smallest if options.sigma_min is None else options.sigma_min
     largest = largest if options.sigma_max is None else options.sigma_max
-    if smallest >= largest:
-        field, value, other = (
-            ("Schedule min sigma", smallest, f"the largest sigma ({largest:g})")
-            if options.sigma_min is not None
-            else ("Schedule max sigma", largest, f"the smallest sigma ({smallest:g})")
-        )
-        raise InvalidRequest(field, value, f"does not leave a way to {other}", "Keep the smallest below the largest.")
     return smallest, largest
+
+
+def _no_room(smallest: float, largest: float) -> InvalidRequest:
+    sigmas = f"{smallest:.10g} to {largest:.10g}"
+    remedy = "Make the max sigma the larger, or leave both at 0: then they are the model's."
+    return InvalidRequest("Schedule sigmas", sigmas, "leave no room for steps", remedy)
 
 
 def _ramp(count: int) -> torch.Tensor:

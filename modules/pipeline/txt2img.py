@@ -96,6 +96,9 @@ def txt2img(
                 s_churn=request.s_churn,
                 s_tmin=request.s_tmin,
                 s_tmax=request.s_tmax or float("inf"),
+                order=request.sampler_order or None,
+                unipc_variant=request.uni_pc_variant,
+                ge_gamma=request.ge_gamma,
                 levels=levels,
             )
             x = recipe.run(denoiser, x, sigmas, noise=noise, callback=report, options=options)

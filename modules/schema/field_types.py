@@ -16,6 +16,10 @@ MAX_BATCH_PIXELS = 16_777_216
 MAX_STYLES = 100
 MAX_SEED_DELTA = 2**32
 MAX_SIGMA, LEAST_SIGMA = 1e6, 1e-6
+STANDSTILL = 1e-6
+"""A step shorter than this share of its sigma is none."""
+MAX_ORDER = 4
+"""Of samplers that look back; from 5 on SA-Solver loses its hold."""
 
 
 def _number(value: object) -> object:
@@ -77,7 +81,7 @@ def listed_sigmas(value: object) -> object:
 def _descending(sigmas: tuple[float, ...]) -> tuple[float, ...]:
     if len(sigmas) == 1:
         raise PydanticCustomError("one_sigma", "is one number only")
-    if any(after >= before for before, after in zip(sigmas, sigmas[1:], strict=False)):
+    if any(after >= before * (1 - STANDSTILL) for before, after in zip(sigmas, sigmas[1:], strict=False)):
         raise PydanticCustomError("not_descending", "does not descend")
     return sigmas
 
@@ -86,6 +90,7 @@ _Number = BeforeValidator(_number)
 
 Rng = Literal["NV", "CPU", "GPU"]
 Emphasis = Literal["Original", "No norm", "Ignore", "None"]
+UniPcVariant = Literal["bh1", "bh2", "vary_coeff"]
 Prompt = Annotated[str, Field(max_length=MAX_PROMPT_CHARACTERS), BeforeValidator(_text)]
 Name = Annotated[str, Field(min_length=1, max_length=200), BeforeValidator(_text)]
 Names = Annotated[tuple[Name, ...], Field(max_length=MAX_STYLES)]
@@ -98,12 +103,16 @@ CfgScale = Annotated[float, Field(ge=0, le=MAX_CFG_SCALE, allow_inf_nan=False), 
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False), _Number]
 SignedShare = Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False), _Number]
 Amount = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False), _Number]
+Order = Annotated[int, Field(ge=0, le=MAX_ORDER), _Number]
 Sigma = Annotated[float, Field(ge=0, le=MAX_SIGMA, allow_inf_nan=False), _Number]
 ScheduleSigma = Annotated[Sigma, _off_or_at_least(LEAST_SIGMA)]
 Rho = Annotated[Amount, _off_or_at_least(0.1)]
-BetaParameter = Annotated[float, Field(ge=0.01, le=100, allow_inf_nan=False), _Number]
+BetaParameter = Annotated[float, Field(ge=0.01, le=10, allow_inf_nan=False), _Number]
 Sigmas = Annotated[
-    tuple[Sigma, ...], Field(max_length=MAX_STEPS + 1), BeforeValidator(listed_sigmas), AfterValidator(_descending)
+    tuple[ScheduleSigma, ...],
+    Field(max_length=MAX_STEPS + 1),
+    BeforeValidator(listed_sigmas),
+    AfterValidator(_descending),
 ]
 Seed = Annotated[int, Field(ge=-1, le=MAX_SEED), _Number]
 ResolvedSeed = Annotated[int, Field(ge=0, le=MAX_SEED), _Number]

@@ -1,7 +1,8 @@
 """The keys of an infotext: which field each one is, and what is known of those that are no field.
 
 A1111's keys are spelled as A1111 spells them. What it does not record though the picture depends on it has keys of
-ours: Comma padding backtrack, Old Karras sigmas, Custom sigmas and those of the kinds of guidance that it lacks.
+ours: Comma padding backtrack, Old Karras sigmas, Custom sigmas, Sampler order, GE gamma and those of the kinds of
+guidance that it lacks.
 """
 
 from __future__ import annotations
@@ -41,6 +42,9 @@ FIELD_OF_KEY = {
     "Sigma tmin": "s_tmin",
     "Sigma tmax": "s_tmax",
     "Sigma noise": "s_noise",
+    "Sampler order": "sampler_order",
+    "UniPC variant": "uni_pc_variant",
+    "GE gamma": "ge_gamma",
     "SGM noise multiplier": "sgm_noise_multiplier",
     "NGMS": "s_min_uncond",
     "NGMS all steps": "s_min_uncond_all",
@@ -59,12 +63,15 @@ FIELD_OF_KEY = {
 """In the order in which they are written."""
 OTHER_SPELLINGS = {
     "Eta DDIM": "Eta",
+    "UniPC order": "Sampler order",
     "Beta scheduler alpha": "Beta schedule alpha",
     "Beta scheduler beta": "Beta schedule beta",
 }
 """Keys of the same meaning."""
 ETA_DDIM_SAMPLERS = frozenset({"DDIM", "DDIM CFG++", "PLMS", "UniPC"})
 """The samplers whose eta A1111 writes as "Eta DDIM"."""
+SCHEDULES_OF_SAMPLERS = frozenset({"Timesteps", "Time uniform", "LCM"})
+"""The schedules that only their own samplers run; A1111 does not know them by name and calls them Automatic."""
 ZERO_TERMINAL_SNR, USUAL_NOISE_SCHEDULE = "Zero Terminal SNR", "Default"
 """The values of "Noise Schedule"."""
 
@@ -101,6 +108,8 @@ WITHOUT_EFFECT = {
     "Token merging ratio": "0",
     "Token merging ratio hr": "0",
     "Mask mode": "Inpaint masked",
+    "UniPC skip type": "time_uniform",
+    "UniPC lower order final": "True",
 }
 """Values that ask for nothing, of keys that cannot be honoured otherwise."""
 
@@ -132,6 +141,7 @@ _REASONS = (
     ("SD upscale", "there are no upscalers yet"),
     ("Pad conds v0", "texts are brought to one length by whole chunks only"),
     ("FP8 weight", "weights are not kept in 8 bits"),
+    ("UniPC ", "UniPC has no other schedule and no other end"),
     ("Cache FP16 weight", "weights are not kept in 8 bits"),
 )
 

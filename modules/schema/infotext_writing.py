@@ -8,11 +8,12 @@ from modules.schema.infotext_form import NEGATIVE_TEMPLATE, TEMPLATE, write_form
 from modules.schema.infotext_keys import (
     ETA_DDIM_SAMPLERS,
     FIELD_OF_KEY,
+    SCHEDULES_OF_SAMPLERS,
     USUAL_NOISE_SCHEDULE,
     ZERO_TERMINAL_SNR,
 )
 from modules.schema.infotext_versions import INFOTEXT_VERSION, PROGRAM, VERSION_KEY
-from modules.schema.requests import CUSTOM, Options, ResolvedTxt2Img
+from modules.schema.requests import AUTOMATIC, CUSTOM, Options, ResolvedTxt2Img
 
 VERSION = f"{PROGRAM} 0.1.0"
 _ALWAYS = ("Steps", "Sampler", "Schedule type", "CFG scale", "Seed", "Size-1", "Size-2", "Model")
@@ -31,7 +32,7 @@ def write_infotext(
     parameters: dict[str, object] = {
         "Steps": request.steps,
         "Sampler": request.sampler_name,
-        "Schedule type": request.scheduler,
+        "Schedule type": AUTOMATIC if request.scheduler in SCHEDULES_OF_SAMPLERS else request.scheduler,
         "CFG scale": _spelled("CFG scale", request.cfg_scale),
         "Seed": request.seed_of(index),
         "Size": f"{request.width}x{request.height}",
@@ -67,9 +68,15 @@ def _set_apart(request: ResolvedTxt2Img, keys: tuple[str, ...]) -> dict[str, obj
         value = getattr(request, name)
         if value == Options.model_fields[name].default or (name == "sigmas" and request.scheduler != CUSTOM):
             continue
-        written = "Eta DDIM" if key == "Eta" and request.sampler_name in ETA_DDIM_SAMPLERS else key
-        parameters[written] = _spelled(key, value)
+        parameters[_key_for(key, request.sampler_name)] = _spelled(key, value)
     return parameters
+
+
+def _key_for(key: str, sampler: str) -> str:
+    """The key as A1111 has it for a sampler."""
+    if key == "Eta" and sampler in ETA_DDIM_SAMPLERS:
+        return "Eta DDIM"
+    return "UniPC order" if key == "Sampler order" and sampler == "UniPC" else key
 
 
 def _of_the_typed_text(request: ResolvedTxt2Img) -> dict[str, object]:

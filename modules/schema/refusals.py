@@ -60,7 +60,10 @@ def _problem_and_remedy(detail: ErrorDetails) -> tuple[str, str]:
         case "one_sigma":
             return "is one number only", "Give at least two, the largest first."
         case "not_descending":
-            return "does not fall from each number to the next", "Put the largest first, and each once."
+            return (
+                "does not fall from each number to the next",
+                "Put the largest first, and no two that are nearly alike.",
+            )
         case _:
             return "cannot be used", f"{detail['msg']}."
 

@@ -27,6 +27,7 @@ from modules.schema.field_types import (
     MAX_STEPS,
     MIN_SIDE,
     SIDE_STEP,
+    STANDSTILL,
     Amount,
     BatchCount,
     BatchSize,
@@ -37,6 +38,7 @@ from modules.schema.field_types import (
     Emphasis,
     Name,
     Names,
+    Order,
     Prompt,
     ResolvedSeed,
     Rho,
@@ -52,6 +54,7 @@ from modules.schema.field_types import (
     StepCount,
     Steps,
     Switch,
+    UniPcVariant,
     UnsetSide,
     listed_sigmas,
 )
@@ -111,6 +114,11 @@ class Options(BaseModel):
     s_tmax: Sigma = 0.0
     """0: no limit."""
     s_noise: Amount = 1.0
+    sampler_order: Order = 0
+    """0: the sampler's own."""
+    uni_pc_variant: UniPcVariant = "bh1"
+    ge_gamma: Amount = 2.0
+    """How far Gradient Estimation trusts the change of direction."""
 
     subseed: Seed = -1
     subseed_strength: Share = 0.0
@@ -155,8 +163,8 @@ class Options(BaseModel):
         if self.guidance_interval_start > self.guidance_interval_end:
             interval = f"{self.guidance_interval_start:g} to {self.guidance_interval_end:g}"
             raise _disagreement("Guidance interval", interval, "ends before it starts", "Swap the two.")
-        if 0 < self.sigma_max <= self.sigma_min:
-            sigmas = f"{self.sigma_min:g} to {self.sigma_max:g}"
+        if 0 < self.sigma_max * (1 - STANDSTILL) <= self.sigma_min:
+            sigmas = f"{self.sigma_min:.10g} to {self.sigma_max:.10g}"
             raise _disagreement("Schedule sigmas", sigmas, "leave no room for steps", "Make the max sigma the larger.")
         return self
 
@@ -166,7 +174,7 @@ class Txt2ImgRequest(Options):
 
     `batch_count` batches of `batch_size` pictures are made. Picture k of them all has the seed `seed + k`; with a
     variation strength they share the seed, and picture k has the variation seed `subseed + k`. Sigmas without a
-    schedule are those of Custom, and Custom has as many steps as its sigmas say.
+    schedule, or with Automatic, are those of Custom, and Custom has as many steps as its sigmas say.
     """
 
     prompt: Prompt = ""
@@ -189,7 +197,9 @@ class Txt2ImgRequest(Options):
         if not isinstance(fields, dict):
             return fields
         sigmas = listed_sigmas(fields.get("sigmas"))
-        if isinstance(sigmas, (list, tuple)) and len(sigmas) > 1 and _is_custom(fields.get("scheduler") or CUSTOM):
+        scheduler = fields.get("scheduler") or AUTOMATIC
+        runs_them = _is_named(scheduler, AUTOMATIC) or _is_named(scheduler, CUSTOM)
+        if isinstance(sigmas, (list, tuple)) and len(sigmas) > 1 and runs_them:
             return {**fields, "scheduler": CUSTOM, "steps": len(sigmas) - 1}
         return fields
 
@@ -246,7 +256,7 @@ class ResolvedTxt2Img(Options):
                 f"is more than {MAX_BATCH_PIXELS:,} pixels at once",
                 "Make the picture or the batch smaller.",
             )
-        if _is_custom(self.scheduler) and len(self.sigmas) != self.steps + 1:
+        if _is_named(self.scheduler, CUSTOM) and len(self.sigmas) != self.steps + 1:
             remedy = "Give the largest first, one more than there are steps."
             raise _disagreement("Custom sigmas", list(self.sigmas), f"are not those of {self.steps} steps", remedy)
         if self.subseed_strength and self.subseed == -1:
@@ -295,8 +305,8 @@ class ResolvedTxt2Img(Options):
         return self.negative_prompts[index] if self.negative_prompts else self.negative_prompt
 
 
-def _is_custom(scheduler: object) -> bool:
-    return isinstance(scheduler, str) and scheduler.strip().lower() == CUSTOM.lower()
+def _is_named(scheduler: object, name: str) -> bool:
+    return isinstance(scheduler, str) and scheduler.strip().lower() == name.lower()
 
 
 def _disagreement(field: str, value: object, problem: str, remedy: str) -> PydanticCustomError:

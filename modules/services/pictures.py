@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from modules.config.database import Database
+from modules.diffusion.names import SAMPLER_NAMES, find_sampler, find_schedule
+from modules.errors import InvalidRequest
 from modules.gallery.reconciliation import reconcile
 from modules.gallery.records import PictureRecords
 from modules.gallery.thumbnails import thumbnail_of
 from modules.imaging.reading import read_infotext
-from modules.schema.infotext import Infotext, parse_infotext, request_of
+from modules.prompt.comments import strip_comments
+from modules.prompt.extra_networks import extra_networks
+from modules.schema.infotext import Infotext, NotHonoured, parse_infotext, request_of
 from modules.schema.pictures import Picture
 from modules.schema.requests import Txt2ImgRequest
+
+_NO_NETWORKS = {
+    "lora": "there are no LoRAs yet",
+    "lyco": "there are no LoRAs yet",
+    "hypernet": "there are no hypernetworks",
+}
 
 
 @dataclass(frozen=True)
@@ -76,4 +87,30 @@ class PictureService:
         """Read an infotext that came as text."""
         parsed = parse_infotext(infotext)
         reading = request_of(parsed)
-        return PictureReading(infotext, parsed, reading.request, reading.typed, reading.not_honoured)
+        refused = (*reading.refused, *_unknown_names(reading.request), *_networks(reading.request))
+        return PictureReading(infotext, parsed, reading.request, reading.typed, tuple(map(str, refused)))
+
+
+def _unknown_names(request: Txt2ImgRequest) -> Iterator[NotHonoured]:
+    """The sampler and the schedule, where there are none of that name or the one cannot run the other."""
+    sampler = SAMPLER_NAMES[0]
+    if request.sampler_name is not None:
+        try:
+            sampler = find_sampler(request.sampler_name)
+        except InvalidRequest as error:
+            yield _not_known("Sampler", request.sampler_name, error)
+    if request.scheduler is not None:
+        try:
+            find_schedule(request.scheduler, sampler)
+        except InvalidRequest as error:
+            yield _not_known("Schedule type", request.scheduler, error)
+
+
+def _not_known(key: str, name: str, error: InvalidRequest) -> NotHonoured:
+    return NotHonoured(key, name, f"{error.problem}. {error.remedy}".rstrip(". "))
+
+
+def _networks(request: Txt2ImgRequest) -> Iterator[NotHonoured]:
+    """The networks that tags in the prompt ask for, each once; in a negative prompt they are words."""
+    tags = {tag.source: _NO_NETWORKS.get(tag.kind) for tag in extra_networks(strip_comments(request.prompt))}
+    yield from (NotHonoured("Prompt", source, why) for source, why in tags.items() if why is not None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modules.diffusion.names import (
+    CUSTOM,
     LISTED_SCHEDULES,
     SAMPLER_NAMES,
     SCHEDULE_NAMES,
@@ -22,6 +24,7 @@ from modules.diffusion.names import (
 from modules.diffusion.samplers import SamplerOptions
 from modules.diffusion.schedules import SCHEDULES
 from modules.errors import InvalidRequest
+from modules.schema.infotext_keys import SCHEDULES_OF_SAMPLERS
 
 # Name, API aliases, schedule of Automatic and the rest as A1111 1.10 lists them.
 A1111 = {
@@ -121,6 +124,30 @@ def test_samplers_of_timesteps_keep_their_own() -> None:
         assert {find_schedule(schedule, find_sampler(name)) for schedule in SCHEDULE_NAMES} == {"Timesteps"}
     assert find_schedule("Karras", find_sampler("UniPC")) == "Time uniform"
     assert find_schedule("Timesteps", find_sampler("Euler")) == "Uniform"
+
+
+RUN_NO_CUSTOM = ["DPM fast", "DPM adaptive", "Restart", "DDIM", "DDIM CFG++", "PLMS", "UniPC"]
+
+
+@pytest.mark.parametrize("name", RUN_NO_CUSTOM)
+def test_a_sampler_that_cannot_run_custom_sigmas_says_so(name: str) -> None:
+    problem = rf"^Schedule type 'custom' cannot be run by {re.escape(name)}\. Choose another sampler, such as Euler, or"
+    with pytest.raises(InvalidRequest, match=problem):
+        find_schedule("custom", find_sampler(name))
+    with pytest.raises(InvalidRequest, match=problem):
+        find_pair(name, "custom")
+
+
+def test_all_other_samplers_run_custom_sigmas() -> None:
+    able = [row for row in SAMPLER_NAMES if row.name not in RUN_NO_CUSTOM]
+    assert {find_schedule(CUSTOM, row) for row in able} == {CUSTOM}
+
+
+def test_schedules_that_other_programs_do_not_know_are_automatic_for_their_samplers() -> None:
+    """Infotexts say Automatic in their place."""
+    assert {row.name for row in UNLISTED_SCHEDULES} == {CUSTOM, *SCHEDULES_OF_SAMPLERS}
+    for row in SAMPLER_NAMES:
+        assert {row.automatic} >= SCHEDULES_OF_SAMPLERS & {*row.schedules}
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,24 @@ def test_stable_diffusion() -> None:
     assert float(halfway) == pytest.approx(math.sqrt(float(SD1.sigmas[500] * SD1.sigmas[501])))
 
 
+# Half precision
+
+
+def test_half_precision_rounds_the_share_of_the_picture() -> None:
+    alphas = 1 / (1 + SD1.sigmas**2)
+    assert torch.allclose(1 / (1 + SD1.in_half_precision().sigmas ** 2), alphas.half().double(), rtol=1e-12)
+
+
+@given(st.floats(1e-9, 0.01), st.floats(1e-9, 0.3), st.integers(2, 1000))
+def test_half_precision_leaves_every_level_its_own_sigma(start: float, end: float, steps: int) -> None:
+    """Rounding alone would bring the first ones to 1, where sigma is 0, the last ones to 0, and many together."""
+    levels = NoiseLevels.scaled_linear(start, end, steps).in_half_precision()
+    assert levels.sigmas.isfinite().all()
+    assert levels.sigma_min > 0
+    assert (levels.sigmas.diff() > 0).all()
+    assert levels.timestep_of(levels.sigmas).isfinite().all()
+
+
 # Zero terminal SNR
 
 

@@ -17,6 +17,7 @@ from modules.diffusion.names import SAMPLER_NAMES, find_sampler
 from modules.diffusion.noise_levels import NoiseLevels
 from modules.diffusion.samplers import SAMPLERS, Denoiser, SamplerOptions, StepReport
 from modules.diffusion.samplers.contract import UniPcVariant
+from modules.schema.field_types import MAX_ORDER
 from tests.diffusion.mixture import (
     NumberedNoise,
     SeededNoise,
@@ -400,6 +401,14 @@ def test_gradient_estimation_with_gamma_1_is_euler() -> None:
 
 def test_lms_of_order_1_is_euler() -> None:
     assert torch.allclose(run("LMS", karras(20), options=SamplerOptions(order=1))[0], run("Euler", karras(20))[0])
+
+
+@pytest.mark.parametrize("name", [row.name for row in SAMPLER_NAMES if "order" in row.options])
+def test_every_order_that_a_request_may_have_gives_a_picture(name: str) -> None:
+    for order in range(1, MAX_ORDER + 1):
+        for sigmas in (karras(20), karras(50), evenly(20), karras(2)):
+            made, *_ = run(name, sigmas, options=SamplerOptions(order=order))
+            assert made.isfinite().all() and float(made.abs().max()) < 2
 
 
 def test_restart_goes_up_again() -> None:

@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 
 from modules.diffusion.beta_distribution import beta_quantiles
 from modules.diffusion.noise_levels import FlowLevels, Levels, NoiseLevels
-from modules.diffusion.schedule_options import ScheduleOptions, parse_custom_sigmas
+from modules.diffusion.schedule_options import ScheduleOptions
 from modules.diffusion.schedules import SCHEDULES, SchedulePlan, align_your_steps, sigmas_for
 from modules.errors import InvalidRequest
+from modules.schema.requests import Txt2ImgRequest
 
 VECTORS = Path(os.environ.get("VECTORS_DIR", Path(__file__).parent.parent / "vectors"))
 SD1 = NoiseLevels.scaled_linear(0.00085, 0.012, 1000)
@@ -318,84 +319,57 @@ def test_the_plan_holds_what_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> N
 # A person's own sigmas
 
 
-def test_a_typed_list_is_the_schedule() -> None:
-    typed = parse_custom_sigmas(" 14.6, 7;3.5\n1 0.25,\t0")
-    assert typed == (14.6, 7.0, 3.5, 1.0, 0.25, 0.0)
-    assert sigmas_for("Custom", 20, SD1, ScheduleOptions(custom=typed)).tolist() == list(typed)
-    assert sigmas_for(
-        "Custom", 20, SD1, ScheduleOptions(custom=typed[:-1], discard_next_to_last=True)
-    ).tolist() == list(typed[:-1])
+def test_a_list_is_the_schedule() -> None:
+    sigmas = (14.6, 7.0, 3.5, 1.0, 0.25, 0.0)
+    assert sigmas_for("Custom", 20, SD1, ScheduleOptions(custom=sigmas)).tolist() == list(sigmas)
+    discarding = ScheduleOptions(custom=sigmas[:-1], discard_next_to_last=True)
+    assert sigmas_for("Custom", 20, SD1, discarding).tolist() == list(sigmas[:-1])
 
 
 @given(st.lists(st.floats(1e-3, 1e3), min_size=2, max_size=30, unique_by=lambda sigma: round(sigma, 3)))
-def test_every_descending_list_is_taken_as_typed(sigmas: list[float]) -> None:
-    falling = tuple(sorted(sigmas, reverse=True))
-    text = ", ".join(map(repr, falling))
-    assert sigmas_for("Custom", 1, SD1, ScheduleOptions(custom=parse_custom_sigmas(text))).tolist() == list(falling)
-    with pytest.raises(InvalidRequest, match=r"^Custom sigmas .* is not below the number before it"):
-        ScheduleOptions(custom=falling[::-1])
-
-
-@given(st.text(max_size=200))
-def test_any_text_is_numbers_or_refused(text: str) -> None:
-    try:
-        typed = parse_custom_sigmas(text)
-    except InvalidRequest as refusal:
-        assert refusal.field == "Custom sigmas"
-    else:
-        assert all(isinstance(sigma, float) for sigma in typed)
-
-
-@pytest.mark.parametrize(
-    ("sigmas", "problem"),
-    [
-        ((3.0,), r"Number of custom sigmas 1 is too small\. The least is 2"),
-        (tuple(map(float, range(1002, 0, -1))), r"Number of custom sigmas 1002 is too large\. The most is 1,001"),
-        ((3.0, 3.0), r"Custom sigmas 3\.0 is not below the number before it \(3\)"),
-        ((3.0, 0.0, 0.0), r"Custom sigmas 0\.0 is out of range"),
-        ((3.0, -1.0), r"Custom sigmas -1\.0 is out of range"),
-        ((math.nan, 1.0), r"Custom sigmas nan is out of range"),
-        ((math.inf, 1.0), r"Custom sigmas inf is out of range"),
-    ],
-)
-def test_lists_that_are_no_schedule_are_refused(sigmas: tuple[float, ...], problem: str) -> None:
-    with pytest.raises(InvalidRequest, match=f"^{problem}"):
-        ScheduleOptions(custom=sigmas)
+def test_every_list_that_a_request_may_have_is_taken_as_it_is(sigmas: list[float]) -> None:
+    request = Txt2ImgRequest.of({"sigmas": ", ".join(map(repr, sorted(sigmas, reverse=True)))})
+    options = ScheduleOptions(custom=request.sigmas)
+    assert sigmas_for("Custom", 1, SD1, options).tolist() == sorted(sigmas, reverse=True)
 
 
 def test_custom_without_a_list_says_what_to_type() -> None:
     with pytest.raises(InvalidRequest, match=r"^Custom sigmas '' are missing\. Type at least two numbers"):
         sigmas_for("Custom", 20, SD1)
-    with pytest.raises(InvalidRequest, match=r"^Custom sigmas 'ten' is no number\. Write numbers such as"):
-        parse_custom_sigmas("14, ten, 0")
 
 
 # Options that make no schedule
 
 
+@pytest.mark.parametrize("name", OVER_A_RANGE)
 @pytest.mark.parametrize(
-    ("options", "field"),
+    ("options", "ends"),
     [
-        ({"sigma_min": 0.0}, "Schedule min sigma 0.0"),
-        ({"sigma_min": math.nan}, "Schedule min sigma nan"),
-        ({"sigma_max": math.inf}, "Schedule max sigma inf"),
-        ({"sigma_max": -1.0}, "Schedule max sigma -1.0"),
-        ({"rho": 0.0}, "Schedule rho 0.0"),
-        ({"rho": 1e9}, "Schedule rho 1000000000.0"),
-        ({"beta_alpha": 0.0}, "Beta schedule alpha 0.0"),
-        ({"beta_beta": 11.0}, "Beta schedule beta 11.0"),
+        (ScheduleOptions(sigma_min=20.0), "20 to 14.6146"),
+        (ScheduleOptions(sigma_max=0.01), "0.0291671\\d* to 0.01"),
+        (ScheduleOptions(sigma_min=5.0, sigma_max=5.000001), "5 to 5.000001"),
     ],
 )
-def test_numbers_out_of_range_are_refused(options: dict[str, Any], field: str) -> None:
-    with pytest.raises(InvalidRequest, match=rf"^{field} is out of range\. Choose a number from"):
-        ScheduleOptions(**options)
+def test_a_range_without_room_is_refused(name: str, options: ScheduleOptions, ends: str) -> None:
+    with pytest.raises(InvalidRequest, match=rf"^Schedule sigmas '{ends}\d*' leave no room for steps\. "):
+        sigmas_for(name, 20, SD1, options)
 
 
-def test_a_range_that_is_upside_down_is_refused() -> None:
-    with pytest.raises(InvalidRequest, match=r"^Schedule min sigma 20\.0 does not leave a way to the largest sigma"):
-        sigmas_for("Karras", 20, SD1, ScheduleOptions(sigma_min=20.0))
-    with pytest.raises(InvalidRequest, match=r"^Schedule max sigma 0\.01 does not leave a way to the smallest sigma"):
-        sigmas_for("Karras", 20, SD1, ScheduleOptions(sigma_max=0.01))
+@pytest.mark.parametrize("name", sorted({*NAMES} - {*OVER_A_RANGE}))
+def test_a_range_that_a_schedule_does_not_use_is_no_reason_to_refuse(name: str) -> None:
+    assert torch.equal(sigmas_for(name, 20, SD1, ScheduleOptions(sigma_min=20.0)), sigmas_for(name, 20, SD1))
+
+
+def test_custom_takes_no_notice_of_the_range() -> None:
+    options = ScheduleOptions(sigma_min=20.0, custom=(3.0, 1.0, 0.0))
+    assert sigmas_for("Custom", 2, SD1, options).tolist() == [3, 1, 0]
+
+
+def test_a_schedule_that_falls_together_is_no_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One sigma alone is no step: samplers would return the noise that they started with."""
+    monkeypatch.setitem(SCHEDULES, "KL Optimal", lambda plan: torch.full((plan.n + 1,), 5.0, dtype=torch.float64))
+    with pytest.raises(InvalidRequest, match=r"^Schedule sigmas .* leave no room for steps\. "):
+        sigmas_for("KL Optimal", 20, SD1)
 
 
 @pytest.mark.parametrize(

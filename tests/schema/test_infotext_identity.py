@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
+from modules.diffusion.names import find_pair
 from modules.schema.infotext import Reading, parse_infotext, request_of, write_infotext
 from modules.schema.requests import CUSTOM, Options, ResolvedTxt2Img, Txt2ImgRequest
 from tests.schema.strategies import ALWAYS, SOMETIMES, resolved_requests
@@ -21,8 +22,8 @@ def read_back(request: ResolvedTxt2Img, index: int = 0) -> Reading:
 
 
 def painted(request: ResolvedTxt2Img) -> dict[str, Any]:
-    """The request's fields, with those that have no effect at their defaults."""
-    fields = request.model_dump(include=set(Txt2ImgRequest.model_fields) - set(TYPED))
+    """The request's fields, but `scheduler`, with those that have no effect at their defaults."""
+    fields = request.model_dump(include=set(Txt2ImgRequest.model_fields) - {*TYPED, "scheduler"})
     if not request.subseed_strength:
         fields["subseed"] = -1
     if request.scheduler != CUSTOM:
@@ -36,7 +37,9 @@ def painted(request: ResolvedTxt2Img) -> dict[str, Any]:
 def test_request_to_infotext_to_request_is_the_identity(share: int, request: ResolvedTxt2Img) -> None:
     reading = read_back(request)
     assert reading.refused == ()
-    assert reading.request.model_dump(exclude=set(TYPED)) == painted(request)
+    assert reading.request.model_dump(exclude={*TYPED, "scheduler"}) == painted(request)
+    # The schedule that is run, since an infotext says Automatic for those that other programs do not know.
+    assert find_pair(request.sampler_name, reading.request.scheduler)[1] == request.scheduler
     assert all(getattr(reading.request, name) == Options.model_fields[name].default for name in TYPED)
     if (request.template, request.negative_template, request.styles) == (None, None, ()):
         assert reading.typed is None
@@ -51,13 +54,14 @@ def check_typed(request: ResolvedTxt2Img, typed: Txt2ImgRequest | None) -> None:
     assert (typed.negative_prompt, typed.styles) == (negative, request.styles)
     assert typed.novelai_emphasis == request.novelai_emphasis
     prompts = {"prompt": typed.prompt, "negative_prompt": typed.negative_prompt}
-    assert typed.model_dump(exclude=set(TYPED)) == {**painted(request), **prompts}
+    assert typed.model_dump(exclude={*TYPED, "scheduler"}) == {**painted(request), **prompts}
+    assert find_pair(request.sampler_name, typed.scheduler)[1] == request.scheduler
     assert typed.wildcards == request.wildcards
     assert typed.wildcard_seed == (request.wildcard_seed if request.wildcards else -1)
 
 
 def test_the_examples_vary_every_field() -> None:
-    paired = {"seed_resize_from_w", "seed_resize_from_h"}
+    paired = {"seed_resize_from_w", "seed_resize_from_h", "sampler_name", "scheduler"}
     of_batches = {"prompts", "negative_prompts"}
     assert ALWAYS.keys() | SOMETIMES.keys() | paired | of_batches == ResolvedTxt2Img.model_fields.keys()
 

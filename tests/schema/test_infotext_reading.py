@@ -42,6 +42,8 @@ def test_a1111_text_becomes_a_request() -> None:
         ("Eta: 0.67", {"eta": 0.67}),
         ("Eta DDIM: 0.67", {"eta": 0.67}),
         ("Eta DDIM: 0.67, Eta: 0.1", {"eta": 0.1}),
+        ("UniPC order: 2, UniPC variant: bh2", {"sampler_order": 2, "uni_pc_variant": "bh2"}),
+        ("UniPC skip type: time_uniform, UniPC lower order final: True", {}),
         (
             "Sigma churn: 4, Sigma tmin: 0.05, Sigma tmax: 50, Sigma noise: 1.003",
             {"s_churn": 4, "s_tmin": 0.05, "s_tmax": 50, "s_noise": 1.003},
@@ -83,6 +85,7 @@ def test_a1111_parameters_are_followed(parameters: str, fields: dict[str, Any]) 
         ("VAE: other.pt", "the checkpoint's own VAE is used"),
         ("Pad conds v0: True", "texts are brought to one length by whole chunks only"),
         ("Face restoration: CodeFormer", "faces are not restored yet"),
+        ("UniPC skip type: logSNR", "UniPC has no other schedule and no other end"),
         ("Style Selector Style: base", "the key is not known"),
         ("Variation seed strength: 0.1", "the text names no variation seed"),
         ("Clip skip: 30", "is too large. The most is 12"),

@@ -53,6 +53,9 @@ def test_keys_stand_in_the_order_that_other_programs_know() -> None:
         ("pad_cond_uncond", True, "Pad conds: True"),
         ("old_prompt_timelines", True, "Old prompt editing timelines: True"),
         ("eta", 0.0, "Eta: 0"),
+        ("sampler_order", 2, "Sampler order: 2"),
+        ("uni_pc_variant", "bh2", "UniPC variant: bh2"),
+        ("ge_gamma", 2.5, "GE gamma: 2.5"),
         ("s_churn", 4, "Sigma churn: 4"),
         ("s_tmin", 0.05, "Sigma tmin: 0.05"),
         ("s_tmax", 12, "Sigma tmax: 12"),
@@ -93,6 +96,16 @@ def test_a_field_is_written_under_its_key(field: str, value: Any, parameter: str
 
 def test_the_timestep_samplers_have_their_own_key_for_eta() -> None:
     assert ", Eta DDIM: 0.5, " in written(sampler_name="DDIM", eta=0.5)
+
+
+def test_unipc_has_its_own_key_for_the_order() -> None:
+    assert ", UniPC order: 2, " in written(sampler_name="UniPC", sampler_order=2)
+
+
+@pytest.mark.parametrize(("sampler", "schedule"), [("DDIM", "Timesteps"), ("UniPC", "Time uniform"), ("LCM", "LCM")])
+def test_schedules_that_other_programs_do_not_know_are_automatic(sampler: str, schedule: str) -> None:
+    text = written(sampler_name=sampler, scheduler=schedule)
+    assert f"Sampler: {sampler}, Schedule type: Automatic, " in text
 
 
 def test_sigmas_are_written_where_they_are_used() -> None:

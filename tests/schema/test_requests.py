@@ -58,9 +58,24 @@ RESOLVED: dict[str, Any] = {
         (
             "sigmas",
             [1, 2],
-            "Custom sigmas [1, 2] does not fall from each number to the next. Put the largest first, and each once.",
+            "Custom sigmas [1, 2] does not fall from each number to the next. "
+            "Put the largest first, and no two that are nearly alike.",
+        ),
+        (
+            "sigmas",
+            [3, 2.9999999],
+            "Custom sigmas [3, 2.9999999] does not fall from each number to the next. "
+            "Put the largest first, and no two that are nearly alike.",
         ),
         ("sigmas", [2, -1], "Custom sigmas -1 is too small. The least is 0."),
+        ("sigmas", [2, 1e-9], "Custom sigmas 1e-09 is too small. The least is 1e-06."),
+        ("beta_dist_alpha", 10.5, "Beta schedule alpha 10.5 is too large. The most is 10."),
+        ("sampler_order", 5, "Sampler order 5 is too large. The most is 4."),
+        (
+            "uni_pc_variant",
+            "bh3",
+            "UniPC variant 'bh3' is not known. Choose one of 'bh1', 'bh2' or 'vary_coeff'.",
+        ),
         ("sigma_min", 1e-9, "Schedule min sigma 1e-09 is too small. The least is 1e-06."),
         ("rho", 0.05, "Schedule rho 0.05 is too small. The least is 0.1."),
         ("seed_resize_from_w", 512, "Seed resize from '512x0' names one side only. Give both, or none."),
@@ -109,6 +124,10 @@ def test_too_many_pixels_at_once_are_refused() -> None:
             {"sigma_min": 5, "sigma_max": 5},
             "Schedule sigmas '5 to 5' leave no room for steps. Make the max sigma the larger.",
         ),
+        (
+            {"sigma_min": 5, "sigma_max": 5.000001},
+            "Schedule sigmas '5 to 5.000001' leave no room for steps. Make the max sigma the larger.",
+        ),
     ],
 )
 def test_fields_that_disagree_are_refused(fields: dict[str, object], sentence: str) -> None:
@@ -150,6 +169,12 @@ def test_sides_that_are_not_given_come_as_minus_one_too() -> None:
 def test_sigmas_are_a_list_or_a_text(sigmas: object) -> None:
     request = Txt2ImgRequest.of({"sigmas": sigmas, "steps": 20})
     assert (request.sigmas, request.scheduler, request.steps) == ((14.6, 3.2, 0.8, 0.0), "Custom", 3)
+
+
+@pytest.mark.parametrize("scheduler", [None, "Automatic", "automatic", " Custom "])
+def test_sigmas_without_a_schedule_of_a_name_are_custom(scheduler: str | None) -> None:
+    request = Txt2ImgRequest.of({"sigmas": "3 2 0", "scheduler": scheduler, "steps": 20})
+    assert (request.scheduler, request.steps) == ("Custom", 2)
 
 
 def test_sigmas_leave_another_schedule_alone() -> None:

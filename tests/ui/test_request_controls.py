@@ -73,6 +73,9 @@ def test_a_group_has_the_order_of_the_table() -> None:
         "s_tmin",
         "s_tmax",
         "s_noise",
+        "sampler_order",
+        "uni_pc_variant",
+        "ge_gamma",
     ]
 
 

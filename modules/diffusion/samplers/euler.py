@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import math
 
 import torch
 
-from modules.diffusion.noise_levels import Levels, NoiseLevels
+from modules.diffusion.noise_levels import Levels
 from modules.diffusion.samplers.contract import Run, sampler
-from modules.diffusion.samplers.steps import ancestral_split, churned, direction, moved
+from modules.diffusion.samplers.steps import ancestral_split, churned, direction, moved, stable_diffusion_levels
 
 
 @sampler
@@ -62,7 +61,7 @@ def lcm(run: Run, x: torch.Tensor) -> torch.Tensor:
 @sampler
 def tcd(run: Run, x: torch.Tensor) -> torch.Tensor:
     """Zheng et al., "Trajectory Consistency Distillation" (2024), algorithm 4; eta is the paper's gamma."""
-    levels = run.options.levels or _stable_diffusion()
+    levels = run.options.levels or stable_diffusion_levels()
     for sigma, sigma_next in run.pairs():
         denoised = run.see(x, sigma)
         below = _share_of_timestep(levels, sigma_next, 1 - run.eta(0.3))
@@ -106,8 +105,3 @@ def _share_of_timestep(levels: Levels, sigma: float, share: float) -> float:
     timestep = levels.timestep_of(torch.tensor([sigma], dtype=torch.float64))
     # Rounding must not push a timestep that is whole below itself.
     return min(sigma, float(levels.sigma_of((timestep * share + 1e-6).floor())))
-
-
-@functools.cache
-def _stable_diffusion() -> NoiseLevels:
-    return NoiseLevels.scaled_linear(0.00085, 0.012, 1000)

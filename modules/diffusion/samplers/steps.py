@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 import torch
 
+from modules.diffusion.noise_levels import NoiseLevels
 from modules.diffusion.samplers.contract import Run
 
 Weight = Callable[[np.ndarray], np.ndarray]
@@ -70,6 +71,12 @@ def interpolation_weights(
                 basis *= (places - base) / (node - base)
         weights.append(float(shares @ basis))
     return weights
+
+
+@functools.cache
+def stable_diffusion_levels() -> NoiseLevels:
+    """Stable Diffusion's noise levels, for samplers that reckon in timesteps and were told of no others."""
+    return NoiseLevels.scaled_linear(0.00085, 0.012, 1000)
 
 
 @functools.cache

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections import deque
 
 import numpy as np
 import torch
 
-from modules.diffusion.noise_levels import Levels, NoiseLevels
+from modules.diffusion.noise_levels import Levels
 from modules.diffusion.samplers.contract import Run, sampler
-from modules.diffusion.samplers.steps import combined, interpolation_weights
+from modules.diffusion.samplers.steps import combined, interpolation_weights, stable_diffusion_levels
 
 _NOISY_TIMESTEPS = (200.0, 800.0)
 
@@ -53,7 +52,7 @@ def sa_solver(run: Run, x: torch.Tensor) -> torch.Tensor:
     order = run.options.order or 2
     pictures: deque[torch.Tensor] = deque(maxlen=order)
     times: deque[float] = deque(maxlen=order)
-    lowest, highest = _noisy_sigmas(run.options.levels or _stable_diffusion())
+    lowest, highest = _noisy_sigmas(run.options.levels or stable_diffusion_levels())
     start, tau = x, 0.0
     noise: torch.Tensor | None = None
     for step, (sigma, sigma_next) in enumerate(run.pairs()):
@@ -112,8 +111,3 @@ def _er_gains(sigma: float, sigma_next: float) -> tuple[float, float]:
 def _noisy_sigmas(levels: Levels) -> tuple[float, float]:
     low, high = levels.sigma_of(torch.tensor(_NOISY_TIMESTEPS, dtype=torch.float64)).tolist()
     return low, high
-
-
-@functools.cache
-def _stable_diffusion() -> NoiseLevels:
-    return NoiseLevels.scaled_linear(0.00085, 0.012, 1000)

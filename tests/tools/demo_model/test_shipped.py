@@ -9,14 +9,12 @@ import pytest
 from PIL import Image
 from safetensors.torch import load_file
 
-from modules.checkpoints.card import read_card
 from modules.services.build import Services
 from tests.services.test_generate import finish, pixels, psnr
 from tests.tiny_models import DEMO_MODEL
 from tools.demo_model.card import weights_hash
 from tools.demo_model.colour_statistics import measured
 from tools.demo_model.export import SIZE_LIMIT, folder_size
-from tools.demo_model.generation import Manner, generate, load_model
 from tools.demo_model.judge import SHIPPED_JUDGE, load_judge, shares, verdicts
 from tools.demo_model.prompts import Prompt, plain_prompts
 
@@ -25,13 +23,18 @@ LEAST = {"ground": 0.9, "colour": 0.8, "count": 0.85, "place": 0.85, "subject": 
 """Shares of right answers, well below what the weights reach (docs/demo_model.md) and far above guessing."""
 
 
+USUAL = {"steps": None, "width": None, "height": None}
+"""As the card recommends."""
+
+
 @pytest.fixture(scope="module")
-def painted() -> list[tuple[Prompt, Image.Image]]:
-    prompts = plain_prompts(40)
-    recommended = read_card(DEMO_MODEL).recommended
-    manner = Manner(side=recommended.width, steps=recommended.steps, cfg=recommended.cfg_scale)
-    pictures = generate(load_model(DEMO_MODEL), [prompt.text for prompt in prompts], range(40), manner)
-    return list(zip(prompts, pictures, strict=True))
+def painted(demo_services: Services) -> list[tuple[Prompt, Image.Image]]:
+    """The pictures of forty prompts, made by the whole product."""
+    made = []
+    for seed, prompt in enumerate(plain_prompts(40)):
+        (picture,) = finish(demo_services, prompt=prompt.text, seed=seed, **USUAL)[1]
+        made.append((prompt, Image.fromarray(pixels(demo_services, picture).astype(np.uint8))))
+    return made
 
 
 def test_pictures_show_what_was_asked_for(painted: list[tuple[Prompt, Image.Image]]) -> None:
@@ -72,7 +75,6 @@ def test_weights_are_small_halves_and_no_pickles() -> None:
 def test_picture_of_the_card_comes_out_again(demo_services: Services) -> None:
     """Through the whole product: the picture beside the weights is what its prompt and seed give on any machine."""
     sample = CARD["sample"]
-    usual = {"steps": None, "width": None, "height": None}
-    (picture,) = finish(demo_services, prompt=sample["prompt"], seed=sample["seed"], **usual)[1]
+    (picture,) = finish(demo_services, prompt=sample["prompt"], seed=sample["seed"], **USUAL)[1]
     with Image.open(DEMO_MODEL.with_name(DEMO_MODEL.name + ".png")) as expected:
         assert psnr(pixels(demo_services, picture), np.asarray(expected.convert("RGB")).astype(int)) > 40
