@@ -53,7 +53,7 @@ def write_card(folder: Path, side: int, steps: int, cfg: float) -> None:
             "sampler_name": "DPM++ 2M",
             "scheduler": "Karras",
         },
-        "example_prompts": list(EVERYDAY[:24]),
+        "example_prompts": list(EVERYDAY[:8]),
         "sample": SAMPLE,
         "weights_sha256": weights_hash(folder),
     }
