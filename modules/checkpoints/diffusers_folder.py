@@ -72,7 +72,9 @@ def _load(checkpoint: Checkpoint, device: torch.device, dtype: torch.dtype, atte
     tokenizer = read_tokenizer(folder)
     text_encoder = _part(CLIPTextModel, folder / "text_encoder", dtype, device)
     if tokenizer.size > text_encoder.config.vocab_size:
-        raise ValueError(f"The tokenizer has {tokenizer.size} tokens, the text encoder {text_encoder.config.vocab_size}.")
+        raise ValueError(
+            f"The tokenizer has {tokenizer.size} tokens, the text encoder {text_encoder.config.vocab_size}."
+        )
     set_attention(unet, attention)
     return LoadedModel(
         name=checkpoint.name,
