@@ -10,6 +10,7 @@ import math
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from modules.prompt.parsing import parse
 from modules.prompt.tree import Alternate, Node, Nodes, Scheduled
@@ -58,8 +59,15 @@ def prompt_schedule(
     else:
         numbers = _Pass(hires_steps, steps, 1.0, False)
     nodes = parse(text).nodes
-    ends, switches = _changes(nodes, numbers)
-    return [ScheduledText(end, _text_at(nodes, end, switches)) for end in sorted(ends)]
+    changes = _changes(nodes, numbers)
+    texts: dict[tuple[int, ...], str] = {}
+    schedule = []
+    for end in sorted(changes.ends):
+        moment = changes.moment(end)
+        if moment not in texts:
+            texts[moment] = _text_at(nodes, end, changes.switches)
+        schedule.append(ScheduledText(end, texts[moment]))
+    return schedule
 
 
 def index_at(schedule: Sequence[ScheduledText], step: int) -> int:
@@ -71,23 +79,44 @@ def index_at(schedule: Sequence[ScheduledText], step: int) -> int:
     return min(bisect_left([entry.end_at_step for entry in schedule], step), len(schedule) - 1)
 
 
-def _changes(nodes: Nodes, numbers: _Pass) -> tuple[set[int], dict[int, int]]:
-    """The steps after which the text may change, and the step of every Scheduled node, by id()."""
-    ends, switches = {numbers.steps}, {}
+@dataclass(frozen=True)
+class _Changes:
+    """All that makes a text change."""
+
+    ends: set[int]
+    """The steps after which it may change."""
+    switches: dict[int, int]
+    """The step of every Scheduled node, by id()."""
+    lengths: set[int]
+    """How many options the Alternate nodes have."""
+
+    def moment(self, step: int) -> tuple[int, ...]:
+        """Equal for two steps at which the text is the same: where each kind of turn is, and what has switched."""
+        turns = ((step - 1) % length for length in sorted(self.lengths))
+        return (*turns, bisect_left(self._switched, step))
+
+    @cached_property
+    def _switched(self) -> list[int]:
+        return sorted(set(self.switches.values()))
+
+
+def _changes(nodes: Nodes, numbers: _Pass) -> _Changes:
+    changes = _Changes({numbers.steps}, {}, set())
     stack: list[Node] = list(nodes)
     while stack:
         node = stack.pop()
         if isinstance(node, Scheduled):
-            end = switches[id(node)] = numbers.step(node.when)
+            end = changes.switches[id(node)] = numbers.step(node.when)
             if end >= 1:
-                ends.add(end)
+                changes.ends.add(end)
             stack.extend(node.before or ())
             stack.extend(node.after)
         elif isinstance(node, Alternate):
-            ends.update(range(1, numbers.steps + 1))
+            changes.ends.update(range(1, numbers.steps + 1))
+            changes.lengths.add(len(node.options))
             for option in node.options:
                 stack.extend(option)
-    return ends, switches
+    return changes
 
 
 def _text_at(nodes: Nodes, step: int, switches: dict[int, int]) -> str:
