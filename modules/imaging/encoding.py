@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Mapping
 
 import numpy as np
 from PIL import Image
@@ -14,11 +15,26 @@ PARAMETERS_KEY = "parameters"
 """The PNG text chunk in which A1111 and its kin keep the infotext."""
 
 
-def encode_png(pixels: np.ndarray, infotext: str) -> bytes:
-    """A PNG of (height, width, 3) uint8 pixels that carries an infotext."""
-    text = PngInfo()
-    text.add_text(PARAMETERS_KEY, infotext)
-    return _encode(Image.fromarray(pixels), "PNG", pnginfo=text, compress_level=4)
+def encode_png(pixels: np.ndarray, infotext: str, texts: Mapping[str, str] | None = None) -> bytes:
+    """A PNG of (height, width, 3 or 4) uint8 pixels that carries an infotext, unless that is "", and further texts.
+
+    `texts` are by key; the key of the infotext among them is passed over. Raises ValueError for a key that a PNG
+    cannot hold (see `is_text_key`).
+    """
+    info = PngInfo()
+    if infotext:
+        info.add_text(PARAMETERS_KEY, infotext)
+    for key, text in (texts or {}).items():
+        if not is_text_key(key):
+            raise ValueError(f"{key!r} cannot be the key of a text in a PNG.")
+        if key != PARAMETERS_KEY:
+            info.add_text(key, text)
+    return _encode(Image.fromarray(pixels), "PNG", pnginfo=info, compress_level=4)
+
+
+def is_text_key(key: str) -> bool:
+    """Whether the PNG specification (section 11.3.3.2) takes it: 1 to 79 printable Latin-1 characters."""
+    return 1 <= len(key) <= 79 and all(32 <= ord(character) <= 126 or 161 <= ord(character) <= 255 for character in key)
 
 
 def encode_preview(pixels: np.ndarray, *, scale: int) -> bytes:

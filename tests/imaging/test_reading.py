@@ -65,7 +65,7 @@ def test_picture_without_parameters_has_none(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"", b"hello", b"\x89PNG\r\n\x1a\n", b"<html>", b"GIF89a" + b"\x00" * 50])
 def test_what_is_no_picture_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.png").write_bytes(content)
-    with pytest.raises(UnreadablePicture, match=r"'a\.png' cannot be read.*Choose a PNG, JPEG or WebP"):
+    with pytest.raises(UnreadablePicture, match=r"'a\.png' cannot be read.*Choose a PNG, JPEG or WebP file"):
         read_infotext(tmp_path / "a.png")
 
 
