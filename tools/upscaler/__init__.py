@@ -1,0 +1,1 @@
+"""The trainer of the upscaler that ships with the program (docs/upscaling.md)."""
