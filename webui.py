@@ -13,21 +13,24 @@ import sys
 import threading
 import time
 import webbrowser
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from modules.config.command_line import parse_command_line, paths_of, request_fields
+from modules.config.command_line import extras_fields, parse_command_line, paths_of, request_fields
 from modules.config.paths import Paths
 from modules.errors import AddressInUse, DataFolderInUse, InvalidSetting, UserError
-from modules.schema.requests import Txt2ImgRequest
+from modules.schema.requests import REQUESTS, Img2ImgRequest
 from modules.services.options import EngineOptions
 
 if TYPE_CHECKING:
     import uvicorn
     from fastapi import FastAPI
 
+    from modules.schema.jobs import Job
+    from modules.services.batches import Batch
     from modules.services.build import Services
 
 LOOPBACK = "127.0.0.1"
@@ -40,7 +43,7 @@ def main(arguments: Sequence[str]) -> int:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     for chatty in ("httpx", "httpcore", "xformers"):
         logging.getLogger(chatty).setLevel(logging.ERROR)
-    commands = {"ui": serve, "generate": generate, "doctor": doctor}
+    commands = {"ui": serve, "generate": generate, "upscale": upscale, "doctor": doctor}
     try:
         return commands[options.command](options, paths_of(options))
     except UserError as error:
@@ -93,30 +96,80 @@ def create_application(services: Services, options: argparse.Namespace, host: st
     from modules.ui.application import mount_page
 
     names = (*LOOPBACK_NAMES, host) if host in (LOOPBACK, "localhost", "::1") else None
-    application = create_api(hosts=names)
+    application = create_api(hosts=names, services=services, logins=options.gradio_auth)
     mount_page(application, services, auth=options.gradio_auth, theme=options.theme)
     return application
 
 
 def generate(options: argparse.Namespace, paths: Paths) -> int:
     """Make pictures from the command line, through the same queue as the page."""
+    task, fields = request_fields(options)
+    check_output(options.output)
+
+    def submit(services: Services) -> Job:
+        if options.batch_dir is not None:
+            return _submit_batch(services, _batch(services, options, Img2ImgRequest.of(_stored(services, fields))))
+        return services.generate.submit(REQUESTS[task].of(_stored(services, fields)))
+
+    return _run_job(options, paths, submit)
+
+
+def upscale(options: argparse.Namespace, paths: Paths) -> int:
+    """Enlarge, restore and cut finished pictures from the command line, through the same queue as the page."""
+    fields = extras_fields(options)
+    files = fields.pop("images")
+    check_output(options.output)
+
+    def submit(services: Services) -> Job:
+        found = [services.batches.files_in(one, trusted=True) if one.is_dir() else [one] for one in files]
+        return _submit_batch(services, services.batches.extras(fields, list(chain(*found))))
+
+    return _run_job(options, paths, submit)
+
+
+def _batch(services: Services, options: argparse.Namespace, request: Img2ImgRequest) -> Batch:
+    """What the flags of a batch ask for. Raises InvalidRequest."""
+    files = services.batches.files_in(options.batch_dir, trusted=True)
+    mask_dir = options.batch_mask_dir
+    masks = services.batches.files_in(mask_dir, trusted=True) if mask_dir else []
+    return services.batches.img2img(request, files, masks=masks, take=options.batch_take, folder=options.batch_folder)
+
+
+def _submit_batch(services: Services, batch: Batch) -> Job:
+    """Queue a batch, and say what is not in it."""
+    for reason in batch.left_out:
+        print(reason, file=sys.stderr)
+    return services.generate.submit_batch(batch)
+
+
+def _stored(services: Services, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields with ids in the place of picture files. Raises UnreadablePicture, StorageFull."""
+
+    def stored(value: Any) -> Any:
+        if isinstance(value, Path):
+            return services.inputs.add_file(value)
+        return [stored(one) for one in value] if isinstance(value, list) else value
+
+    return {name: stored(value) for name, value in fields.items()}
+
+
+def _run_job(options: argparse.Namespace, paths: Paths, submit: Callable[[Services], Job]) -> int:
+    """Queue a job and follow it, in this process or in the server that holds the data folder; the exit code."""
     keep_caches_in(paths)
     from modules.services.build import build_services, open_services
 
-    request = Txt2ImgRequest.of(request_fields(options))
-    check_output(options.output)
     job_id: str | None = None
     while True:
         try:
             with open_services(paths, engine_options(options)) as services:
-                job_id = job_id or services.generate.submit(request).id
+                job_id = job_id or submit(services).id
                 services.generate.start()  # only now: a refused request need not wait for torch
                 _follow(services, job_id)
                 return _report(services, job_id, options.output)
         except DataFolderInUse:
             # Whoever holds the folder takes what stands in the queue; if it ends before that, it is our turn.
             with closing(build_services(paths, engine_options(options))) as beside:
-                job_id = job_id or beside.generate.submit(request).id
+                job_id = job_id or submit(beside).id
                 if _follow(beside, job_id, seconds=2.0):
                     return _report(beside, job_id, options.output)
 
@@ -229,10 +282,19 @@ def _copy(picture: Path, output: Path | None, place: int | None) -> Path:
         return picture
     if output.suffix.lower() != ".png":
         output.mkdir(parents=True, exist_ok=True)
-        return Path(shutil.copyfile(picture, output / picture.name))
+        return Path(shutil.copyfile(picture, _free_name(output, picture)))
     output.parent.mkdir(parents=True, exist_ok=True)
     target = output if place is None else output.with_name(f"{output.stem}-{place}{output.suffix}")
     return Path(shutil.copyfile(picture, target))
+
+
+def _free_name(folder: Path, picture: Path) -> Path:
+    """A name in a folder that nothing has: results may be called as what they were made from."""
+    target, number = folder / picture.name, 0
+    while target.exists():
+        number += 1
+        target = folder / f"{picture.stem}-{number}{picture.suffix}"
+    return target
 
 
 def _is_free(family: socket.AddressFamily, host: str, port: int) -> bool:

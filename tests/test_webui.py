@@ -18,6 +18,7 @@ from modules.config.paths import ROOT, resolve_paths
 from modules.schema.requests import Txt2ImgRequest
 from modules.services.build import build_services
 from modules.services.options import EngineOptions
+from tests.services.jobs_to_end import drawn_file
 
 
 def atelier(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -47,6 +48,52 @@ def test_generate_several_into_one_name_numbers_them(tmp_path: Path) -> None:
     fields = ("--seed", "5", "--steps", "1", "--width", "64", "--height", "64", "--batch-size", "2")
     done = atelier("generate", "", *fields, "--output", tmp_path / "x.png", "--data-dir", tmp_path / "data")
     assert done.stdout.split() == [str(tmp_path / "x-1.png"), str(tmp_path / "x-2.png")]
+
+
+def test_generate_paints_a_folder_and_says_what_it_left_out(tmp_path: Path) -> None:
+    given, masks = tmp_path / "given", tmp_path / "masks"
+    for place, name in enumerate(("a.png", "b.jpg", "c.png")):
+        drawn_file(
+            given / name, seed=place, texts={"parameters": f"a star\nSteps: 2, Sampler: Euler, Seed: {70 + place}"}
+        )
+    (given / "broken.png").write_bytes(b"no picture")
+    for name in ("a.png", "B.png", "broken.png"):
+        drawn_file(masks / name, seed=9)
+    flags = ("--batch-dir", given, "--batch-mask-dir", masks, "--batch-take", "prompt,seed", "--batch-folder", "mine")
+    fields = ("--steps", "2", "--width", "64", "--height", "64", "--denoising-strength", "1")
+    done = atelier("generate", "in red", *fields, *flags, "--data-dir", tmp_path / "data")
+    assert done.returncode == 0, done.stderr
+    folder = tmp_path / "data" / "outputs" / "img2img-images" / "mine"
+    assert done.stdout.split() == [str(folder / "a.png"), str(folder / "b.png")]
+    left_out = [line for line in done.stderr.splitlines() if line.startswith("Picture")]
+    assert [line.split()[1] for line in left_out] == ["'broken.png'", "'c.png'"]
+    with Image.open(folder / "a.png") as image:
+        assert image.info["parameters"].startswith("in red a star\n")
+        assert "Seed: 70" in image.info["parameters"]
+        assert "Mask hash: " in image.info["parameters"]
+
+
+def test_folder_that_is_none_is_told(tmp_path: Path) -> None:
+    refused = atelier("generate", "", "--batch-dir", tmp_path / "none", "--data-dir", tmp_path)
+    assert refused.returncode == 2
+    sentence = refused.stderr.strip().splitlines()[-1]
+    assert sentence.startswith("Folder '/")
+    assert sentence.endswith(" is no folder that can be read. Correct the path, or create it first.")
+
+
+def test_upscale_takes_files_and_folders(tmp_path: Path) -> None:
+    drawn_file(tmp_path / "given" / "a.png", width=24, height=16)
+    single = drawn_file(tmp_path / "b.webp", width=8, height=8)
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    out = tmp_path / "out"
+    files = (tmp_path / "given", single, tmp_path / "broken.png")
+    done = atelier("upscale", *files, "--output", out, "--data-dir", tmp_path / "data")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == [str(out / "a.png"), str(out / "b.png")]
+    assert "Picture 'broken.png' cannot be read" in done.stderr
+    with Image.open(out / "a.png") as image:
+        assert image.size == (48, 32)
+        assert image.info["postprocessing"] == "Postprocess upscale by: 2, Postprocess upscaler: atelier-x2"
 
 
 def test_ctrl_c_cancels_what_generate_asked_for(tmp_path: Path) -> None:
@@ -146,6 +193,9 @@ def test_doctor_tells_device_and_speed(tmp_path: Path) -> None:
     report = atelier("doctor", "--data-dir", tmp_path, "--use-cpu")
     assert report.returncode == 0, report.stderr
     assert "Device:           cpu" in report.stdout
+    assert "Upscalers:        1 in files, with atelier-x2, which ships with the program" in report.stdout
+    assert "Scripts:          Prompt matrix, Prompts from file or textbox, X/Y/Z plot, Loopback" in report.stdout
+    assert "Plugin" not in report.stdout
     assert "s per step" in report.stdout
 
 
@@ -181,3 +231,15 @@ def test_missing_package_names_the_remedy(tmp_path: Path) -> None:
     assert done.stderr.strip() == (
         "The package psutil is missing or broken (no psutil here). Run: python launch.py --reinstall"
     )
+
+
+def test_output_folder_keeps_what_is_there(tmp_path: Path) -> None:
+    """Results of Extras are called as their inputs: the person's own file must not be written over."""
+    original = tmp_path / "house.png"
+    Image.new("RGB", (64, 64), (200, 30, 30)).save(original)
+    before = original.read_bytes()
+    done = atelier("upscale", original, "--upscaler", "Nearest", "--output", tmp_path, "--data-dir", tmp_path / "data")
+    assert done.returncode == 0, done.stderr
+    assert original.read_bytes() == before
+    with Image.open(tmp_path / "house-1.png") as image:
+        assert image.size == (128, 128)

@@ -17,7 +17,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from modules.checkpoints.identification import Family, identify
+from modules.errors import UserError
+
 log = logging.getLogger(__name__)
+
+_SIDES: dict[Family, int] = {"sd1": 512, "sd2": 512, "sdxl": 1024, "sdxl-refiner": 1024}
+_SIDE_OF_SD2_V = 768
 
 
 @dataclass(frozen=True)
@@ -42,33 +48,44 @@ class Card:
 
 
 def read_card(checkpoint: Path) -> Card:
-    """The card of a checkpoint file or folder; an empty one where there is none or it cannot be read."""
+    """The card of a checkpoint file or folder; that of its family where there is none or it cannot be read."""
     path = checkpoint.with_name((checkpoint.name if checkpoint.is_dir() else checkpoint.stem) + ".json")
+    usual = usual_settings(checkpoint)
     if not path.is_file():
-        return Card()
+        return Card(recommended=usual)
     try:
         content = json.loads(path.read_bytes())
     except (OSError, ValueError) as error:
         log.warning("The card %s cannot be read and is left out: %s", path, error)
-        return Card()
+        return Card(recommended=usual)
     if not isinstance(content, dict):
         log.warning("The card %s is no JSON object and is left out", path)
-        return Card()
+        return Card(recommended=usual)
     examples = content.get("example_prompts")
     return Card(
         description=_text(content.get("description")),
-        recommended=_recommended(content.get("recommended")),
+        recommended=_recommended(content.get("recommended"), usual),
         example_prompts=tuple(filter(None, map(_text, examples))) if isinstance(examples, list) else (),
     )
+
+
+def usual_settings(checkpoint: Path) -> Recommended:
+    """What suits a diffusers folder of its family; of one that cannot be read, what suits Stable Diffusion 1."""
+    try:
+        identity = identify(checkpoint, checkpoint.name)
+    except (OSError, ValueError, UserError):
+        return Recommended()  # loading it will say what is wrong
+    is_sd2_v = identity.family == "sd2" and identity.prediction_type == "v_prediction"
+    side = _SIDE_OF_SD2_V if is_sd2_v else _SIDES[identity.family]
+    return Recommended(width=side, height=side)
 
 
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _recommended(content: Any) -> Recommended:
+def _recommended(content: Any, usual: Recommended) -> Recommended:
     given = content if isinstance(content, dict) else {}
-    usual = Recommended()
 
     def number(name: str) -> Any:
         value = given.get(name)

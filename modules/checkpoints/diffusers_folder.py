@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +13,21 @@ import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from diffusers.utils import logging as diffusers_logging
 from safetensors import SafetensorError
-from transformers import CLIPTextModel, CLIPTokenizer
+from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 from transformers.utils import logging as transformers_logging
 
 from modules.checkpoints.clip_tokenizer import clip_tokenizer
+from modules.checkpoints.identification import Identity, identify, read_json
 from modules.checkpoints.loaded import LoadedModel
 from modules.checkpoints.prompt_tokenizer import PromptTokenizer
 from modules.checkpoints.registry import Checkpoint
+from modules.checkpoints.text_encoder import TextEncoder
 from modules.diffusion.attention import AttentionKind, set_attention
+from modules.diffusion.memory import ran_out_of_memory
 from modules.diffusion.noise_levels import NoiseLevels
 from modules.errors import BrokenModel, OutOfMemory, UnsupportedModel
 
-_PREDICTIONS = ("epsilon", "v_prediction")
+_OPEN_CLIP_PADDING = "!"
 _ONE_AT_A_TIME = threading.Lock()
 """The libraries change torch for the whole process while they build a network; two would collide."""
 
@@ -33,60 +37,94 @@ def load_folder(
 ) -> LoadedModel:
     """Read every part onto the device. Raises UnsupportedModel, BrokenModel, OutOfMemory."""
     _silence_libraries()
-    try:
-        with _ONE_AT_A_TIME:
-            return _load(checkpoint, device, dtype, attention)
-    except torch.OutOfMemoryError as error:
-        raise OutOfMemory(
-            f"Model {checkpoint.name!r} does not fit into the memory of the device. Choose a smaller one, or start "
-            "with --use-cpu."
-        ) from error
-    except (OSError, ValueError, TypeError, KeyError, RuntimeError, SafetensorError) as error:
-        raise BrokenModel(
-            f"Model {checkpoint.name!r} cannot be loaded: {_first_line(error)} "
-            f"A file in {checkpoint.path} is damaged or missing: copy the folder there again."
-        ) from error
+    with _told_in_words(checkpoint.name, checkpoint.path), _ONE_AT_A_TIME:
+        return _load(checkpoint, device, dtype, attention)
 
 
 def read_tokenizer(folder: Path) -> PromptTokenizer:
-    """The folder's own tokenizer; CLIP's, which every Stable Diffusion 1.x was trained with, where it has none."""
-    own = folder / "tokenizer"
-    if not own.is_dir():
-        return PromptTokenizer(clip_tokenizer())
-    return PromptTokenizer(CLIPTokenizer.from_pretrained(own, local_files_only=True))
+    """The tokenizer that people's tokens are counted with. Raises UnsupportedModel, BrokenModel."""
+    with _told_in_words(folder.name, folder):
+        return _tokenizer(folder, identify(folder, folder.name), place=0)
+
+
+@contextmanager
+def _told_in_words(name: str, folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError, TypeError, KeyError, RuntimeError, MemoryError, SafetensorError) as error:
+        if ran_out_of_memory(error):
+            remedy = "Choose a smaller one, close other programs, or start with --use-cpu."
+            raise OutOfMemory(f"Model {name!r} does not fit into the memory of the device. {remedy}") from error
+        raise BrokenModel(
+            f"Model {name!r} cannot be loaded: {_first_line(error)} "
+            f"A file in {folder} is damaged or missing: copy the folder there again."
+        ) from error
+
+
+def _tokenizer(folder: Path, identity: Identity, place: int) -> PromptTokenizer:
+    """The folder's own, or CLIP's, which every Stable Diffusion was trained with, where it has none."""
+    suffix = identity.encoders[place]
+    own = folder / f"tokenizer{suffix}"
+    if own.is_dir():
+        return PromptTokenizer(CLIPTokenizer.from_pretrained(own, local_files_only=True))
+    reads_open_clip = identity.family == "sd2" or bool(suffix)
+    return PromptTokenizer(clip_tokenizer(padding=_OPEN_CLIP_PADDING) if reads_open_clip else clip_tokenizer())
 
 
 def _load(checkpoint: Checkpoint, device: torch.device, dtype: torch.dtype, attention: AttentionKind) -> LoadedModel:
     folder = checkpoint.path
-    kind = _read_json(folder / "model_index.json").get("_class_name")
-    if kind != "StableDiffusionPipeline":
-        raise UnsupportedModel(
-            f"Model {checkpoint.name!r} is of the kind {kind}, which is not supported yet. Choose a Stable Diffusion "
-            "1.x folder."
-        )
-    schedule = _read_json(folder / "scheduler" / "scheduler_config.json")
+    identity = identify(folder, checkpoint.name)
+    levels = _levels(checkpoint, read_json(folder / "scheduler" / "scheduler_config.json"))
     unet = _part(UNet2DConditionModel, folder / "unet", dtype, device)
-    vae = _part(AutoencoderKL, folder / "vae", dtype, device)
-    if vae.config.force_upcast:
-        vae = vae.float()
-    tokenizer = read_tokenizer(folder)
-    text_encoder = _part(CLIPTextModel, folder / "text_encoder", dtype, device)
-    if tokenizer.size > text_encoder.config.vocab_size:
-        raise ValueError(
-            f"The tokenizer has {tokenizer.size} tokens, the text encoder {text_encoder.config.vocab_size}."
-        )
-    set_attention(unet, attention)
-    return LoadedModel(
+    upcast = read_json(folder / "vae" / "config.json").get("force_upcast", True)
+    model = LoadedModel(
         name=checkpoint.name,
         hash=_hash(folder),
+        family=identity.family,
         device=device,
-        tokenizer=tokenizer,
-        text_encoder=text_encoder,
+        text_encoders=tuple(
+            _text_encoder(folder, identity, place, dtype, device) for place in range(len(identity.encoders))
+        ),
         unet=unet,
-        vae=vae,
-        levels=_levels(checkpoint, schedule),
-        prediction_type=_prediction_type(checkpoint, schedule),
+        vae=_part(AutoencoderKL, folder / "vae", torch.float32 if upcast else dtype, device),
+        levels=levels,
+        prediction_type=identity.prediction_type,
+        zeroes_empty_prompt=identity.zeroes_empty_prompt,
     )
+    _check_that_parts_fit(model)
+    set_attention(unet, attention)
+    return model
+
+
+def _text_encoder(
+    folder: Path, identity: Identity, place: int, dtype: torch.dtype, device: torch.device
+) -> TextEncoder:
+    suffix = identity.encoders[place]
+    network = _part(
+        CLIPTextModelWithProjection if suffix else CLIPTextModel, folder / f"text_encoder{suffix}", dtype, device
+    )
+    tokenizer = _tokenizer(folder, identity, place)
+    if tokenizer.size > network.config.vocab_size:
+        raise ValueError(f"The tokenizer has {tokenizer.size} tokens, the text encoder {network.config.vocab_size}.")
+    return TextEncoder(network, tokenizer)
+
+
+def _check_that_parts_fit(model: LoadedModel) -> None:
+    """Raises ValueError where the network takes other numbers than the text encoders and the sizes give.
+
+    Raises UnsupportedModel for a network with other channels than those of the known kinds.
+    """
+    told, takes = model.blank_conditioning(1, 64, 64), model.unet.config
+    if told.states.shape[-1] != takes.cross_attention_dim:
+        raise ValueError(
+            f"The text encoders give {told.states.shape[-1]} numbers per token, the network takes "
+            f"{takes.cross_attention_dim}."
+        )
+    added, taken = 0, takes.projection_class_embeddings_input_dim or 0
+    if told.pooled is not None and told.time_ids is not None:
+        added = told.pooled.shape[-1] + told.time_ids.shape[-1] * (takes.addition_time_embed_dim or 0)
+    if added != taken:
+        raise ValueError(f"Text and sizes make {added} added numbers, the network takes {taken}.")
 
 
 def _part(network: Any, folder: Path, dtype: torch.dtype, device: torch.device) -> Any:
@@ -99,23 +137,16 @@ def _part(network: Any, folder: Path, dtype: torch.dtype, device: torch.device) 
 
 
 def _levels(checkpoint: Checkpoint, schedule: dict[str, Any]) -> NoiseLevels:
-    kind = schedule.get("beta_schedule", "scaled_linear")
+    kind = schedule.get("beta_schedule")  # missing for models of other kinds of noise, such as EDM's
     if kind != "scaled_linear":
-        raise UnsupportedModel(f"Model {checkpoint.name!r} has the beta schedule {kind!r}; scaled_linear is supported.")
-    return NoiseLevels.scaled_linear(
+        named = "no beta schedule" if kind is None else f"the beta schedule {kind!r}"
+        raise UnsupportedModel(f"Model {checkpoint.name!r} has {named}; scaled_linear is supported.")
+    levels = NoiseLevels.scaled_linear(
         float(schedule.get("beta_start", 0.00085)),
         float(schedule.get("beta_end", 0.012)),
         int(schedule.get("num_train_timesteps", 1000)),
     )
-
-
-def _prediction_type(checkpoint: Checkpoint, schedule: dict[str, Any]) -> Any:
-    kind = schedule.get("prediction_type", "epsilon")
-    if kind not in _PREDICTIONS:
-        raise UnsupportedModel(
-            f"Model {checkpoint.name!r} predicts {kind!r}; supported are: {', '.join(_PREDICTIONS)}."
-        )
-    return kind
+    return levels.with_zero_terminal_snr() if schedule.get("rescale_betas_zero_snr") else levels
 
 
 def _hash(folder: Path) -> str:
@@ -127,13 +158,6 @@ def _hash(folder: Path) -> str:
             while block := file.read(1 << 20):
                 digest.update(block)
     return digest.hexdigest()[:10]
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    content = json.loads(path.read_bytes())
-    if not isinstance(content, dict):
-        raise ValueError(f"{path.name} is no JSON object.")
-    return content
 
 
 def _first_line(error: BaseException) -> str:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, Literal
 
+from modules.config.extras_words import EXTRAS_WORDS, USUAL_UPSCALER
 from modules.config.paths import Paths, resolve_paths
-from modules.config.request_words import REQUEST_WORDS
+from modules.config.request_words import OF_IMG2IMG_ALONE, OF_TXT2IMG_ALONE, REQUEST_WORDS
+from modules.config.typed_fields import add_fields, typed_fields
 from modules.errors import InvalidSetting
 
 DEFAULT_PORT = 7860
@@ -24,13 +27,14 @@ environment variables:
                     "torch==2.14.1 torchvision==0.29.1". Remembered until --reinstall
   INDEX_URL         package index for everything else; default: the one that pip is configured to
 """
+TaskName = Literal["txt2img", "img2img"]
 PRECISIONS = ("auto", "full", "half", "bfloat16")
 
 
 def parse_command_line(arguments: Sequence[str]) -> argparse.Namespace:
     """Parse arguments (without the program's name), after those in the environment's COMMANDLINE_ARGS.
 
-    The result's `command` is "ui", "test", "generate" or "doctor". Exits with a message on bad arguments.
+    The result's `command` is "ui", "test", "generate", "upscale" or "doctor". Exits with a message on bad arguments.
     """
     parser = build_parser()
     try:
@@ -65,9 +69,13 @@ def split_words(text: str) -> list[str]:
 
 
 def paths_of(options: argparse.Namespace) -> Paths:
-    """The folders that parsed options ask for. Raises InvalidSetting for a model folder that does not exist."""
-    for flag in ("models_dir", "ckpt_dir", "vae_dir", "lora_dir", "embeddings_dir"):
-        folder: Path | None = getattr(options, flag)
+    """The folders that parsed options ask for. Raises InvalidSetting for one to read from that does not exist."""
+    single = ("models_dir", "ckpt_dir", "vae_dir", "lora_dir", "embeddings_dir")
+    readable: list[Path] = options.allow_folder or []
+    for flag, folder in [
+        *((name, getattr(options, name)) for name in single),
+        *(("allow_folder", one) for one in readable),
+    ]:
         if folder is not None and not folder.expanduser().is_dir():
             name = "--" + flag.replace("_", "-")
             raise InvalidSetting(f"{name} {folder} is no folder. Correct the path, or create the folder first.")
@@ -79,6 +87,7 @@ def paths_of(options: argparse.Namespace) -> Paths:
         lora_dir=options.lora_dir,
         embeddings_dir=options.embeddings_dir,
         styles_files=options.styles_file or (),
+        readable_folders=readable,
     )
 
 
@@ -98,6 +107,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND")
     _add_test(commands)
     _add_generate(commands)
+    _add_upscale(commands)
     _add_doctor(commands)
     return parser
 
@@ -110,43 +120,104 @@ def _add_test(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
 
 
 def _add_generate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    generate = commands.add_parser("generate", help="make pictures from a prompt and exit")
-    _add_request(generate)
-    generate.add_argument(
-        "--output", type=Path, metavar="FILE|DIR", help="also write the picture here (a folder, or a .png name)"
+    generate = commands.add_parser(
+        "generate",
+        help="make pictures from a prompt, or from pictures, and exit",
+        usage="launch.py generate [OPTIONS] PROMPT",
     )
-    _add_installation(generate, inherited=True)
-    _add_folders(generate, inherited=True)
-    _add_engine(generate, inherited=True)
+    add_fields(generate, REQUEST_WORDS)
+    _add_batch(generate)
+    _add_outlet(generate)
     generate.set_defaults(command="generate")
 
 
-def _add_request(generate: argparse.ArgumentParser) -> None:
-    """One flag for each field of a request; values go to it as they are typed: it checks them and words the refusal."""
-    groups: dict[str, argparse._ArgumentGroup] = {}
-    for name, words in REQUEST_WORDS.items():
-        if not words.flag:
-            generate.add_argument(name, help=words.help)
-            continue
-        if words.group not in groups:
-            groups[words.group] = generate.add_argument_group(words.group)
-        add = groups[words.group].add_argument
-        text = words.help.replace("%", "%%")
-        if words.kind == "switch":
-            add(words.flag, action="store_const", const=True, help=text)
-        elif words.kind == "list":
-            add(words.flag, action="append", metavar=words.metavar, help=text)
-        else:
-            add(words.flag, metavar=words.metavar, help=text)
+def _add_upscale(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    upscale = commands.add_parser(
+        "upscale",
+        help="enlarge finished pictures, restore their faces, cut them up, and exit",
+        usage="launch.py upscale [OPTIONS] FILE [FILE ...]",
+    )
+    add_fields(upscale, EXTRAS_WORDS)
+    _add_outlet(upscale)
+    upscale.set_defaults(command="upscale")
 
 
-def request_fields(options: argparse.Namespace) -> dict[str, object]:
-    """What `generate` was given, by the names of a request's fields, as it was typed."""
-    typed = {
-        name: getattr(options, words.flag.removeprefix("--").replace("-", "_") or name)
-        for name, words in REQUEST_WORDS.items()
-    }
-    return {name: value for name, value in typed.items() if value is not None}
+def _add_batch(generate: argparse.ArgumentParser) -> None:
+    group = generate.add_argument_group("batch", "paint every picture of a folder, in the place of --init-image")
+    for flag, metavar, text in (
+        ("--batch-dir", "DIR", "the folder with the pictures to begin with"),
+        ("--batch-mask-dir", "DIR", "a folder with masks by the pictures' names; one alone is for all"),
+    ):
+        group.add_argument(flag, type=Path, metavar=metavar, help=text)
+    group.add_argument(
+        "--batch-take",
+        type=_words,
+        default=[],
+        metavar="FIELD[,...]",
+        help="what to take from the parameters in each picture: prompt and negative_prompt, which are put behind "
+        "what is given here, seed, cfg_scale, sampler_name, steps, model",
+    )
+    group.add_argument("--batch-folder", metavar="NAME", help="where the results go, below outputs/img2img-images")
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def _add_outlet(command: argparse.ArgumentParser) -> None:
+    """What every command has that makes pictures."""
+    command.add_argument(
+        "--output", type=Path, metavar="FILE|DIR", help="also write the picture here (a folder, or a .png name)"
+    )
+    _add_installation(command, inherited=True)
+    _add_folders(command, inherited=True)
+    _add_engine(command, inherited=True)
+
+
+def request_fields(options: argparse.Namespace) -> tuple[TaskName, dict[str, Any]]:
+    """The task of `generate`, and what it was given by the names of its request's fields, as it was typed.
+
+    Pictures are Paths. Raises InvalidSetting for what belongs to another task.
+    """
+    fields = typed_fields(options, REQUEST_WORDS)
+    _check_batch(options, fields)
+    given = "--init-image" if "init_images" in fields else "--batch-dir" if options.batch_dir else None
+    task: TaskName = "img2img" if given else "txt2img"
+    others = OF_TXT2IMG_ALONE if given else OF_IMG2IMG_ALONE
+    if wrong := next((REQUEST_WORDS[name].flag for name in fields if name in others), None):
+        raise InvalidSetting(
+            f"{wrong} is for pictures without an input. Leave it or {given} out."
+            if given
+            else f"{wrong} needs a picture to begin with: --init-image FILE or --batch-dir DIR."
+        )
+    return task, fields
+
+
+def _check_batch(options: argparse.Namespace, fields: Mapping[str, Any]) -> None:
+    """Raises InvalidSetting where the flags of a batch do not fit those around them."""
+    flags = {"--batch-mask-dir": options.batch_mask_dir, "--batch-take": options.batch_take}
+    flags["--batch-folder"] = options.batch_folder
+    if options.batch_dir is None:
+        if wrong := next((flag for flag, value in flags.items() if value), None):
+            raise InvalidSetting(f"{wrong} needs --batch-dir DIR, the folder with the pictures to begin with.")
+    elif "init_images" in fields:
+        raise InvalidSetting("--init-image cannot stand beside --batch-dir. Leave one of them out.")
+    elif options.batch_mask_dir is not None and "mask" in fields:
+        raise InvalidSetting("--mask cannot stand beside --batch-mask-dir. Leave one of them out.")
+
+
+def extras_fields(options: argparse.Namespace) -> dict[str, Any]:
+    """What `upscale` was given, by the names of a request's fields, as it was typed; pictures are Paths.
+
+    Raises InvalidSetting where it names both a factor and a size.
+    """
+    fields = {"upscaler_1": USUAL_UPSCALER, **typed_fields(options, EXTRAS_WORDS)}
+    sides = fields.keys() & {"upscaling_resize_w", "upscaling_resize_h"}
+    if sides and "resize_mode" not in fields:
+        if "upscaling_resize" in fields:
+            raise InvalidSetting("--upscale-by cannot stand beside --width and --height. Leave one of them out.")
+        fields["resize_mode"] = "Scale to"
+    return fields
 
 
 def _add_doctor(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -222,6 +293,13 @@ def _add_server(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--listen", action="store_true", help="answer other machines too (0.0.0.0); needs --gradio-auth")
     group.add_argument("--server-name", metavar="HOST", help="the address to answer on; default: 127.0.0.1")
     group.add_argument("--gradio-auth", type=_logins, default=[], metavar="USER:PASSWORD[,...]", help="who may log in")
+    group.add_argument(
+        "--allow-folder",
+        type=Path,
+        action="append",
+        metavar="DIR",
+        help="a folder outside of the data folder that the page may have pictures read from; may be repeated",
+    )
     group.add_argument("--autolaunch", action="store_true", help="open the page in the browser when it is ready")
     group.add_argument("--theme", choices=("light", "dark"), help="default: what the browser asks for")
 

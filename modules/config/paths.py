@@ -24,6 +24,8 @@ class Paths:
     vae_folders: tuple[Path, ...]
     lora_folders: tuple[Path, ...]
     embedding_folders: tuple[Path, ...]
+    readable_folders: tuple[Path, ...]
+    """Folders besides the data folder that a page may have pictures read from."""
     style_files: tuple[Path, ...]
     """The last part of each may hold * and ?; new styles go into the first one without."""
 
@@ -34,6 +36,24 @@ class Paths:
     @property
     def txt2img_pictures(self) -> Path:
         return self.outputs / "txt2img-images"
+
+    @property
+    def img2img_pictures(self) -> Path:
+        return self.outputs / "img2img-images"
+
+    @property
+    def extras_pictures(self) -> Path:
+        return self.outputs / "extras-images"
+
+    @property
+    def grids(self) -> Path:
+        """Pictures that scripts put together of others."""
+        return self.outputs / "grids"
+
+    @property
+    def input_pictures(self) -> Path:
+        """What tasks were given, by the hashes of their pixels."""
+        return self.outputs / "init-images"
 
     @property
     def database(self) -> Path:
@@ -66,6 +86,7 @@ def resolve_paths(
     lora_dir: Path | None = None,
     embeddings_dir: Path | None = None,
     styles_files: Sequence[Path] = (),
+    readable_folders: Sequence[Path] = (),
 ) -> Paths:
     """Turn the folders of the command line (None: not given) into absolute ones; creates nothing."""
     data = (data_dir or ROOT).expanduser().resolve()
@@ -84,5 +105,6 @@ def resolve_paths(
         vae_folders=folders(vae_dir, models / "VAE"),
         lora_folders=folders(lora_dir, models / "Lora"),
         embedding_folders=folders(embeddings_dir, models / "embeddings"),
+        readable_folders=tuple(folder.expanduser().resolve() for folder in readable_folders),
         style_files=tuple(data / file.expanduser() for file in styles_files) or (data / "styles.csv",),
     )

@@ -1,33 +1,17 @@
 """What each field of a request is called: on the command line, on the page, in refusals.
 
-Standard library only, since the launcher reads the command line before anything is installed. That the rows are those
-of schema.requests.Txt2ImgRequest is held by a test; their order is that of a page.
+That the rows are those of schema.requests.Txt2ImgRequest and Img2ImgRequest is held by a test; their order is that of
+a page.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from modules.config.field_words import FieldWords
+from modules.config.hires_words import HIRES_WORDS
+from modules.config.image_words import IMAGE_WORDS
 
-Kind = Literal["value", "switch", "list"]
-"""How a field is typed: one word, on or off, or any number of words."""
-
-
-@dataclass(frozen=True)
-class FieldWords:
-    """The words of one field; `help` is a line that starts small and ends without a full stop."""
-
-    label: str
-    help: str
-    group: str
-    flag: str = ""
-    """The command line's; "" for the one that is given without."""
-    metavar: str = "N"
-    kind: Kind = "value"
-
-
-REQUEST_WORDS: dict[str, FieldWords] = {
-    "prompt": FieldWords("Prompt", "what the picture shows; may be empty", "prompt"),
+SHARED_WORDS: dict[str, FieldWords] = {
+    "prompt": FieldWords("Prompt", "what the picture shows; may be empty", "prompt", metavar="PROMPT"),
     "negative_prompt": FieldWords("Negative prompt", "what it should not show", "prompt", "--negative", "TEXT"),
     "styles": FieldWords(
         "Styles", "a style to put into the prompts; may be repeated", "prompt", "--style", "NAME", "list"
@@ -77,6 +61,9 @@ REQUEST_WORDS: dict[str, FieldWords] = {
     "height": FieldWords("Height", "in pixels, a multiple of 8", "picture", "--height", "PIXELS"),
     "batch_count": FieldWords("Batch count", "how many batches", "picture", "--batch-count"),
     "batch_size": FieldWords("Batch size", "how many pictures are painted at once", "picture", "--batch-size"),
+    "tiling": FieldWords(
+        "Tiling", "let the picture go on at its other side: None, Both, X or Y", "picture", "--tiling", "AXES"
+    ),
     "sampler_name": FieldWords("Sampler", "the sampling method", "sampling", "--sampler", "NAME"),
     "steps": FieldWords("Steps", "sampling steps", "sampling", "--steps"),
     "cfg_scale": FieldWords("CFG scale", "how closely the prompt is followed", "sampling", "--cfg", "SCALE"),
@@ -141,6 +128,13 @@ REQUEST_WORDS: dict[str, FieldWords] = {
         "noise",
         "--sgm-noise-multiplier",
         kind="switch",
+    ),
+    "img2img_extra_noise": FieldWords(
+        "Extra noise",
+        "noise that an input picture, or the first pass of hires fix, gets besides that of its first step",
+        "noise",
+        "--img2img-extra-noise",
+        "SHARE",
     ),
     "scheduler": FieldWords("Schedule type", "which noise levels the steps visit", "schedule", "--scheduler", "NAME"),
     "sigma_min": FieldWords(
@@ -270,4 +264,41 @@ REQUEST_WORDS: dict[str, FieldWords] = {
     "skip_early_cond": FieldWords(
         "Skip Early CFG", "share of the first steps without the negative", "guidance", "--skip-early-cond", "SHARE"
     ),
+    "refiner_checkpoint": FieldWords(
+        "Refiner",
+        "a checkpoint that paints on from the switch point; default: none",
+        "refiner",
+        "--refiner-checkpoint",
+        "NAME",
+    ),
+    "refiner_switch_at": FieldWords(
+        "Refiner switch at",
+        "share of the way after which the refiner paints",
+        "refiner",
+        "--refiner-switch-at",
+        "SHARE",
+    ),
+    "refiner_switch_by_sample_steps": FieldWords(
+        "Refiner switch by sampling steps",
+        "count that share in steps instead of noise levels",
+        "refiner",
+        "--refiner-switch-by-sample-steps",
+        kind="switch",
+    ),
+    "script_name": FieldWords(
+        "Script", "a script that makes several requests of this one; default: none", "script", "--script", "NAME"
+    ),
+    "script_args": FieldWords(
+        "Script arguments",
+        "a value for the script; may be repeated, also for the same name where it takes several",
+        "script",
+        "--script-arg",
+        "NAME=VALUE",
+        "pairs",
+    ),
 }
+REQUEST_WORDS: dict[str, FieldWords] = {**SHARED_WORDS, **IMAGE_WORDS, **HIRES_WORDS}
+"""Those of every task."""
+OF_TXT2IMG_ALONE = HIRES_WORDS.keys()
+OF_IMG2IMG_ALONE = IMAGE_WORDS.keys() - {"denoising_strength"}
+"""The fields that only one task has."""

@@ -8,7 +8,7 @@ ImageConditioning      everything about one image of a batch at one step
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -23,6 +23,9 @@ class TextConditioning:
     """(rows, width of the pooled output): one vector per text, for models that want one."""
     time_ids: torch.Tensor | None = None
     """(rows, numbers): sizes and the like, for models that want them; see size_ids and aesthetic_ids."""
+    channels: torch.Tensor | None = None
+    """(rows, channels, height, width): what stands beside x, for networks with more input channels than latents have;
+    see input_channels."""
 
     @property
     def tokens(self) -> int:
@@ -32,16 +35,21 @@ class TextConditioning:
         """The same on a device."""
         pooled = None if self.pooled is None else self.pooled.to(device)
         time_ids = None if self.time_ids is None else self.time_ids.to(device)
-        return TextConditioning(self.states.to(device), pooled, time_ids)
+        channels = None if self.channels is None else self.channels.to(device)
+        return TextConditioning(self.states.to(device), pooled, time_ids, channels)
 
     def zeroed(self) -> TextConditioning:
-        """The same with zeros for the text, as SDXL was trained for an empty prompt; sizes stay."""
+        """The same with zeros for the text, as SDXL was trained for an empty prompt; sizes and channels stay."""
         pooled = None if self.pooled is None else torch.zeros_like(self.pooled)
-        return TextConditioning(torch.zeros_like(self.states), pooled, self.time_ids)
+        return replace(self, states=torch.zeros_like(self.states), pooled=pooled)
 
-    def with_time_ids(self, time_ids: torch.Tensor) -> TextConditioning:
+    def with_time_ids(self, time_ids: torch.Tensor | None) -> TextConditioning:
         """The same text with other sizes, (rows, numbers)."""
-        return TextConditioning(self.states, self.pooled, time_ids)
+        return replace(self, time_ids=time_ids)
+
+    def with_channels(self, channels: torch.Tensor | None) -> TextConditioning:
+        """The same text with other channels beside x, (rows, channels, height, width)."""
+        return replace(self, channels=channels)
 
 
 @dataclass(frozen=True)
@@ -58,6 +66,8 @@ class ImageConditioning:
 
     positives: tuple[WeightedConditioning, ...]
     negative: TextConditioning
+    without_picture: TextConditioning | None = None
+    """The negative with zeros for the given picture's channels (one row), for models that edit pictures."""
 
     def __post_init__(self) -> None:
         if not self.positives:
@@ -79,26 +89,25 @@ def conditioning_at(schedule: ConditioningSchedule, step: int) -> BatchCondition
     return schedule(step) if callable(schedule) else schedule[min(step, len(schedule) - 1)]
 
 
-def plain_conditioning(positive: TextConditioning, negative: TextConditioning, images: int) -> BatchConditioning:
-    """The same prompt and negative for every image."""
-    return (ImageConditioning((WeightedConditioning(positive),), negative),) * images
-
-
 def stacked(rows: Sequence[TextConditioning]) -> TextConditioning:
-    """Texts of equal length as one, row by row. Raises ValueError where only some have a pooled vector or sizes."""
+    """Texts of equal length as one, row by row.
+
+    Raises ValueError where only some have a pooled vector, sizes or channels.
+    """
     return TextConditioning(
         torch.cat([row.states for row in rows]),
         _all_or_none("pooled", [row.pooled for row in rows]),
         _all_or_none("time_ids", [row.time_ids for row in rows]),
+        _all_or_none("channels", [row.channels for row in rows]),
     )
 
 
 def side_by_side(first: TextConditioning, second: TextConditioning) -> TextConditioning:
-    """One text from two encoders: their vectors joined token by token, the pooled vector of the second.
+    """One text from two encoders: their vectors joined token by token, all else of the second.
 
     So SDXL reads CLIP-L and CLIP-G (Podell et al., "SDXL", 2023, section 2.1). Both need the same number of tokens.
     """
-    return TextConditioning(torch.cat([first.states, second.states], dim=-1), second.pooled, second.time_ids)
+    return replace(second, states=torch.cat([first.states, second.states], dim=-1))
 
 
 def size_ids(

@@ -1,4 +1,7 @@
-"""The samplers and schedules by name. Free of torch, so that a screen can list them before torch is imported."""
+"""The samplers, schedules and latent upscale modes by name.
+
+Free of torch, so that a screen can list them before torch is imported.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from modules.schema.requests import AUTOMATIC, CUSTOM
 __all__ = [
     "AUTOMATIC",
     "CUSTOM",
+    "LATENT_UPSCALE_MODES",
     "LCM",
     "LISTED_SCHEDULES",
     "SAMPLER_NAMES",
@@ -56,6 +60,16 @@ SCHEDULE_NAMES = tuple(row.name for row in LISTED_SCHEDULES)
 TIMESTEPS, TIME_UNIFORM, LCM = "Timesteps", "Time uniform", "LCM"
 UNLISTED_SCHEDULES = tuple(map(ScheduleName, (CUSTOM, TIMESTEPS, TIME_UNIFORM, LCM)))
 """A person's own sigmas, and the schedules that belong to DDIM and PLMS, UniPC, and LCM."""
+
+LATENT_UPSCALE_MODES = (
+    "Latent",
+    "Latent (antialiased)",
+    "Latent (bicubic)",
+    "Latent (bicubic antialiased)",
+    "Latent (nearest)",
+    "Latent (nearest-exact)",
+)
+"""How latents are enlarged between two passes, in the order in which a list shows them."""
 
 _FREE = (*SCHEDULE_NAMES[1:], CUSTOM)
 

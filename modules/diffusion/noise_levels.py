@@ -73,8 +73,11 @@ class NoiseLevels:
     def with_zero_terminal_snr(self) -> NoiseLevels:
         """The same levels stretched until nothing of the picture is left at the last one; the first one stays.
 
-        Lin et al., "Common Diffusion Noise Schedules and Sample Steps are Flawed" (2023), algorithm 1.
+        Lin et al., "Common Diffusion Noise Schedules and Sample Steps are Flawed" (2023), algorithm 1. Levels that
+        are stretched already come back as they are.
         """
+        if float(self._alphas[-1]) == _LAST_ALPHA_OF_ZERO_SNR:
+            return self
         roots = self._alphas.sqrt()
         stretched = (roots - roots[-1]) * (roots[0] / (roots[0] - roots[-1]))
         alphas = stretched**2

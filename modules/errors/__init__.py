@@ -4,10 +4,11 @@
     ├── UserError               a person can mend it: the text is shown as it stands
     │   ├── InvalidRequest      a field of a request: names field, value and remedy
     │   ├── InvalidSetting      a value in the settings file or on the command line
-    │   ├── ModelNotFound       no such checkpoint, or no checkpoint at all
-    │   ├── UnsupportedModel    a checkpoint of a kind that cannot be run
-    │   ├── BrokenModel         a checkpoint that is damaged or incomplete
+    │   ├── ModelNotFound       no such checkpoint or upscaler, or none at all
+    │   ├── UnsupportedModel    a checkpoint or upscaler of a kind that cannot be run
+    │   ├── BrokenModel         a checkpoint or upscaler that is damaged or incomplete
     │   ├── BrokenInstallation  a package that the program needs is missing or damaged
+    │   ├── PluginFailed        an extension ran into a fault of its own
     │   ├── NumbersOverflowed   the network left the range of its number format
     │   ├── OutOfMemory         the device has too little memory for what was asked
     │   ├── UnreadablePicture   a picture file that cannot be read
@@ -53,19 +54,23 @@ class InvalidSetting(UserError):
 
 
 class ModelNotFound(UserError):
-    """No checkpoint of the wanted name, or none at all."""
+    """No checkpoint, upscaler or face restorer of the wanted name, or none at all."""
 
 
 class UnsupportedModel(UserError):
-    """A checkpoint of a kind that this version cannot run."""
+    """A checkpoint or upscaler of a kind that this version cannot run, or with a licence that was not accepted."""
 
 
 class BrokenModel(UserError):
-    """A checkpoint that is damaged or incomplete."""
+    """A checkpoint, upscaler or face network that is damaged or incomplete."""
 
 
 class BrokenInstallation(UserError):
     """A package that the program needs is missing or damaged."""
+
+
+class PluginFailed(UserError):
+    """A fault in code that an extension brought; the sentence names the extension."""
 
 
 class NumbersOverflowed(UserError):

@@ -15,11 +15,16 @@ log = logging.getLogger(__name__)
 _SUFFIXES = {".png", ".jpg", ".jpeg", ".webp"}
 
 
-def reconcile(database: Database, records: PictureRecords, outputs: Path) -> None:
-    """Add a record for every picture file without one, and drop those whose file is gone; unreadable files are left."""
+def reconcile(database: Database, records: PictureRecords, outputs: Path, *, without: Path) -> None:
+    """Add a record for every picture file without one, and drop those whose file is gone.
+
+    Unreadable files are left, and so is what lies below the folder `without`.
+    """
     known = records.paths()  # before the files are listed: a picture may be saved at any moment
     records.forget(path for path in known if not (outputs / path).is_file())
-    on_disk = {path.relative_to(outputs).as_posix(): path for path in _picture_files(outputs)}
+    on_disk = {
+        path.relative_to(outputs).as_posix(): path for path in _picture_files(outputs) if without not in path.parents
+    }
     for relative in sorted(on_disk.keys() - known):
         try:
             _adopt(database, on_disk[relative], relative)

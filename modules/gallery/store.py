@@ -14,7 +14,10 @@ from modules.schema.pictures import Picture
 
 
 class PictureStore:
-    """Writes `<folder>/<date>/<number>-<seed>.png` below the outputs folder; numbers count up within a date."""
+    """Writes `<folder>/<date>/<number>-<seed>.png` below the outputs folder; numbers count up within a date.
+
+    A picture without a seed is `<number>.png`.
+    """
 
     def __init__(self, database: Database, records: PictureRecords, outputs: Path) -> None:
         self._database = database
@@ -33,25 +36,32 @@ class PictureStore:
         folder: Path,
         width: int,
         height: int,
-        seed: int,
+        seed: int | None,
         infotext: str,
         job_id: str,
         index: int,
+        name: str | None = None,
+        subfolder: str | None = None,
     ) -> Picture:
-        """Store an encoded picture. Raises StorageFull; then neither file nor record is there.
+        """Store an encoded picture; with a `name` it is called that, with a number behind it if that is taken.
+
+        `subfolder` takes the place of the date. Raises StorageFull; then neither file nor record is there.
 
         The record is committed before the file gets its name. What a crash in between leaves is a record without a
         file, which forget_missing drops, and never a file that nobody knows of.
         """
         created = time.time()
-        target = folder / datetime.fromtimestamp(created).strftime("%Y-%m-%d")
-        with temporary_file(target / f"{seed}.png", content) as temporary:
+        target = folder / (subfolder or datetime.fromtimestamp(created).strftime("%Y-%m-%d"))
+        with temporary_file(target / "new.png", content) as temporary:
             while True:
                 with self._database.transaction() as connection:
-                    path = _free_name(connection, target, seed)
+                    path = _free_name(connection, target, seed) if name is None else _free_variant(target, name)
+                    relative = path.relative_to(self._outputs).as_posix()
+                    # Somebody may have deleted the file of that name, and its record not have been dropped yet.
+                    connection.execute("DELETE FROM pictures WHERE path = ?", (relative,))
                     picture = insert_picture(
                         connection,
-                        path=path.relative_to(self._outputs).as_posix(),
+                        path=relative,
                         width=width,
                         height=height,
                         seed=seed,
@@ -70,10 +80,11 @@ class PictureStore:
                     return picture
 
 
-def _free_name(connection: sqlite3.Connection, folder: Path, seed: int) -> Path:
+def _free_name(connection: sqlite3.Connection, folder: Path, seed: int | None) -> Path:
     """The next name of a folder; one that somebody else took is passed over."""
     number = _last_number(connection, folder) + 1
-    while (path := folder / f"{number:05}-{seed}.png").exists():
+    ending = ".png" if seed is None else f"-{seed}.png"
+    while (path := folder / f"{number:05}{ending}").exists():
         number += 1
     connection.execute(
         "INSERT INTO file_numbers VALUES (?, ?) ON CONFLICT (folder) DO UPDATE SET last = excluded.last",
@@ -82,10 +93,19 @@ def _free_name(connection: sqlite3.Connection, folder: Path, seed: int) -> Path:
     return path
 
 
+def _free_variant(folder: Path, name: str) -> Path:
+    """`<name>.png`, or `<name>-1.png` and so on."""
+    path, number = folder / f"{name}.png", 0
+    while path.exists():
+        number += 1
+        path = folder / f"{name}-{number}.png"
+    return path
+
+
 def _last_number(connection: sqlite3.Connection, folder: Path) -> int:
     """The highest number in use; the folder is listed only the first time, since it may hold very many files."""
     row = connection.execute("SELECT last FROM file_numbers WHERE folder = ?", (str(folder),)).fetchone()
     if row is not None:
         return int(row["last"])
-    starts = (path.name.split("-")[0] for path in folder.glob("*.png")) if folder.is_dir() else ()
+    starts = (path.stem.split("-")[0] for path in folder.glob("*.png")) if folder.is_dir() else ()
     return max((int(start) for start in starts if start.isascii() and start.isdecimal()), default=0)

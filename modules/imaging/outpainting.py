@@ -14,7 +14,6 @@ from modules.errors import InvalidRequest
 from modules.imaging.blurring import wide_gaussian
 from modules.imaging.boxes import Box
 from modules.imaging.reading import MAX_PIXELS
-from modules.imaging.resizing import lanczos
 
 _BLUR = 8.0
 _NOISE = 6.0
@@ -44,35 +43,6 @@ def extended(
             "Canvas", f"{width} x {height}", f"has more than {MAX_PIXELS:,} pixels", "Extend the picture by less."
         )
     return _canvas(pixels, Box(left, top, width - right, height - bottom), width, height, feather, seed)
-
-
-def zoomed_out(pixels: np.ndarray, factor: float, *, feather: int = 0, seed: int = 0) -> Canvas:
-    """The picture shrunk by a factor of at least 1, in the middle of a canvas of its old size."""
-    assert factor >= 1, "a request's field types see to that"
-    height, width = pixels.shape[:2]
-    small = lanczos(pixels, max(1, round(width / factor)), max(1, round(height / factor)))
-    left, top = (width - small.shape[1]) // 2, (height - small.shape[0]) // 2
-    return _canvas(small, Box(left, top, left + small.shape[1], top + small.shape[0]), width, height, feather, seed)
-
-
-def panned(pixels: np.ndarray, across: float, down: float, *, feather: int = 0, seed: int = 0) -> Canvas:
-    """The view moved by shares of its width and height (-1 to 1, to the right and down), on a canvas of its old size.
-
-    What it leaves behind falls off. At least one row and column of the picture stay.
-    """
-    assert max(abs(across), abs(down)) <= 1, "a request's field types see to that"
-    height, width = pixels.shape[:2]
-    first_column, last_column = _kept(width, across)
-    first_row, last_row = _kept(height, down)
-    kept = pixels[first_row:last_row, first_column:last_column]
-    left, top = (0 if across > 0 else width - kept.shape[1]), (0 if down > 0 else height - kept.shape[0])
-    return _canvas(kept, Box(left, top, left + kept.shape[1], top + kept.shape[0]), width, height, feather, seed)
-
-
-def _kept(length: int, share: float) -> tuple[int, int]:
-    """Which pixels of a side a view that has moved by a share of it still shows."""
-    moved = min(length - 1, round(abs(share) * length))
-    return (moved, length) if share > 0 else (0, length - moved)
 
 
 def _canvas(picture: np.ndarray, box: Box, width: int, height: int, feather: int, seed: int) -> Canvas:

@@ -21,6 +21,8 @@ INPUT_FORMATS = (*FORMATS, "AVIF", "TIFF", "BMP", "GIF")
 """What a task takes as its input."""
 MAX_FILE_BYTES = 64 * 2**20
 MAX_PIXELS = 67_108_864
+INPUT_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif"})
+"""Of files that are looked for in a folder of inputs."""
 MAX_INPUT_SIDE = 16_384
 MAX_TEXT_BYTES = 2**20
 MAX_TEXTS = 64

@@ -10,22 +10,6 @@ def scaled_sides(width: int, height: int, factor: float, step: int = SIDE_STEP) 
     return stepped(int(width * factor), step), stepped(int(height * factor), step)
 
 
-def target_sides(
-    width: int, height: int, target_width: int, target_height: int, step: int = SIDE_STEP
-) -> tuple[int, int]:
-    """The wanted width and height, rounded down to multiples of `step`; where one is 0 the picture keeps its shape.
-
-    Where both are 0 the picture keeps its size, rounded likewise.
-    """
-    if not target_width and not target_height:
-        target_width, target_height = width, height
-    elif not target_height:
-        target_height = target_width * height // width
-    elif not target_width:
-        target_width = target_height * width // height
-    return stepped(target_width, step), stepped(target_height, step)
-
-
 def stepped(side: int, step: int = SIDE_STEP) -> int:
     """A side rounded down to a multiple of `step`, at least one step."""
     return max(step, side // step * step)

@@ -9,11 +9,10 @@ from __future__ import annotations
 import secrets
 import sqlite3
 import time
-from typing import Literal
 
 from modules.config.database import Database
 from modules.errors import NotFound, QueueFull
-from modules.schema.jobs import Job, JobState
+from modules.schema.jobs import Job, JobKind, JobState
 
 _TABLES = (
     """
@@ -42,7 +41,7 @@ class JobQueue:
         self._database = database
         database.create_tables("jobs", _TABLES)
 
-    def add(self, kind: Literal["txt2img"], request: str, *, limit: int) -> Job:
+    def add(self, kind: JobKind, request: str, *, limit: int) -> Job:
         """Accept a request; when this returns the job survives a crash. Raises QueueFull at `limit` waiting jobs."""
         job_id = secrets.token_hex(8)
         with self._database.transaction() as connection:

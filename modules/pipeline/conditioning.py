@@ -5,13 +5,22 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
 
 import torch
 
 from modules.checkpoints.loaded import LoadedModel
 from modules.checkpoints.prompt_tokenizer import PromptTokenizer
-from modules.diffusion.conditioning import BatchConditioning, ImageConditioning, TextConditioning, WeightedConditioning
-from modules.diffusion.text_encoding import EncoderLayer, encode_texts
+from modules.checkpoints.text_encoder import TextEncoder
+from modules.diffusion.conditioning import (
+    BatchConditioning,
+    ImageConditioning,
+    TextConditioning,
+    WeightedConditioning,
+    side_by_side,
+)
+from modules.diffusion.text_encoding import encode_texts
 from modules.errors import InvalidRequest
 from modules.pipeline.text_cache import TextCache
 from modules.prompt.chunks import CHUNK_TOKENS, Chunk, TokenCount, WeightedTokens, token_count, weighted_chunks
@@ -20,31 +29,50 @@ from modules.prompt.composition import composed_parts
 from modules.prompt.emphasis import Break, Piece, weighted_pieces
 from modules.prompt.extra_networks import take_extra_networks
 from modules.prompt.schedule import ScheduledText, index_at, prompt_schedule
-from modules.schema.requests import MAX_STEPS, Options
+from modules.schema.requests import MAX_STEPS, Resolved
 
 _MOST_CHUNKS = 512
-"""Of all texts of one schedule: 120 MB for Stable Diffusion 1, and any prompt that does not change fits."""
+"""Of all texts of one schedule: 120 MB for Stable Diffusion 1 and 320 MB for XL; any prompt that does not change fits.
+"""
 _MOST_COUNTED = 64
 
 TextAt = Callable[[int], TextConditioning]
 """What a scheduled text is after so many evaluations."""
 
 
+@dataclass(frozen=True)
+class PromptSteps:
+    """What `[from:to:when]` counts: how often the network is asked in a pass, and in the pass before it."""
+
+    evaluations: int
+    after: int | None = None
+    """The first pass's, where this is the second one."""
+
+    def schedule(self, text: str, *, old_timelines: bool) -> list[ScheduledText]:
+        """The texts of a pass."""
+        if self.after is None:
+            return prompt_schedule(text, self.evaluations, old_timelines=old_timelines)
+        return prompt_schedule(text, self.after, hires_steps=self.evaluations, old_timelines=old_timelines)
+
+
 class PromptEncoder:
-    """Encodes the prompts of one request for one model; what the cache holds already is not encoded again."""
+    """Encodes the prompts of one pass for one model; what the cache holds already is not encoded again."""
 
     def __init__(
-        self, model: LoadedModel, cache: TextCache, options: Options, evaluations: int, check: Callable[[], None]
+        self, model: LoadedModel, cache: TextCache, request: Resolved, steps: PromptSteps, check: Callable[[], None]
     ) -> None:
-        """`evaluations`: how often the network is asked in all, which is what `[from:to:when]` counts.
+        """`request` is the pass's: its options, and the size that the model is told of.
 
-        `check` is called before every call of the text encoder; what it raises ends the work.
+        `check` is called before every call of a text encoder; what it raises ends the work.
         """
         self._model = model
         self._cache = cache
-        self._options = options
-        self._evaluations = evaluations
+        self._request = request
+        self._steps = steps
         self._check = check
+        self._layer = model.encoder_layer(request.clip_skip)
+        self._ids = model.time_ids(request.height, request.width)
+        self._negative_ids = model.time_ids(request.height, request.width, negative=True)
 
     def batch(self, prompts: Sequence[tuple[str, str]]) -> Callable[[int], BatchConditioning]:
         """What each image is told after so many evaluations, from its prompt and its negative prompt."""
@@ -54,63 +82,86 @@ class PromptEncoder:
     def _image(self, prompt: str, negative_prompt: str) -> Callable[[int], ImageConditioning]:
         shown, _ = take_extra_networks(strip_comments(prompt))
         parts = [(self._scheduled(part.text), part.weight) for part in composed_parts(shown)]
-        negative = self._scheduled(strip_comments(negative_prompt))
+        negative = self._negative(strip_comments(negative_prompt))
 
         def at(evaluation: int) -> ImageConditioning:
             texts = [text(evaluation) for text, _ in parts]
             without = negative(evaluation)
-            if self._options.pad_cond_uncond:
+            if self._request.pad_cond_uncond:
                 longest = max(text.tokens for text in (*texts, without))
                 texts, without = [self._padded(text, longest) for text in texts], self._padded(without, longest)
             weighted = zip(texts, (weight for _, weight in parts), strict=True)
-            return ImageConditioning(tuple(WeightedConditioning(text, weight) for text, weight in weighted), without)
+            positives = (WeightedConditioning(text.with_time_ids(self._ids), weight) for text, weight in weighted)
+            return ImageConditioning(tuple(positives), without.with_time_ids(self._negative_ids))
 
         return at
 
+    def _negative(self, text: str) -> TextAt:
+        encoded = self._scheduled(text)
+        if text.strip() or not self._model.zeroes_empty_prompt:
+            return encoded
+        return lambda evaluation: encoded(evaluation).zeroed()
+
     def _scheduled(self, text: str) -> TextAt:
-        schedule = prompt_schedule(text, self._evaluations, old_timelines=self._options.old_prompt_timelines)
+        schedule = self._steps.schedule(text, old_timelines=self._request.old_prompt_timelines)
         encoded = self._encoded(schedule)
         return lambda evaluation: encoded[index_at(schedule, evaluation)]
 
     def _encoded(self, schedule: Sequence[ScheduledText]) -> list[TextConditioning]:
-        """All texts of a schedule in one call, since the emphasis mode Original restores the mean over all of them."""
-        options = self._options
+        """All texts of a schedule in one call, since the emphasis mode Original restores the mean over all of them.
+
+        They know no sizes, so that passes of different sizes share them.
+        """
+        request = self._request
         repeats = Counter(entry.text for entry in schedule)
         # The place of the adapters that will change a model's text encoder is the empty tuple.
-        key = (self._model.name, self._model.hash, (), tuple(repeats.items()), options.clip_skip, options.emphasis)
-        encoded = self._cache.get((*key, options.comma_padding_backtrack), lambda: self._encode(repeats))
+        key = (self._model.name, self._model.hash, (), tuple(repeats.items()), self._layer, request.emphasis)
+        encoded = self._cache.get((*key, request.comma_padding_backtrack), lambda: self._encode(repeats))
         by_text = dict(zip(repeats, encoded, strict=True))
         return [by_text[entry.text] for entry in schedule]
 
     def _encode(self, repeats: Mapping[str, int]) -> list[TextConditioning]:
-        texts: list[list[Chunk]] = []
-        for text in repeats:
-            texts.append(self._chunks(text))
-            if len(texts[-1]) * len(repeats) > _MOST_CHUNKS:
-                raise _too_much(text, len(repeats), len(texts[-1]))
-        longest = max(len(chunks) for chunks in texts)
-        (empty,) = self._cut(())
+        """One text after another, from all encoders side by side."""
+        chunks = [self._texts(encoder.tokenizer, repeats) for encoder in self._model.text_encoders]
+        longest = max(len(text) for texts in chunks for text in texts)
+        encoded = [
+            self._through(encoder, texts, longest, list(repeats.values()))
+            for encoder, texts in zip(self._model.text_encoders, chunks, strict=True)
+        ]
+        return [reduce(side_by_side, seen) for seen in zip(*encoded, strict=True)]
+
+    def _through(
+        self, encoder: TextEncoder, texts: Sequence[list[Chunk]], longest: int, repeats: Sequence[int]
+    ) -> list[TextConditioning]:
+        (empty,) = self._cut(encoder.tokenizer, ())
         return encode_texts(
-            self._model.text_encoder,
+            encoder.network,
             [[*chunks, *[empty] * (longest - len(chunks))] for chunks in texts],
-            layer=EncoderLayer(self._options.clip_skip),
-            emphasis=self._options.emphasis,
-            repeats=list(repeats.values()),
+            layer=self._layer,
+            emphasis=self._request.emphasis,
+            pooled=self._model.wants_pooled,
+            repeats=repeats,
             before_each_call=self._check,
         )
 
-    def _chunks(self, text: str) -> list[Chunk]:
-        return self._cut(weighted_tokens(self._model.tokenizer, text, emphasis=self._options.emphasis != "None"))
+    def _texts(self, tokenizer: PromptTokenizer, texts: Mapping[str, int]) -> list[list[Chunk]]:
+        """The chunks of each text. Raises InvalidRequest where they are too many."""
+        found: list[list[Chunk]] = []
+        for text in texts:
+            tokens = weighted_tokens(tokenizer, text, emphasis=self._request.emphasis != "None")
+            found.append(self._cut(tokenizer, tokens))
+            if len(found[-1]) * len(texts) > _MOST_CHUNKS:
+                raise _too_much(text, len(texts), len(found[-1]))
+        return found
 
-    def _cut(self, tokens: Sequence[WeightedTokens | Break]) -> list[Chunk]:
-        marks = self._model.tokenizer
+    def _cut(self, tokenizer: PromptTokenizer, tokens: Sequence[WeightedTokens | Break]) -> list[Chunk]:
         return weighted_chunks(
             tokens,
-            start=marks.start,
-            end=marks.end,
-            padding=marks.padding,
-            comma=marks.comma,
-            backtrack=self._options.comma_padding_backtrack,
+            start=tokenizer.start,
+            end=tokenizer.end,
+            padding=tokenizer.padding,
+            comma=tokenizer.comma,
+            backtrack=self._request.comma_padding_backtrack,
         )
 
     def _padded(self, text: TextConditioning, tokens: int) -> TextConditioning:
@@ -118,9 +169,9 @@ class PromptEncoder:
         missing = tokens - text.tokens
         if not missing:
             return text
-        (empty,) = self._encoded([ScheduledText(self._evaluations, "")])
+        (empty,) = self._encoded([ScheduledText(self._steps.evaluations, "")])
         filling = empty.states.repeat(1, -(-missing // empty.tokens), 1)[:, :missing]
-        return TextConditioning(torch.cat([text.states, filling], dim=1), text.pooled, text.time_ids)
+        return replace(text, states=torch.cat([text.states, filling], dim=1))
 
 
 def weighted_tokens(tokenizer: PromptTokenizer, text: str, *, emphasis: bool = True) -> list[WeightedTokens | Break]:

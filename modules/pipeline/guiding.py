@@ -12,10 +12,10 @@ from modules.diffusion.guidance.rules import (
     GuidanceRule,
 )
 from modules.diffusion.names import SamplerName
-from modules.schema.requests import ResolvedTxt2Img
+from modules.schema.requests import Resolved, ResolvedImg2Img
 
 
-def guidance_of(request: ResolvedTxt2Img, sampler: SamplerName) -> Guidance:
+def guidance_of(request: Resolved, sampler: SamplerName) -> Guidance:
     """The guidance a request asks for; CFG++ samplers want its scales divided.
 
     Guidance counts evaluations of the network, of which a step has several with samplers of higher order.
@@ -26,10 +26,11 @@ def guidance_of(request: ResolvedTxt2Img, sampler: SamplerName) -> Guidance:
         corrections=_corrections(request, sampler),
         intervals=() if interval == StepInterval() else (interval,),
         skips=_skips(request),
+        image_scale=request.image_cfg_scale if isinstance(request, ResolvedImg2Img) else 1.0,
     )
 
 
-def _rule(request: ResolvedTxt2Img, sampler: SamplerName) -> GuidanceRule:
+def _rule(request: Resolved, sampler: SamplerName) -> GuidanceRule:
     """CFG-Zero* where it is switched on, else APG where one of its numbers is not that of plain guidance."""
     scale = request.cfg_scale / sampler.cfg_divisor
     if request.cfg_zero_star:
@@ -41,7 +42,7 @@ def _rule(request: ResolvedTxt2Img, sampler: SamplerName) -> GuidanceRule:
     return ClassifierFreeGuidance(scale)
 
 
-def _corrections(request: ResolvedTxt2Img, sampler: SamplerName) -> tuple[Correction, ...]:
+def _corrections(request: Resolved, sampler: SamplerName) -> tuple[Correction, ...]:
     corrections: list[Correction] = []
     if request.dynamic_thresholding_mimic_scale:
         mimicked = request.dynamic_thresholding_mimic_scale / sampler.cfg_divisor
@@ -51,7 +52,7 @@ def _corrections(request: ResolvedTxt2Img, sampler: SamplerName) -> tuple[Correc
     return tuple(corrections)
 
 
-def _skips(request: ResolvedTxt2Img) -> tuple[NegativeSkip, ...]:
+def _skips(request: Resolved) -> tuple[NegativeSkip, ...]:
     skips: list[NegativeSkip] = []
     if request.s_min_uncond:
         skips.append(NegativeGuidanceMinimumSigma(request.s_min_uncond, request.s_min_uncond_all))

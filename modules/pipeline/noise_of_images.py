@@ -8,13 +8,13 @@ import torch
 
 from modules.diffusion.brownian import BrownianNoise, SamplerNoise
 from modules.diffusion.noise import BatchNoise, ImageNoise, NoiseRecipe
-from modules.schema.requests import ResolvedTxt2Img
+from modules.schema.requests import Resolved
 
 Shape = tuple[int, int, int]
 
 
 def noise_of_images(
-    request: ResolvedTxt2Img,
+    request: Resolved,
     indices: Sequence[int],
     sigmas: torch.Tensor,
     *,
@@ -22,7 +22,10 @@ def noise_of_images(
     pixels_per_latent: int,
     device: torch.device,
 ) -> SamplerNoise:
-    """The noise of those pictures of a request; `shape` is (channels, height, width) of the latents of one."""
+    """The noise of those pictures of a request; `shape` is (channels, height, width) of the latents of one.
+
+    `sigmas` are those of the whole schedule, however many are run: a Brownian path is drawn over all of it.
+    """
     width, height = request.seed_resize_from_w // pixels_per_latent, request.seed_resize_from_h // pixels_per_latent
     recipes = [
         NoiseRecipe(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError, PydanticKnownError
@@ -18,6 +18,15 @@ MAX_SEED_DELTA = 2**32
 MAX_SIGMA, LEAST_SIGMA = 1e6, 1e-6
 STANDSTILL = 1e-6
 """A step shorter than this share of its sigma is none."""
+_LONGEST_STEM = 100
+_DEVICES = {"CON", "PRN", "AUX", "NUL", *(f"{kind}{number}" for kind in ("COM", "LPT") for number in range(10))}
+"""Names that Windows keeps for itself."""
+MAX_PICTURES = 1600
+"""Of a job, and also the most inputs of one."""
+MAX_SCALE = 8.0
+MAX_MARGIN, MAX_FEATHER, MAX_MASK_BLUR, MAX_PADDING = 2048, 512, 64, 1024
+MAX_ARGUMENTS, MAX_ARGUMENT_CHARACTERS, MAX_ARGUMENT_ENTRIES = 100, 65_536, 1000
+MAX_UPSCALED_SIDE = 16_384
 MAX_ORDER = 4
 """Of samplers that look back; from 5 on SA-Solver loses its hold."""
 
@@ -73,6 +82,43 @@ def _unset_side(value: object) -> object:
     return 0 if number == -1 else number
 
 
+def _choice_of(values: tuple[str, ...], **spellings: str) -> BeforeValidator:
+    """One of some words; also by its number, as A1111's clients send it."""
+
+    def read(value: object) -> object:
+        if isinstance(value, bool):
+            value = str(value)
+        if isinstance(value, str) and value.strip() in map(str, range(len(values))):
+            value = int(value)
+        if isinstance(value, int) and 0 <= value < len(values):
+            return values[value]
+        by_case = {word.lower(): word for word in values} | spellings
+        return by_case.get(value.strip().lower(), value) if isinstance(value, str) else value
+
+    return BeforeValidator(read)
+
+
+def _switch_or_bit(value: object) -> object:
+    """A1111's clients send 0 and 1 for this one."""
+    return bool(value) if value in (0, 1) else _switch(value)
+
+
+def _name_or_none(value: object) -> object:
+    """A1111's clients say "None" for a name that is not given."""
+    return None if isinstance(value, str) and value.strip().lower() == "none" else value
+
+
+def _once_each(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(names))
+
+
+def _plain_name(name: str) -> str:
+    """A name that no system takes for a path, a hidden file or a device."""
+    allowed = "".join(letter if letter.isalnum() or letter in " -_.()[]+,=" else "_" for letter in name)
+    plain = allowed.strip(" .")[:_LONGEST_STEM].strip(" .")
+    return f"_{plain}" if not plain or plain.split(".")[0].upper() in _DEVICES else plain
+
+
 def listed_sigmas(value: object) -> object:
     """A list that came as text: numbers with commas, semicolons, spaces or line ends between them."""
     return value.replace(",", " ").replace(";", " ").split() if isinstance(value, str) else value
@@ -88,6 +134,13 @@ def _descending(sigmas: tuple[float, ...]) -> tuple[float, ...]:
 
 _Number = BeforeValidator(_number)
 
+ResizeModeName = Literal["Just resize", "Crop and resize", "Resize and fill", "Just resize (latent upscale)"]
+MaskedContentName = Literal["fill", "original", "latent noise", "latent nothing"]
+TilingAxes = Literal["None", "Both", "X", "Y"]
+RefinerPass = Literal["first pass", "second pass", "both passes"]
+UpscaleModeName = Literal["Scale by", "Scale to"]
+CropObjectiveName = Literal["Maximize area", "Minimize error"]
+FlipName = Literal["horizontal", "vertical", "both"]
 Rng = Literal["NV", "CPU", "GPU"]
 Emphasis = Literal["Original", "No norm", "Ignore", "None"]
 UniPcVariant = Literal["bh1", "bh2", "vary_coeff"]
@@ -121,3 +174,39 @@ BatchCount = Annotated[int, Field(ge=1, le=MAX_BATCH_COUNT), _Number]
 BatchSize = Annotated[int, Field(ge=1, le=MAX_BATCH_SIZE), _Number]
 ClipSkip = Annotated[int, Field(ge=1, le=MAX_CLIP_SKIP), _Number]
 CommaBacktrack = Annotated[int, Field(ge=0, le=74), _Number]
+PictureId = Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
+"""A stored input picture: the first half of the sha256 of its pixels."""
+PictureIds = Annotated[tuple[PictureId, ...], Field(max_length=MAX_PICTURES)]
+Colour = Annotated[str, Field(pattern="^#[0-9a-fA-F]{6}$")]
+ResizeMode = Annotated[ResizeModeName, _choice_of(get_args(ResizeModeName))]
+MaskedContent = Annotated[MaskedContentName, _choice_of(get_args(MaskedContentName))]
+Tiling = Annotated[TilingAxes, _choice_of(get_args(TilingAxes), true="Both", false="None")]
+Scale = Annotated[float, Field(ge=1, le=MAX_SCALE, allow_inf_nan=False), _Number]
+FactorOrOff = Annotated[float, Field(ge=0, le=MAX_SCALE, allow_inf_nan=False), _Number, _off_or_at_least(0.05)]
+Bit = Annotated[bool, BeforeValidator(_switch_or_bit)]
+MaskBlur = Annotated[int, Field(ge=0, le=MAX_MASK_BLUR), _Number]
+Padding = Annotated[int, Field(ge=0, le=MAX_PADDING), _Number]
+Margin = Annotated[int, Field(ge=0, le=MAX_MARGIN), _Number]
+Feather = Annotated[int, Field(ge=0, le=MAX_FEATHER), _Number]
+TileOverlap = Annotated[int, Field(ge=0, le=256, multiple_of=SIDE_STEP), _Number]
+UpscaledSide = Annotated[int, Field(ge=0, le=MAX_UPSCALED_SIDE), BeforeValidator(_unset_side)]
+CutSide = Annotated[int, Field(ge=MIN_SIDE, le=MAX_SIDE), _Number]
+CutArea = Annotated[int, Field(ge=MIN_SIDE**2, le=MAX_SIDE**2), _Number]
+Overlap = Annotated[float, Field(ge=0, le=0.9, allow_inf_nan=False), _Number]
+UpscaleMode = Annotated[UpscaleModeName, _choice_of(get_args(UpscaleModeName))]
+UpscalerName = Annotated[Name | None, BeforeValidator(_name_or_none)]
+CropObjective = Annotated[CropObjectiveName, _choice_of(get_args(CropObjectiveName))]
+Flips = Annotated[tuple[Annotated[FlipName, _choice_of(get_args(FlipName))], ...], AfterValidator(_once_each)]
+_ArgumentText = Annotated[str, Field(max_length=MAX_ARGUMENT_CHARACTERS), BeforeValidator(_text)]
+Argument = (
+    bool
+    | int
+    | Annotated[float, Field(allow_inf_nan=False)]
+    | _ArgumentText
+    | Annotated[tuple[_ArgumentText, ...], Field(max_length=MAX_ARGUMENT_ENTRIES)]
+)
+Arguments = Annotated[dict[Annotated[str, Field(max_length=100)], Argument], Field(max_length=MAX_ARGUMENTS)]
+"""What a script was given, by the names that the script declares."""
+FileStem = Annotated[str, AfterValidator(_plain_name)]
+"""A file's name without folder and suffix."""
+FolderName = FileStem

@@ -6,8 +6,17 @@ field that changes the picture. The form is explained in infotext_form, the keys
 
 from __future__ import annotations
 
-from modules.schema.infotext_form import Infotext, parse_infotext
+from modules.schema.infotext_form import Infotext, parse_infotext, write_parameters
 from modules.schema.infotext_reading import NotHonoured, Reading, request_of
 from modules.schema.infotext_writing import VERSION, write_infotext
 
-__all__ = ["VERSION", "Infotext", "NotHonoured", "Reading", "parse_infotext", "request_of", "write_infotext"]
+__all__ = [
+    "VERSION",
+    "Infotext",
+    "NotHonoured",
+    "Reading",
+    "parse_infotext",
+    "request_of",
+    "write_infotext",
+    "write_parameters",
+]

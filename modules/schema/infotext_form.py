@@ -18,8 +18,26 @@ from dataclasses import dataclass, field
 NEGATIVE_LABEL = "Negative prompt:"
 EXACT_PROMPT, EXACT_NEGATIVE = "Exact prompt", "Exact negative prompt"
 TEMPLATE, NEGATIVE_TEMPLATE = "Template", "Negative Template"
+HIRES_TEMPLATE, HIRES_NEGATIVE_TEMPLATE = "Hires Template", "Hires Negative Template"
 _MIN_PAIRS = 3
-_NEVER_SIZES = {"Model", EXACT_PROMPT, EXACT_NEGATIVE, TEMPLATE, NEGATIVE_TEMPLATE}
+_NEVER_SIZES = {
+    "Model",
+    "Refiner",
+    "Script",
+    "Hires checkpoint",
+    "Hires sampler",
+    "Hires schedule type",
+    "Hires prompt",
+    "Hires negative prompt",
+    "Hires upscaler",
+    "SD upscale upscaler",
+    EXACT_PROMPT,
+    EXACT_NEGATIVE,
+    TEMPLATE,
+    NEGATIVE_TEMPLATE,
+    HIRES_TEMPLATE,
+    HIRES_NEGATIVE_TEMPLATE,
+}
 """Keys whose values are words, even where they look like 512x768."""
 
 
@@ -68,8 +86,13 @@ def parse_infotext(text: str) -> Infotext:
     )
 
 
+def write_parameters(parameters: Mapping[str, object]) -> str:
+    """The line `Key: value, Key: value`."""
+    return ", ".join(f"{key}: {_quoted(str(value))}" for key, value in parameters.items())
+
+
 def _laid_out(prompt: str, negative_prompt: str, parameters: Mapping[str, object]) -> str:
-    line = ", ".join(f"{key}: {_quoted(str(value))}" for key, value in parameters.items())
+    line = write_parameters(parameters)
     negative = f"\n{NEGATIVE_LABEL} {negative_prompt}" if negative_prompt else ""
     return f"{prompt}{negative}\n{line}".strip()
 

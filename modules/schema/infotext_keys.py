@@ -1,8 +1,8 @@
 """The keys of an infotext: which field each one is, and what is known of those that are no field.
 
 A1111's keys are spelled as A1111 spells them. What it does not record though the picture depends on it has keys of
-ours: Comma padding backtrack, Old Karras sigmas, Custom sigmas, Sampler order, GE gamma and those of the kinds of
-guidance that it lacks.
+ours: Comma padding backtrack, Old Karras sigmas, Custom sigmas, Sampler order, GE gamma, those of the kinds of guidance
+that it lacks, and of img2img nearly everything but its mask: the input's size and treatment, outpainting, exact steps.
 """
 
 from __future__ import annotations
@@ -59,21 +59,87 @@ FIELD_OF_KEY = {
     "Dynamic thresholding percentile": "dynamic_thresholding_percentile",
     "Guidance start": "guidance_interval_start",
     "Guidance end": "guidance_interval_end",
+    "Denoising strength": "denoising_strength",
+    "Extra noise": "img2img_extra_noise",
+    "Tiling": "tiling",
+    "Refiner": "refiner_checkpoint",
+    "Refiner switch at": "refiner_switch_at",
+    "Refiner switch by sampling steps": "refiner_switch_by_sample_steps",
+    "Hires refiner": "hires_fix_refiner_pass",
+    "Hires checkpoint": "hr_checkpoint_name",
+    "Hires sampler": "hr_sampler_name",
+    "Hires schedule type": "hr_scheduler",
+    "Hires CFG scale": "hr_cfg_scale",
+    "Hires prompt": "hr_prompt",
+    "Hires negative prompt": "hr_negative_prompt",
+    "Hires upscale": "hr_scale",
+    "Hires resize-1": "hr_resize_x",
+    "Hires resize-2": "hr_resize_y",
+    "Hires steps": "hr_second_pass_steps",
+    "Hires upscaler": "hr_upscaler",
+    "First pass image hash": "firstpass_image",
+    "Init image hash": "init_images",
+    "Resize mode": "resize_mode",
+    "Exact steps": "img2img_fix_steps",
+    "Noise multiplier": "initial_noise_multiplier",
+    "Color correction": "img2img_color_correction",
+    "Background color": "img2img_background_color",
+    "Image CFG scale": "image_cfg_scale",
+    "Mask hash": "mask",
+    "Mask from alpha": "mask_from_alpha",
+    "Mask mode": "inpainting_mask_invert",
+    "Mask blur": "mask_blur_x",
+    "Mask blur y": "mask_blur_y",
+    "Masked content": "inpainting_fill",
+    "Inpaint area": "inpaint_full_res",
+    "Masked area padding": "inpaint_full_res_padding",
+    "Mask rounding": "mask_round",
+    "Conditional mask weight": "inpainting_mask_weight",
+    "Soft inpainting enabled": "soft_inpainting",
+    "Soft inpainting schedule bias": "soft_inpainting_schedule_bias",
+    "Soft inpainting preservation strength": "soft_inpainting_preservation_strength",
+    "Soft inpainting transition contrast boost": "soft_inpainting_transition_contrast_boost",
+    "Soft inpainting mask influence": "soft_inpainting_mask_influence",
+    "Soft inpainting difference threshold": "soft_inpainting_difference_threshold",
+    "Soft inpainting difference contrast": "soft_inpainting_difference_contrast",
+    "Outpaint left": "outpaint_left",
+    "Outpaint right": "outpaint_right",
+    "Outpaint top": "outpaint_top",
+    "Outpaint bottom": "outpaint_bottom",
+    "Outpaint feather": "outpaint_feather",
+    "SD upscale upscaler": "sd_upscale_upscaler",
+    "SD upscale factor": "sd_upscale_by",
+    "SD upscale overlap": "sd_upscale_overlap",
 }
 """In the order in which they are written."""
+VALUE_WORDS: dict[str, dict[object, str]] = {
+    "Noise Schedule": {True: "Zero Terminal SNR", False: "Default"},
+    "Mask mode": {True: "Inpaint not masked", False: "Inpaint masked"},
+    "Inpaint area": {True: "Only masked", False: "Whole picture"},
+    "Tiling": {"Both": "True", "None": "False"},
+}
+"""What a value is called where a text says it in other words than a request."""
+PAIRED_SIDES = {
+    "Seed resize from": ("Seed resize from-1", "Seed resize from-2"),
+    "Hires resize": ("Hires resize-1", "Hires resize-2"),
+}
+"""Keys whose value is width and height, and the keys under which both are read."""
+OF_A_SECOND_PASS = ("Hires upscale", "Hires resize-1", "Hires upscaler", "First pass image hash")
+"""Keys of which one stands in every text of a picture with a second pass."""
+OF_AN_INPUT = ("Denoising strength", "Init image hash")
+"""Keys of which one stands in every text of a picture that was painted from another, and of no second pass."""
 OTHER_SPELLINGS = {
     "Eta DDIM": "Eta",
     "UniPC order": "Sampler order",
     "Beta scheduler alpha": "Beta schedule alpha",
     "Beta scheduler beta": "Beta schedule beta",
+    "Hires CFG Scale": "Hires CFG scale",
 }
 """Keys of the same meaning."""
 ETA_DDIM_SAMPLERS = frozenset({"DDIM", "DDIM CFG++", "PLMS", "UniPC"})
 """The samplers whose eta A1111 writes as "Eta DDIM"."""
 SCHEDULES_OF_SAMPLERS = frozenset({"Timesteps", "Time uniform", "LCM"})
 """The schedules that only their own samplers run; A1111 does not know them by name and calls them Automatic."""
-ZERO_TERMINAL_SNR, USUAL_NOISE_SCHEDULE = "Zero Terminal SNR", "Default"
-"""The values of "Noise Schedule"."""
 
 SAYS_NOTHING_OF_THE_PICTURE = frozenset(
     {
@@ -94,6 +160,9 @@ SAYS_NOTHING_OF_THE_PICTURE = frozenset(
         "NovelAI emphasis",
         "Precision",
         "Attention",
+        "Script",
+        "Hires Template",
+        "Hires Negative Template",
     }
 )
 """Keys that are a record only: the picture is the same whatever they say."""
@@ -101,44 +170,36 @@ WITHOUT_EFFECT = {
     "FP8 weight": "Disable",
     "VAE Encoder": "Full",
     "VAE Decoder": "Full",
-    "Tiling": "False",
     "Face restoration": "None",
     "Pad conds v0": "False",
-    "Refiner switch by sampling steps": "False",
     "Token merging ratio": "0",
     "Token merging ratio hr": "0",
-    "Mask mode": "Inpaint masked",
     "UniPC skip type": "time_uniform",
     "UniPC lower order final": "True",
+    "Hires Module 1": "Use same choices",
 }
 """Values that ask for nothing, of keys that cannot be honoured otherwise."""
+LIKE_THE_FIRST = "Use same "
+"""How the value of a key of the second pass begins that asks for nothing of its own."""
+OF_A_MASK = ("Mask blur", "Inpaint area", "Masked content", "Mask mode")
+"""Keys that stand in texts of pictures that were painted with a mask, which not every program names."""
 
 _REASONS = (
-    ("Hires ", "there is no second pass at a higher resolution yet"),
-    ("First pass size", "there is no second pass at a higher resolution yet"),
-    ("Denoising strength", "there is neither img2img nor a second pass yet"),
-    ("Refiner", "there is no refiner yet"),
+    ("Hires ", "a second pass has nothing of that name"),
+    ("First pass size", "the size of the first pass cannot be told from that of the picture"),
     ("VAE", "the checkpoint's own VAE is used"),
     ("Lora hashes", "there are no LoRAs yet"),
     ("TI hashes", "there are no embeddings yet"),
     ("Hypernet", "there are no hypernetworks"),
-    ("Face restoration", "faces are not restored yet"),
-    ("Tiling", "pictures that tile are not made yet"),
+    ("Face restoration", "faces are restored in Extras only"),
     ("Token merging", "tokens are not merged"),
-    ("Image CFG scale", "there is no InstructPix2Pix yet"),
-    ("Init image hash", "there is no img2img yet"),
-    ("Noise multiplier", "there is no img2img yet"),
-    ("Extra noise", "there is neither img2img nor a second pass yet"),
-    ("Conditional mask weight", "there is no inpainting yet"),
-    ("Mask", "there is no inpainting yet"),
-    ("Inpaint", "there is no inpainting yet"),
-    ("Soft inpainting", "there is no inpainting yet"),
-    ("Script", "there are no scripts yet"),
-    ("X ", "there are no grids yet"),
-    ("Y ", "there are no grids yet"),
-    ("Z ", "there are no grids yet"),
-    ("Fixed ", "there are no grids yet"),
-    ("SD upscale", "there are no upscalers yet"),
+    ("Mask", "masks have nothing of that name"),
+    ("Inpaint", "inpainting has nothing of that name"),
+    ("Soft inpainting", "soft inpainting has nothing of that name"),
+    ("X ", "a grid's axes are not part of one picture"),
+    ("Y ", "a grid's axes are not part of one picture"),
+    ("Z ", "a grid's axes are not part of one picture"),
+    ("Fixed ", "a grid's axes are not part of one picture"),
     ("Pad conds v0", "texts are brought to one length by whole chunks only"),
     ("FP8 weight", "weights are not kept in 8 bits"),
     ("UniPC ", "UniPC has no other schedule and no other end"),

@@ -8,20 +8,27 @@ from dataclasses import dataclass
 from typing import Any
 
 from modules.errors import InvalidRequest
-from modules.schema.infotext_form import NEGATIVE_TEMPLATE, TEMPLATE, Infotext
+from modules.schema.infotext_form import HIRES_NEGATIVE_TEMPLATE, HIRES_TEMPLATE, NEGATIVE_TEMPLATE, TEMPLATE, Infotext
 from modules.schema.infotext_keys import (
     FIELD_OF_KEY,
+    LIKE_THE_FIRST,
+    OF_A_MASK,
+    OF_A_SECOND_PASS,
+    OF_AN_INPUT,
     OTHER_SPELLINGS,
+    PAIRED_SIDES,
     SAYS_NOTHING_OF_THE_PICTURE,
-    USUAL_NOISE_SCHEDULE,
+    VALUE_WORDS,
     WITHOUT_EFFECT,
-    ZERO_TERMINAL_SNR,
     reason_against,
 )
-from modules.schema.infotext_versions import VERSION_KEY, older_meaning
-from modules.schema.requests import AUTOMATIC, SIDE_STEP, Txt2ImgRequest
+from modules.schema.infotext_versions import PROGRAM, VERSION_KEY, older_meaning, with_new_sizes
+from modules.schema.requests import AUTOMATIC, SIDE_STEP, Img2ImgRequest, Txt2ImgRequest
 
-_RESIZE = ("Seed resize from-1", "Seed resize from-2")
+_PAIRED = {key for pair in PAIRED_SIDES.values() for key in pair}
+_CHECKPOINTS = ("Refiner", "Hires checkpoint")
+_MASKS = ("Mask hash", "Mask from alpha", *(key for key in FIELD_OF_KEY if key.startswith("Outpaint ")))
+_FOR_A_SCRIPT = ("Wildcards", "NovelAI emphasis")
 _LONGEST_SHOWN = 80
 
 
@@ -42,10 +49,10 @@ class NotHonoured:
 class Reading:
     """An infotext as a request."""
 
-    request: Txt2ImgRequest
+    request: Txt2ImgRequest | Img2ImgRequest
     """Makes the picture again from its final prompts: nothing is left to styles and wildcards."""
     refused: tuple[NotHonoured, ...]
-    typed: Txt2ImgRequest | None
+    typed: Txt2ImgRequest | Img2ImgRequest | None
     """The same with what was typed, styles and wildcards still to be carried out; None where that is no other."""
 
     @property
@@ -60,62 +67,120 @@ def request_of(infotext: Infotext) -> Reading:
     A key that A1111 leaves out has the value with which it does so: RNG is GPU, Schedule type is Automatic, all others
     have the request's defaults.
     """
-    usual: dict[str, Any] = {"scheduler": AUTOMATIC, "rng": "GPU"} if infotext.parameters else {}
+    infotext = with_new_sizes(infotext)
+    given = infotext.parameters
+    usual: dict[str, Any] = {"scheduler": AUTOMATIC, "rng": "GPU"} if given else {}
+    kind = _kind_of(given)
+    if kind is Txt2ImgRequest and _has_second_pass(given):
+        usual["enable_hr"] = True
     older, lost = older_meaning(infotext)
-    request, refused = _fitting({**usual, **older}, list(_offers(infotext)))
-    refused += [NotHonoured(*row) for row in (*lost, *_without_meaning(infotext.parameters))]
-    return Reading(request, tuple(refused), _typed(infotext.parameters, request))
+    request, refused = _fitting(kind, {**usual, **older}, list(_offers(infotext, kind)))
+    refused += [NotHonoured(*row) for row in (*lost, *_without_meaning(given, kind))]
+    return Reading(request, tuple(refused), _typed(given, request))
 
 
+Kind = type[Txt2ImgRequest] | type[Img2ImgRequest]
 Offer = tuple[str, str, dict[str, Any]]
 """A key, its value, and the fields that they set."""
 
 
-def _fitting(fields: dict[str, Any], offers: list[Offer]) -> tuple[Txt2ImgRequest, list[NotHonoured]]:
+def _kind_of(given: Mapping[str, str]) -> Kind:
+    return (
+        Img2ImgRequest if not _has_second_pass(given) and any(key in given for key in OF_AN_INPUT) else Txt2ImgRequest
+    )
+
+
+def _has_second_pass(given: Mapping[str, str]) -> bool:
+    return "Denoising strength" in given and any(key in given for key in OF_A_SECOND_PASS)
+
+
+def _fitting(
+    kind: Kind, fields: dict[str, Any], offers: list[Offer]
+) -> tuple[Txt2ImgRequest | Img2ImgRequest, list[NotHonoured]]:
     """The request of all offers that are good by themselves and beside those before them; why the others are not."""
     try:
-        return Txt2ImgRequest.of({**fields, **{name: value for *_, row in offers for name, value in row.items()}}), []
+        return kind.of({**fields, **{name: value for *_, row in offers for name, value in row.items()}}), []
     except InvalidRequest:
         refused = []
     for key, value, offered in offers:
         try:
-            Txt2ImgRequest.of({**fields, **offered})
+            kind.of({**fields, **offered})
         except InvalidRequest as error:
             refused.append(NotHonoured(key, value, f"{error.problem}. {error.remedy}".rstrip(". ")))
         else:
             fields |= offered
-    return Txt2ImgRequest.of(fields), refused
+    return kind.of(fields), refused
 
 
-def _offers(infotext: Infotext) -> Iterator[Offer]:
+def _offers(infotext: Infotext, kind: Kind) -> Iterator[Offer]:
     """Both prompts, and every key that is a field."""
     yield "Prompt", infotext.prompt, {"prompt": infotext.prompt}
     yield "Negative prompt", infotext.negative_prompt, {"negative_prompt": infotext.negative_prompt}
     given = infotext.parameters
+    ours = given.get("Version", "").startswith(PROGRAM)
     for spelling, value in given.items():
         key = OTHER_SPELLINGS.get(spelling, spelling)
         name = FIELD_OF_KEY.get(key)
-        if name is None or key in _RESIZE or _is_lame_variation(key, given) or (key != spelling and key in given):
+        if name not in kind.model_fields or key in _PAIRED:
             continue
-        if key == "Noise Schedule":
-            yield spelling, value, {name: {ZERO_TERMINAL_SNR: True, USUAL_NOISE_SCHEDULE: False}.get(value, value)}
+        if _is_lame_variation(key, given) or (key != spelling and key in given):
+            continue
+        if key.startswith("Hires ") and value.startswith(LIKE_THE_FIRST) and not ours:
+            continue
+        if key in _CHECKPOINTS and not ours:
+            yield spelling, value, {name: _without_hash(value)}
+        elif key == "Mask blur" and "Mask blur y" not in given:
+            yield spelling, value, {"mask_blur_x": value, "mask_blur_y": value}
         else:
-            yield spelling, value, {name: value}
-    width, height = (given.get(key, "") for key in _RESIZE)
-    if width or height:
-        sides = {"seed_resize_from_w": _whole_latents(width), "seed_resize_from_h": _whole_latents(height)}
-        yield "Seed resize from", f"{width}x{height}", sides
+            yield spelling, value, {name: _unspelled(key, value)}
+    yield from _sides(given, kind)
 
 
-def _without_meaning(given: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
+def _sides(given: Mapping[str, str], kind: Kind) -> Iterator[Offer]:
+    for key, pair in PAIRED_SIDES.items():
+        names = [FIELD_OF_KEY[one] for one in pair]
+        width, height = (given.get(one, "") for one in pair)
+        if (width or height) and names[0] in kind.model_fields:
+            yield key, f"{width}x{height}", dict(zip(names, map(_whole_latents, (width, height)), strict=True))
+
+
+def _unspelled(key: str, value: str) -> object:
+    """A value as a request has it."""
+    if key == "Init image hash":
+        return (value,)
+    return next((held for held, word in VALUE_WORDS.get(key, {}).items() if word == value), value)
+
+
+def _without_hash(name: str) -> str:
+    """A checkpoint's name without the " [0123456789]" that A1111 puts behind it, and without its file's ending."""
+    head, bracket, tail = name.rpartition(" [")
+    name = head if bracket and tail.endswith("]") and _is_hexadecimal(tail[:-1]) else name
+    return name.removesuffix(".safetensors").removesuffix(".ckpt")
+
+
+def _is_hexadecimal(text: str) -> bool:
+    return bool(text) and all(digit in "0123456789abcdef" for digit in text)
+
+
+def _without_meaning(given: Mapping[str, str], kind: Kind) -> Iterator[tuple[str, str, str]]:
     """Key, value and reason of every key that is no field and still says something of the picture."""
     for key, value in given.items():
         if key in SAYS_NOTHING_OF_THE_PICTURE or key == VERSION_KEY or WITHOUT_EFFECT.get(key) == value:
             continue
         if _is_lame_variation(key, given):
             yield key, value, "the text names no variation seed"
-        elif key not in FIELD_OF_KEY and key not in OTHER_SPELLINGS:
+            continue
+        field = FIELD_OF_KEY.get(OTHER_SPELLINGS.get(key, key))
+        if field is None:
             yield key, value, reason_against(key)
+        elif field not in kind.model_fields and VALUE_WORDS.get(key, {}).get(False) != value:
+            yield key, value, f"{kind.task} has no such parameter"
+    second_pass = next((key for key in OF_A_SECOND_PASS if key in given), None)
+    if second_pass and "Denoising strength" not in given:
+        yield second_pass, given[second_pass], "the text names no denoising strength for a second pass"
+    mask = next((key for key in OF_A_MASK if key in given), None)
+    if kind is Img2ImgRequest and mask and not any(key in given for key in _MASKS):
+        yield mask, given[mask], "the mask itself is not in the text: choose it again"
     if "Model hash" in given and "Model" not in given:
         yield "Model hash", given["Model hash"], "a checkpoint is found by its name only, and the text names none"
 
@@ -131,14 +196,27 @@ def _whole_latents(side: str) -> int | str:
     return int(side) // SIDE_STEP * SIDE_STEP if short else side
 
 
-def _typed(given: Mapping[str, str], request: Txt2ImgRequest) -> Txt2ImgRequest | None:
-    if not any(key in given for key in (TEMPLATE, NEGATIVE_TEMPLATE, "Styles")):
+def _typed(
+    given: Mapping[str, str], request: Txt2ImgRequest | Img2ImgRequest
+) -> Txt2ImgRequest | Img2ImgRequest | None:
+    templates = [TEMPLATE, NEGATIVE_TEMPLATE]
+    if isinstance(request, Txt2ImgRequest):
+        templates += [HIRES_TEMPLATE, HIRES_NEGATIVE_TEMPLATE]
+    for_a_script = _FOR_A_SCRIPT if "Script" in given else ()  # it may bring wildcards in where the prompt has none
+    if not any(key in given for key in (*templates, "Styles", *for_a_script)):
         return None
+    second = {}
+    if isinstance(request, Txt2ImgRequest):
+        second = {
+            "hr_prompt": given.get(HIRES_TEMPLATE, request.hr_prompt),
+            "hr_negative_prompt": given.get(HIRES_NEGATIVE_TEMPLATE, request.hr_negative_prompt),
+        }
     try:
         styles = json.loads(given.get("Styles", "[]"))
-        return Txt2ImgRequest.of(
+        return type(request).of(
             {
                 **request.model_dump(),
+                **second,
                 "prompt": given.get(TEMPLATE, request.prompt),
                 "negative_prompt": given.get(NEGATIVE_TEMPLATE, request.negative_prompt),
                 "styles": styles,

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 JobState = Literal["queued", "running", "done", "failed", "cancelled"]
+JobKind = Literal["txt2img", "img2img", "batch", "extras"]
 FINAL_STATES: frozenset[JobState] = frozenset({"done", "failed", "cancelled"})
 
 
@@ -16,7 +17,7 @@ class Job(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     id: str
-    kind: Literal["txt2img"]
+    kind: JobKind
     state: JobState
     request: str
     """The resolved request as JSON."""

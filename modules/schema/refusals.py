@@ -3,30 +3,37 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, PydanticCustomError
 
+from modules.config.extras_words import EXTRAS_WORDS
 from modules.config.request_words import REQUEST_WORDS
 from modules.errors import InvalidRequest
 
-LABELS = {name: words.label for name, words in REQUEST_WORDS.items()}
+LABELS = {name: words.label for name, words in (EXTRAS_WORDS | REQUEST_WORDS).items()}
 """What each request field is called on the page and in the infotext."""
 
 
-def refusal(error: ValidationError) -> InvalidRequest:
-    """The first finding of `error` as an InvalidRequest."""
+def refusal(error: ValidationError, fields: Collection[str]) -> InvalidRequest:
+    """The first finding of `error` as an InvalidRequest; `fields` are those that the request has."""
     detail = error.errors(include_url=False)[0]
     name = str(detail["loc"][0]) if detail["loc"] else ""
     if detail["type"] == "disagreement":
         return InvalidRequest(**detail["ctx"])
-    problem, remedy = _problem_and_remedy(detail)
+    problem, remedy = _problem_and_remedy(detail, fields)
     return InvalidRequest(LABELS.get(name, name), _number_in(detail), problem, remedy)
 
 
-def _problem_and_remedy(detail: ErrorDetails) -> tuple[str, str]:
+def disagreement(field: str, value: object, problem: str, remedy: str) -> PydanticCustomError:
+    """Fields that are good one by one and cannot be carried out together."""
+    words = {"field": field, "value": value, "problem": problem, "remedy": remedy}
+    return PydanticCustomError("disagreement", "{field} {value} {problem}. {remedy}", words)
+
+
+def _problem_and_remedy(detail: ErrorDetails, fields: Collection[str]) -> tuple[str, str]:
     context: Mapping[str, Any] = detail.get("ctx", {})
     match detail["type"]:
         case "greater_than_equal":
@@ -46,7 +53,7 @@ def _problem_and_remedy(detail: ErrorDetails) -> tuple[str, str]:
         case "literal_error":
             return "is not known", f"Choose one of {context['expected']}."
         case "extra_forbidden":
-            return "is no field of this request", _nearest_fields(str(detail["loc"][0]))
+            return "is no field of this request", _nearest_fields(str(detail["loc"][0]), fields)
         case "int_from_float" | "int_type" | "int_parsing" | "int_parsing_size":
             return "is not a whole number", "Write digits only, like 20."
         case "not_a_number" | "finite_number" | "float_type" | "float_parsing":
@@ -55,6 +62,10 @@ def _problem_and_remedy(detail: ErrorDetails) -> tuple[str, str]:
             return "is not text", "Write it in letters."
         case "not_a_switch":
             return "is neither on nor off", "Write True or False."
+        case "string_pattern_mismatch" if str(detail["loc"][0]) == "img2img_background_color":
+            return "is no colour", "Write # and six digits or letters a to f, like #ffffff."
+        case "string_pattern_mismatch":
+            return "is no stored picture", "Send the picture first, and name it by the id that it got."
         case "tuple_type":
             return "is not a list", "Give a list, which may have one entry."
         case "one_sigma":
@@ -64,6 +75,8 @@ def _problem_and_remedy(detail: ErrorDetails) -> tuple[str, str]:
                 "does not fall from each number to the next",
                 "Put the largest first, and no two that are nearly alike.",
             )
+        case _ if str(detail["loc"][0]) == "script_args":
+            return "cannot be used", "Give texts, numbers, True, False or lists of texts, by the names of arguments."
         case _:
             return "cannot be used", f"{detail['msg']}."
 
@@ -81,9 +94,11 @@ def _number_in(detail: ErrorDetails) -> object:
     return value
 
 
-def _nearest_fields(name: str) -> str:
-    near = difflib.get_close_matches(name[:100], LABELS, n=3, cutoff=0.4)
-    return f"Nearest: {', '.join(near)}." if near else f"Fields are: {', '.join(LABELS)}."
+def _nearest_fields(name: str, fields: Collection[str]) -> str:
+    if name in LABELS:
+        return f"{LABELS[name]} belongs to another task: leave it out."
+    near = difflib.get_close_matches(name[:100], fields, n=3, cutoff=0.4)
+    return f"Nearest: {', '.join(near)}." if near else f"Fields are: {', '.join(fields)}."
 
 
 def _neighbours(value: object, step: int) -> str:

@@ -9,23 +9,32 @@ from dataclasses import dataclass
 from modules.checkpoints.registry import Registry
 from modules.config.database import Database
 from modules.config.files import sweep_temporary_files
-from modules.config.paths import Paths
+from modules.config.paths import ROOT, Paths
 from modules.config.settings import SettingsStore
+from modules.gallery.inputs import InputPictures
 from modules.gallery.records import PictureRecords
 from modules.gallery.store import PictureStore
+from modules.hooks import Plugins
 from modules.jobs.event_log import EventLog
 from modules.jobs.queue import JobQueue
+from modules.services.batches import BatchService
 from modules.services.counters import Counters
 from modules.services.data_folder import hold_data_folder
 from modules.services.doctor import Doctor
 from modules.services.engine_loading import EngineLoader
 from modules.services.generate import GenerateService
+from modules.services.inputs import InputService
+from modules.services.job_running import JobRunner
 from modules.services.models import ModelService
 from modules.services.options import EngineOptions
 from modules.services.pictures import PictureService
 from modules.services.prompt_preparation import PromptPreparation
+from modules.services.remixing import RemixService
+from modules.services.resolving import RequestResolver
+from modules.services.scripts import ScriptService
 from modules.services.styles import StyleService
 from modules.services.wildcards import WildcardService
+from modules.upscaling.registry import UpscalerRegistry, upscaler_folders
 
 
 @dataclass(frozen=True)
@@ -35,10 +44,16 @@ class Services:
     paths: Paths
     settings: SettingsStore
     models: ModelService
+    resolver: RequestResolver
     generate: GenerateService
     pictures: PictureService
+    remix: RemixService
     styles: StyleService
     wildcards: WildcardService
+    inputs: InputService
+    batches: BatchService
+    upscalers: UpscalerRegistry
+    scripts: ScriptService
     doctor: Doctor
     database: Database
 
@@ -55,23 +70,52 @@ def build_services(paths: Paths, options: EngineOptions) -> Services:
     registry = Registry(paths.checkpoint_folders)
     models = ModelService(registry, settings)
     counters = Counters(database)
-    engine = EngineLoader(models, settings, options, counters)
-    records = PictureRecords(database)
+    upscalers = UpscalerRegistry(upscaler_folders(paths.models, ROOT / "models"))
+    engine = EngineLoader(models, settings, options, counters, upscalers)
+    records, inputs = PictureRecords(database), InputPictures(paths.input_pictures)
     styles, wildcards = StyleService(paths.style_files), WildcardService(paths.wildcards_folder)
-    generate = GenerateService(
-        queue=JobQueue(database),
-        events=EventLog(),
+    scripts = ScriptService(Plugins(), models, styles, upscalers, inputs)
+    resolver = RequestResolver(models, settings, PromptPreparation(styles, wildcards), inputs, upscalers)
+    events = EventLog()
+    runner = JobRunner(
+        paths=paths,
+        settings=settings,
         store=PictureStore(database, records, paths.outputs),
         records=records,
-        models=models,
+        events=events,
+        inputs=inputs,
+        engine=engine,
+        resolver=resolver,
+        scripts=scripts,
+    )
+    generate = GenerateService(
+        queue=JobQueue(database),
+        events=events,
         settings=settings,
         engine=engine,
-        preparation=PromptPreparation(styles, wildcards),
-        pictures_folder=paths.txt2img_pictures,
+        resolver=resolver,
+        scripts=scripts,
+        runner=runner,
     )
-    pictures = PictureService(database, records, paths.outputs, paths.cache / "thumbnails")
-    doctor = Doctor(paths, models, engine, counters)
-    return Services(paths, settings, models, generate, pictures, styles, wildcards, doctor, database)
+    input_service = InputService(inputs)
+    pictures = PictureService(database, records, inputs, paths, scripts)
+    return Services(
+        paths=paths,
+        settings=settings,
+        models=models,
+        resolver=resolver,
+        generate=generate,
+        pictures=pictures,
+        remix=RemixService(pictures, inputs),
+        inputs=input_service,
+        batches=BatchService(paths, input_service, resolver),
+        styles=styles,
+        wildcards=wildcards,
+        upscalers=upscalers,
+        scripts=scripts,
+        doctor=Doctor(paths, models, engine, counters, upscalers, scripts),
+        database=database,
+    )
 
 
 @contextmanager

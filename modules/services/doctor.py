@@ -10,12 +10,15 @@ from pathlib import Path
 
 import psutil
 
+from modules.config.extras_words import USUAL_UPSCALER
 from modules.config.paths import Paths
 from modules.errors import UserError
 from modules.schema.infotext import VERSION
 from modules.services.counters import TEXTS_ENCODED, TEXTS_FOUND, Counters
 from modules.services.engine_loading import EngineLoader
 from modules.services.models import ModelService
+from modules.services.scripts import ScriptService
+from modules.upscaling.registry import BUILT_IN, UpscalerRegistry
 
 _PACKAGES = ("torch", "torchvision", "gradio", "diffusers", "transformers", "accelerate", "xformers", "pillow")
 _WEIGHTS = (".safetensors", ".ckpt", ".pt", ".bin")
@@ -24,11 +27,21 @@ _WEIGHTS = (".safetensors", ".ckpt", ".pt", ".bin")
 class Doctor:
     """Looks at machine, versions, folders and models, and times one step of the current model."""
 
-    def __init__(self, paths: Paths, models: ModelService, engine: EngineLoader, counters: Counters) -> None:
+    def __init__(
+        self,
+        paths: Paths,
+        models: ModelService,
+        engine: EngineLoader,
+        counters: Counters,
+        upscalers: UpscalerRegistry,
+        scripts: ScriptService,
+    ) -> None:
         self._paths = paths
         self._models = models
         self._engine = engine
         self._counters = counters
+        self._upscalers = upscalers
+        self._scripts = scripts
 
     def report(self) -> Iterator[tuple[str, str]]:
         """Label and finding, line by line, the quick ones first."""
@@ -41,6 +54,7 @@ class Doctor:
         yield from self._folders()
         yield from self._device()
         yield from self._checkpoints()
+        yield from self._networks_and_plugins()
         yield from self._reuse()
         yield from self._speed()
 
@@ -62,6 +76,14 @@ class Doctor:
     def _checkpoints(self) -> Iterator[tuple[str, str]]:
         known = self._models.all()
         yield "Checkpoints", ", ".join(checkpoint.name for checkpoint in known) or "none"
+
+    def _networks_and_plugins(self) -> Iterator[tuple[str, str]]:
+        files = [entry.name for entry in self._upscalers.all() if entry.name not in BUILT_IN]
+        shipped = "with" if USUAL_UPSCALER in files else "without"
+        yield "Upscalers", f"{len(files)} in files, {shipped} {USUAL_UPSCALER}, which ships with the program"
+        yield "Scripts", ", ".join(script.name for script in self._scripts.all("img2img")) or "none"
+        for failure in self._scripts.failures:
+            yield "Plugin", str(failure)
 
     def _reuse(self) -> Iterator[tuple[str, str]]:
         """How often words did not have to be read again, over all jobs of this data folder."""

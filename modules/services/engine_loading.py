@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from modules.config.settings import SettingsStore
-from modules.schema.events import JobEvent
-from modules.schema.requests import ResolvedTxt2Img
 from modules.services.counters import Counters
 from modules.services.models import ModelService
 from modules.services.options import EngineOptions
+from modules.upscaling.registry import UpscalerRegistry
 
 if TYPE_CHECKING:
     from modules.services.engine import Engine
@@ -21,12 +19,18 @@ class EngineLoader:
     """Builds the engine when it is first needed, once."""
 
     def __init__(
-        self, models: ModelService, settings: SettingsStore, options: EngineOptions, counters: Counters
+        self,
+        models: ModelService,
+        settings: SettingsStore,
+        options: EngineOptions,
+        counters: Counters,
+        upscalers: UpscalerRegistry,
     ) -> None:
         self._models = models
         self._settings = settings
         self._options = options
         self._counters = counters
+        self._upscalers = upscalers
         self._lock = threading.Lock()
         self._engine: Engine | None = None
 
@@ -36,20 +40,9 @@ class EngineLoader:
             if self._engine is None:
                 from modules.services.engine import Engine
 
-                self._engine = Engine(self._models, self._settings, self._options, self._counters)
+                self._engine = Engine(self._models, self._settings, self._options, self._counters, self._upscalers)
             return self._engine
 
     def warm_up(self) -> None:
         """Import torch and load the model that will be asked for."""
         self.engine().warm_up()
-
-    def run_txt2img(
-        self,
-        request: ResolvedTxt2Img,
-        job_id: str,
-        send: Callable[[JobEvent], None],
-        check_interrupt: Callable[[], None],
-        finished: frozenset[int],
-    ) -> Iterator[tuple[int, bytes, str]]:
-        """Index, PNG and infotext of every picture not yet `finished`, with the job's events sent on the way."""
-        return self.engine().run_txt2img(request, job_id, send, check_interrupt, finished)

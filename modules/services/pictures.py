@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from modules.config.database import Database
+from modules.config.paths import Paths
 from modules.diffusion.names import SAMPLER_NAMES, find_sampler, find_schedule
-from modules.errors import InvalidRequest
+from modules.errors import InvalidRequest, UserError
+from modules.gallery.inputs import InputPictures
 from modules.gallery.reconciliation import reconcile
 from modules.gallery.records import PictureRecords
 from modules.gallery.thumbnails import thumbnail_of
+from modules.hooks import SCRIPT_KEY
 from modules.imaging.reading import read_infotext
 from modules.prompt.comments import strip_comments
 from modules.prompt.extra_networks import extra_networks
-from modules.schema.infotext import Infotext, NotHonoured, parse_infotext, request_of
+from modules.schema.infotext import Infotext, NotHonoured, Reading, parse_infotext, request_of
 from modules.schema.pictures import Picture
-from modules.schema.requests import Txt2ImgRequest
+from modules.schema.requests import Img2ImgRequest, Txt2ImgRequest
+from modules.services.scripts import ScriptService
 
 _NO_NETWORKS = {
     "lora": "there are no LoRAs yet",
@@ -33,9 +37,9 @@ class PictureReading:
     infotext: str
     """"" where it says nothing."""
     parsed: Infotext
-    request: Txt2ImgRequest
+    request: Txt2ImgRequest | Img2ImgRequest
     """Makes the picture again: its prompts are those that were painted."""
-    typed: Txt2ImgRequest | None
+    typed: Txt2ImgRequest | Img2ImgRequest | None
     """The same as it was typed, styles and wildcards still to be carried out; None where that is no other."""
     not_honoured: tuple[str, ...]
     """Parameters (`key: value`) that this version cannot follow."""
@@ -44,15 +48,25 @@ class PictureReading:
 class PictureService:
     """Lists what is in the outputs folder and reads pictures from anywhere."""
 
-    def __init__(self, database: Database, records: PictureRecords, outputs: Path, thumbnails: Path) -> None:
+    def __init__(
+        self,
+        database: Database,
+        records: PictureRecords,
+        inputs: InputPictures,
+        paths: Paths,
+        scripts: ScriptService,
+    ) -> None:
         self._database = database
         self._records = records
-        self._outputs = outputs
-        self._thumbnails = thumbnails
+        self._inputs = inputs
+        self._scripts = scripts
+        self._outputs = paths.outputs
+        self._thumbnails = paths.cache / "thumbnails"
+        self._input_folder = paths.input_pictures
 
     def refresh(self) -> None:
         """Take note of files that came or went behind our back."""
-        reconcile(self._database, self._records, self._outputs)
+        reconcile(self._database, self._records, self._outputs, without=self._input_folder)
 
     def count(self) -> int:
         """How many pictures there are."""
@@ -84,14 +98,48 @@ class PictureService:
         return self.read_text(infotext)
 
     def read_text(self, infotext: str) -> PictureReading:
-        """Read an infotext that came as text."""
+        """Read an infotext that came as text; that of a grid gives the script that made it."""
         parsed = parse_infotext(infotext)
-        reading = request_of(parsed)
-        refused = (*reading.refused, *_unknown_names(reading.request), *_networks(reading.request))
+        reading = self._with_script(request_of(parsed), parsed)
+        request = reading.request
+        refused = (*reading.refused, *_unknown_names(request), *_networks(request), *self._missing_inputs(request))
         return PictureReading(infotext, parsed, reading.request, reading.typed, tuple(map(str, refused)))
 
+    def _with_script(self, reading: Reading, parsed: Infotext) -> Reading:
+        """The reading with the script of a grid in its requests; one that cannot be run is among what is refused."""
+        name = parsed.parameters.get(SCRIPT_KEY, "")
+        try:
+            found = self._scripts.of_infotext(parsed.parameters, reading.request.task)
+        except UserError as error:
+            if isinstance(error, InvalidRequest) and error.field == SCRIPT_KEY:
+                refusal = _not_known(SCRIPT_KEY, name, error)
+            else:
+                refusal = NotHonoured(SCRIPT_KEY, name, str(error).rstrip(". "))
+            return replace(reading, refused=(refusal, *reading.refused))
+        if found is None:
+            return reading
+        script, arguments = found
+        asked = {"script_name": script.name, "script_args": arguments}
+        return Reading(
+            reading.request.model_copy(update=asked),
+            tuple(row for row in reading.refused if not script.explains(row.key)),
+            reading.typed and reading.typed.model_copy(update=asked),
+        )
 
-def _unknown_names(request: Txt2ImgRequest) -> Iterator[NotHonoured]:
+    def _missing_inputs(self, request: Txt2ImgRequest | Img2ImgRequest) -> Iterator[NotHonoured]:
+        """The input pictures that a request begins with and that are not stored here."""
+        why = "that picture is not stored here: choose it yourself"
+        if isinstance(request, Txt2ImgRequest):
+            given = {"First pass image hash": request.firstpass_image}
+        else:
+            given = {"Init image hash": request.init_images[0] if request.init_images else "unknown"}
+            given["Mask hash"] = request.mask
+        for key, picture_id in given.items():
+            if picture_id is not None and not self._inputs.has(picture_id):
+                yield NotHonoured(key, picture_id, why)
+
+
+def _unknown_names(request: Txt2ImgRequest | Img2ImgRequest) -> Iterator[NotHonoured]:
     """The sampler and the schedule, where there are none of that name or the one cannot run the other."""
     sampler = SAMPLER_NAMES[0]
     if request.sampler_name is not None:
@@ -110,7 +158,7 @@ def _not_known(key: str, name: str, error: InvalidRequest) -> NotHonoured:
     return NotHonoured(key, name, f"{error.problem}. {error.remedy}".rstrip(". "))
 
 
-def _networks(request: Txt2ImgRequest) -> Iterator[NotHonoured]:
+def _networks(request: Txt2ImgRequest | Img2ImgRequest) -> Iterator[NotHonoured]:
     """The networks that tags in the prompt ask for, each once; in a negative prompt they are words."""
     tags = {tag.source: _NO_NETWORKS.get(tag.kind) for tag in extra_networks(strip_comments(request.prompt))}
     yield from (NotHonoured("Prompt", source, why) for source, why in tags.items() if why is not None)

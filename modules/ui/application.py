@@ -12,16 +12,22 @@ from fastapi import FastAPI
 from modules.checkpoints.card import Card
 from modules.errors import ModelNotFound
 from modules.imaging.reading import MAX_FILE_BYTES
+from modules.schema.requests import REQUESTS, Task
 from modules.services.build import Services
 from modules.ui.assets import asset
 from modules.ui.controls import lay_out_choice
+from modules.ui.extras_controls import PLACE
+from modules.ui.extras_tab import lay_out_extras
+from modules.ui.extras_wiring import wire_extras
 from modules.ui.gallery_tab import lay_out_gallery
+from modules.ui.generation_tab import WhatThereIs, lay_out_generation
+from modules.ui.page_state import lay_out_state
 from modules.ui.png_info_tab import lay_out_png_info
 from modules.ui.prompt_handlers import style_names, wildcard_choices
+from modules.ui.prompt_panel import WordLists
 from modules.ui.theme import build_theme
 from modules.ui.thumbnails import served_folders
-from modules.ui.txt2img_tab import Txt2ImgTab, WordLists, lay_out_txt2img
-from modules.ui.wiring import wire_gallery, wire_png_info, wire_txt2img
+from modules.ui.wiring import Wiring, wire_gallery, wire_generation, wire_png_info
 
 MAX_WAITING_EVENTS = 200
 _DAY = 86_400
@@ -33,15 +39,21 @@ def build_page(services: Services) -> gr.Blocks:
     page = gr.Blocks(title="Atelier", analytics_enabled=False, fill_width=True, delete_cache=(_DAY, _DAY))
     with page:
         # The "secret" only scrambles what the browser keeps for this page; a fixed one survives restarts.
-        memory = gr.BrowserState(None, storage_key="atelier-txt2img", secret="atelier")  # noqa: S106
+        memories = {
+            task: gr.BrowserState(None, storage_key=f"atelier-{task}", secret="atelier")  # noqa: S106
+            for task in (*REQUESTS, PLACE)
+        }
         model = _lay_out_header([checkpoint.name for checkpoint in services.models.all()])
-        with gr.Tabs(elem_id="tabs"):
-            txt2img = _lay_out_txt2img(services, model)
+        with gr.Tabs(elem_id="tabs") as tabs:
+            generating = {task: lay_out_generation(task, model, _what_there_is(services, task)) for task in REQUESTS}
+            extras = lay_out_extras([upscaler.name for upscaler in services.upscalers.all()])
             gallery = lay_out_gallery()
             png_info = lay_out_png_info()
-        wire_txt2img(services, page, txt2img, memory)
-        wire_gallery(services, gallery, txt2img, memory)
-        wire_png_info(services, png_info, txt2img, memory)
+        wiring = Wiring(services, page, lay_out_state(tabs), generating, extras, memories)
+        wire_generation(wiring, model)
+        wire_extras(wiring)
+        wire_gallery(wiring, gallery)
+        wire_png_info(wiring, png_info)
     # Bounded, for gradio's unbounded queue can be brought to a stop for good.
     page.queue(max_size=MAX_WAITING_EVENTS, default_concurrency_limit=None)
     # gradio checks the paths of files that a browser names only in a page that it has launched itself.
@@ -55,7 +67,7 @@ def mount_page(app: FastAPI, services: Services, *, auth: list[tuple[str, str]],
     shutil.rmtree(uploads_folder(services), ignore_errors=True)
     page = build_page(services)
     gr.set_static_paths(list(served_folders(services.paths)))
-    return gr.mount_gradio_app(
+    gr.mount_gradio_app(
         app,
         page,
         path="/",
@@ -72,6 +84,7 @@ def mount_page(app: FastAPI, services: Services, *, auth: list[tuple[str, str]],
         css=asset("style.css"),
         head=head(theme),
     )
+    return app
 
 
 def head(theme: str | None) -> str:
@@ -104,11 +117,17 @@ def _lay_out_header(names: list[str]) -> gr.Dropdown:
     return model
 
 
-def _lay_out_txt2img(services: Services, model: gr.Dropdown) -> Txt2ImgTab:
+def _what_there_is(services: Services, task: Task) -> WhatThereIs:
     try:
         card = services.models.current().card
     except ModelNotFound:  # the page says so when it is opened
         card = Card()
-    rng = services.settings.current.randn_source
-    lists = WordLists(style_names(services), wildcard_choices(services))
-    return lay_out_txt2img(model, card.recommended, list(card.example_prompts), lists, rng)
+    return WhatThereIs(
+        recommended=card.recommended,
+        examples=list(card.example_prompts),
+        words=WordLists(style_names(services), wildcard_choices(services)),
+        rng=services.settings.current.randn_source,
+        available=services.scripts.available(task),
+        scripts=services.scripts.all(task),
+        failures=[str(failure) for failure in services.scripts.failures],
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import Any
 
 from gradio.components import Component
@@ -19,22 +20,38 @@ from modules.diffusion.names import (
     split_sampler,
 )
 from modules.errors import InvalidRequest
+from modules.hooks import Available
 from modules.schema.refusals import LABELS
-from modules.schema.requests import AUTOMATIC, Options, Txt2ImgRequest
-from modules.ui.request_controls import held
+from modules.schema.requests import AUTOMATIC, REQUESTS, Img2ImgRequest, Options, Request, Task, Txt2ImgRequest
+from modules.ui.request_controls import COMPOSED, held
 
 SCHEDULE_CHOICES = (*SCHEDULE_NAMES, CUSTOM)
 """What the form's list of schedules offers."""
 _ANY_SAMPLER = SamplerName("", ())
 
 
-class RequestFields:
-    """One component for each field of Txt2ImgRequest: `form["seed"]`."""
+_OPEN = {name for name, field in Request.model_fields.items() if field.default is None} - Options.model_fields.keys()
+"""What a request may leave to checkpoint and settings."""
+_OF_LISTS = (
+    "hr_upscaler",
+    "hr_checkpoint_name",
+    "hr_sampler_name",
+    "hr_scheduler",
+    "refiner_checkpoint",
+    "sd_upscale_upscaler",
+)
 
-    def __init__(self, components: Mapping[str, Component]) -> None:
-        if components.keys() != Txt2ImgRequest.model_fields.keys():
-            raise KeyError(f"no or no known field: {sorted(components.keys() ^ Txt2ImgRequest.model_fields.keys())}")
-        self._components = {name: components[name] for name in Txt2ImgRequest.model_fields}
+
+class RequestFields:
+    """One component for each field of a task's request, but for those that are composed: `form["seed"]`."""
+
+    def __init__(self, task: Task, components: Mapping[str, Component]) -> None:
+        self.task = task
+        self.request = REQUESTS[task]
+        names = [name for name in self.request.model_fields if name not in COMPOSED]
+        if components.keys() != set(names):
+            raise KeyError(f"no or no known field: {sorted(components.keys() ^ set(names))}")
+        self._components = {name: components[name] for name in names}
 
     def __getitem__(self, name: str) -> Component:
         return self._components[name]
@@ -54,29 +71,45 @@ class Known:
 
     models: Collection[str] = ()
     styles: Sequence[str] = ()
+    available: Available | None = None
+    """Where the names of upscalers and of other passes' samplers and models come from; None: every name is known."""
 
 
-def request_of(values: Mapping[Component, Any], form: RequestFields) -> Txt2ImgRequest:
-    """The request that a form asks for; an empty field is one left to the checkpoint. Raises InvalidRequest."""
-    given = {name: values[component] for name, component in form.by_name().items()}
-    return Txt2ImgRequest.of({name: value for name, value in given.items() if value not in (None, "")})
+def request_of(
+    values: Mapping[Component, Any],
+    form: RequestFields,
+    composed: Mapping[str, Any] | None = None,
+    without: Collection[str] = (),
+) -> Txt2ImgRequest | Img2ImgRequest:
+    """The request that a form asks for; an empty field is one left to the checkpoint. Raises InvalidRequest.
+
+    `composed` are the fields that no component holds, `without` names those that do not count now.
+    """
+    given = {name: values[component] for name, component in form.by_name().items() if name not in without}
+    filled_in = {name: value for name, value in given.items() if value not in (None, "")}
+    return form.request.of({**filled_in, **(composed or {})})
 
 
-def filled(form: RequestFields, request: Txt2ImgRequest, known: Known) -> tuple[dict[Component, Any], tuple[str, ...]]:
+def filled(
+    form: RequestFields, request: Txt2ImgRequest | Img2ImgRequest, known: Known
+) -> tuple[dict[Component, Any], tuple[str, ...]]:
     """Values that make the form ask for `request`, and sentences about those that it cannot hold.
 
     Fields that the request leaves to checkpoint and settings keep what they have; empty options are emptied.
     """
+    components = form.by_name()
     values: dict[str, Any] = {
-        name: value for name, value in request.model_dump().items() if value is not None or name in Options.model_fields
+        name: held(name, value)
+        for name, value in request.model_dump(include=set(components)).items()
+        if value is not None or name not in _OPEN
     }
-    values = {name: held(name, value) for name, value in values.items()}
     values["styles"] = [name for name in request.styles if name in known.styles]
     dropped = [_not_here("styles", name) for name in request.styles if name not in known.styles]
     shown: dict[str, Callable[[], str | None]] = {
         "sampler_name": lambda: request.sampler_name and find_sampler(request.sampler_name).name,
         "scheduler": lambda: _shown_schedule(request),
         "model": lambda: request.model and _known_model(request.model, known.models),
+        **{name: partial(_listed, name, values[name], known) for name in _OF_LISTS if values.get(name)},
     }
     for name, show in shown.items():
         try:
@@ -86,7 +119,7 @@ def filled(form: RequestFields, request: Txt2ImgRequest, known: Known) -> tuple[
             dropped.append(_not_here(name, getattr(request, name)))
         if values[name] is None:
             del values[name]
-    return {component: values[name] for name, component in form.by_name().items() if name in values}, tuple(dropped)
+    return {component: values[name] for name, component in components.items() if name in values}, tuple(dropped)
 
 
 def recommended_values(recommended: Recommended) -> dict[str, Any]:
@@ -115,7 +148,17 @@ def _known_model(name: str, known: Collection[str]) -> str:
     return name
 
 
-def _shown_schedule(request: Txt2ImgRequest) -> str | None:
+def _listed(name: str, value: str, known: Known) -> str:
+    """A name as a list of the form has it, in any case."""
+    if known.available is None:
+        return value
+    by_case = {one.lower(): one for one in known.available.choices_of(name)}
+    if value.lower() not in by_case:
+        raise InvalidRequest(LABELS[name], value, "is not here", "")
+    return by_case[value.lower()]
+
+
+def _shown_schedule(request: Request) -> str | None:
     """The entry of the list that runs a request's schedule, which an old combined sampler name may hold.
 
     One that belongs to a sampler (Timesteps) is its Automatic. Raises InvalidRequest for an unknown one.
@@ -131,7 +174,7 @@ def _shown_schedule(request: Txt2ImgRequest) -> str | None:
     return run if run in SCHEDULE_CHOICES else AUTOMATIC
 
 
-def _sampler_of(request: Txt2ImgRequest) -> tuple[SamplerName | None, str | None]:
+def _sampler_of(request: Request) -> tuple[SamplerName | None, str | None]:
     """A request's sampler, None where it is open or unknown, and the schedule in its name."""
     try:
         return split_sampler(request.sampler_name or "")

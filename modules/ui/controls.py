@@ -69,9 +69,20 @@ def lay_out_choice(
     return choice
 
 
-def lay_out_choices(name: str, choices: list[str], *, label: str, min_width: int = 150) -> gr.Dropdown:
+def lay_out_choices(
+    name: str, choices: list[str], *, label: str, value: list[str] | None = None, min_width: int = 150
+) -> gr.Dropdown:
     """A list to choose any number from, in an order."""
-    several = gr.Dropdown(choices, value=[], multiselect=True, label=label, min_width=min_width, scale=3, elem_id=name)
+    several = gr.Dropdown(
+        choices, value=value or [], multiselect=True, label=label, min_width=min_width, scale=3, elem_id=name
+    )
+    several.preprocess = _as_it_is
+    return several
+
+
+def lay_out_ticks(name: str, choices: list[Any], *, label: str, info: str | None = None) -> gr.CheckboxGroup:
+    """A few boxes side by side, any number of which are ticked."""
+    several = gr.CheckboxGroup(choices, value=[], label=label, info=info, elem_id=name)
     several.preprocess = _as_it_is
     return several
 
@@ -104,6 +115,67 @@ def lay_out_line(
         elem_id=name,
         html_attributes=_PLAIN_TEXT,
     )
+
+
+def lay_out_text(
+    name: str,
+    *,
+    label: str,
+    value: str,
+    placeholder: str,
+    info: str | None = None,
+    lines: int = 2,
+    min_width: int = 150,
+) -> gr.Textbox:
+    """A box for prose."""
+    return gr.Textbox(
+        value,
+        label=label,
+        info=info,
+        placeholder=placeholder,
+        lines=lines,
+        max_lines=12,
+        min_width=min_width,
+        elem_id=name,
+    )
+
+
+def lay_out_colour(
+    name: str, *, label: str, value: str, info: str | None = None, min_width: int = 150
+) -> gr.ColorPicker:
+    """A colour to choose; it travels as #rrggbb."""
+    colour = gr.ColorPicker(value, label=label, info=info, min_width=min_width, elem_id=name)
+    colour.preprocess = _as_hexadecimal
+    return colour
+
+
+def lay_out_one_of(
+    name: str, choices: list[Any], value: str, *, label: str, classes: list[str], min_width: int = 150
+) -> gr.Radio:
+    """A few words side by side, one of which is chosen."""
+    several = gr.Radio(
+        choices,
+        value=value,
+        label=label,
+        show_label=False,
+        container=False,
+        min_width=min_width,
+        elem_id=name,
+        elem_classes=[*classes, "segments"],
+    )
+    several.preprocess = _as_it_is
+    return several
+
+
+def _as_hexadecimal(payload: Any) -> Any:
+    """The browser's picker also says rgba(255, 127.5, 0, 1)."""
+    if not isinstance(payload, str) or not payload.startswith("rgb"):
+        return payload
+    numbers = payload.partition("(")[2].rstrip(")").split(",")[:3]
+    try:
+        return "#" + "".join(f"{min(255, max(0, round(float(number)))):02x}" for number in numbers)
+    except (ValueError, OverflowError):
+        return payload
 
 
 def _as_it_is(payload: Any) -> Any:

@@ -40,7 +40,7 @@ class GalleryHandlers:
     def choose(self, event: gr.SelectData) -> Changes:
         """Show a picture large."""
         picture = clicked_picture(self._services.pictures, event)
-        return self._tab.chosen.showing(shown_file(self._services, picture), picture.infotext)
+        return self._tab.chosen.showing(shown_file(self._services, picture), picture)
 
     def _page(self, wanted: float | None) -> Changes:
         tab, count = self._tab, self._services.pictures.count()

@@ -46,5 +46,5 @@ def lay_out_gallery() -> GalleryTab:
                 thumbnails = lay_out_thumbnails("gallery-thumbnails", 6, label="Pictures")
             with gr.Column(scale=5, min_width=320, elem_id="chosen"):
                 notice = lay_out_notice()
-                chosen = lay_out_picture("chosen", send_label="Send to txt2img")
+                chosen = lay_out_picture("chosen", send_label="Use these parameters")
     return GalleryTab(tab, position, page, newer, older, empty, thumbnails, chosen, notice)

@@ -6,7 +6,7 @@ import functools
 import inspect
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import gradio as gr
@@ -14,6 +14,7 @@ import gradio as gr
 from modules.errors import UserError
 from modules.ui.assets import asset
 
+MAX_LINES = 20
 log = logging.getLogger(__name__)
 
 
@@ -22,21 +23,22 @@ def lay_out_notice() -> gr.HTML:
     return _lay_out_text('<p class="notice" role="alert"></p>', "notice-box")
 
 
-def lay_out_remark(name: str, look: str = "remark") -> gr.HTML:
+def lay_out_remark(name: str, look: str = "remark", text: str = "") -> gr.HTML:
     """A place for plain text that nobody has to act upon; `look` is its class."""
-    return _lay_out_text(f'<p class="{look}" role="status"></p>', f"{look}-box", name)
+    return _lay_out_text(f'<p class="{look}" role="status"></p>', f"{look}-box", name, text)
 
 
-def _lay_out_text(template: str, box: str, name: str | None = None) -> gr.HTML:
+def _lay_out_text(template: str, box: str, name: str | None = None, text: str = "") -> gr.HTML:
     return gr.HTML(
-        value="", html_template=template, js_on_load=asset("notice.js"), elem_classes=[box, "text-box"], elem_id=name
+        value=text, html_template=template, js_on_load=asset("notice.js"), elem_classes=[box, "text-box"], elem_id=name
     )
 
 
-def guarded(notice: gr.HTML, handler: Callable[..., Any]) -> Callable[..., Any]:
+def guarded(notice: gr.HTML, handler: Callable[..., Any], *hopes: gr.HTML, empties: bool = True) -> Callable[..., Any]:
     """`handler` with every exception turned into a sentence in `notice`; a success empties it.
 
-    A handler gives a dict keyed by component; it may be an async generator of such dicts.
+    A handler gives a dict keyed by component; it may be an async generator of such dicts. One that follows from
+    another's changes must not empty what that has just said. `hopes` are remarks that a failure empties.
     """
     if inspect.isasyncgenfunction(handler):
 
@@ -46,18 +48,24 @@ def guarded(notice: gr.HTML, handler: Callable[..., Any]) -> Callable[..., Any]:
                 async for shown in handler(*arguments):
                     yield shown
             except Exception as error:  # noqa: BLE001  the page's boundary
-                yield {notice: _sentence(error)}
+                yield {**dict.fromkeys(hopes, ""), notice: _sentence(error)}
 
         return streaming
 
     @functools.wraps(handler)
     def answering(*arguments: Any) -> Any:
         try:
-            return {notice: "", **handler(*arguments)}
+            return {**({notice: ""} if empties else {}), **handler(*arguments)}
         except Exception as error:  # noqa: BLE001  the page's boundary
-            return {notice: _sentence(error)}
+            return {**dict.fromkeys(hopes, ""), notice: _sentence(error)}
 
     return answering
+
+
+def shortened(lines: Sequence[str], most: int = MAX_LINES) -> list[str]:
+    """The first lines, and how many more there are."""
+    more = len(lines) - most
+    return [*lines[:most], f"… and {more:,} more"] if more > 0 else list(lines)
 
 
 def _sentence(error: Exception) -> str:

@@ -26,7 +26,8 @@ class PngInfoHandlers:
 
     def clear(self) -> Changes:
         """Forget the picture before; a new one may turn out unreadable."""
-        return {component: gr.update(visible=False) for component in self._tab.results()}
+        hidden = {component: gr.update(visible=False) for component in self._tab.results()}
+        return {**hidden, self._tab.infotext: gr.Textbox(value="", visible=False)}
 
     def read(self, values: Values) -> Changes:
         """Show what the dropped file says of how it was made."""
@@ -34,7 +35,7 @@ class PngInfoHandlers:
             return {self._tab.hint: gr.HTML(visible=True)}
         path = Path(values[self._tab.file])
         reading = self._services.pictures.read(path)
-        picture = {self._tab.picture: gr.Image(value=str(path), visible=True)}
+        picture = {self._tab.picture: gr.Image(value=str(path), visible=True), self._tab.tools: gr.Row(visible=True)}
         if not reading.infotext:
             return {**picture, self._tab.notice: "This picture carries no parameters: nothing says how it was made."}
         return {**picture, **self._found(reading)}
@@ -48,7 +49,7 @@ class PngInfoHandlers:
             tab.parameters: gr.Dataframe(value=rows, visible=bool(rows)),
             tab.not_honoured: gr.Textbox(value="\n".join(reading.not_honoured), visible=bool(reading.not_honoured)),
             tab.infotext: gr.Textbox(value=reading.infotext, visible=True),
-            tab.send: gr.Button(visible=True),
+            tab.send: gr.Button(f"Send to {reading.request.task}", visible=True),
         }
 
 

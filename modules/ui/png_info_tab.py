@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import gradio as gr
-from gradio.components import Component
 
 from modules.ui.notices import lay_out_notice
+from modules.ui.picture_panel import SENDING
 
 _HINT = """
 <div class="empty">
@@ -32,8 +33,11 @@ class PngInfoTab:
     not_honoured: gr.Textbox
     infotext: gr.Textbox
     send: gr.Button
+    sending: dict[str, gr.Button]
+    """Carry the picture itself to another tab."""
+    tools: gr.Row
 
-    def results(self) -> list[Component]:
+    def results(self) -> list[Any]:
         """What is shown of a picture that was read."""
         return [
             self.picture,
@@ -44,6 +48,7 @@ class PngInfoTab:
             self.not_honoured,
             self.infotext,
             self.send,
+            self.tools,
         ]
 
 
@@ -67,6 +72,14 @@ def lay_out_png_info() -> PngInfoTab:
         with gr.Column(scale=5, min_width=320):
             hint = gr.HTML(_HINT, elem_id="png-info-hint")
             send = gr.Button("Send to txt2img", variant="primary", visible=False, elem_id="send-to-txt2img")
+            with gr.Row(visible=False, elem_classes=["tool-row"], elem_id="info-tools") as tools:
+                gr.HTML("<span>Send the picture to</span>", elem_classes=["tool-title"])
+                sending = {
+                    place: gr.Button(
+                        label, size="sm", scale=0, min_width=36, elem_id=f"info-to-{place}", elem_classes=["chip"]
+                    )
+                    for place, label in SENDING.items()
+                }
             prompt = _text("Prompt", "info-prompt", lines=2)
             negative_prompt = _text("Negative prompt", "info-negative-prompt", lines=1)
             parameters = gr.Dataframe(
@@ -83,7 +96,19 @@ def lay_out_png_info() -> PngInfoTab:
             not_honoured = _text("Not understood by this version, and left out", "info-not-honoured", lines=1)
             infotext = _text("As written in the file", "info-text", lines=3)
     return PngInfoTab(
-        tab, file, picture, hint, notice, prompt, negative_prompt, parameters, not_honoured, infotext, send
+        tab,
+        file,
+        picture,
+        hint,
+        notice,
+        prompt,
+        negative_prompt,
+        parameters,
+        not_honoured,
+        infotext,
+        send,
+        sending,
+        tools,
     )
 
 

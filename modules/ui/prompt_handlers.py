@@ -14,8 +14,10 @@ from modules.prompt.brackets import bracket_problem
 from modules.schema.refusals import LABELS
 from modules.schema.requests import MAX_PROMPT_CHARACTERS
 from modules.services.build import Services
-from modules.ui.binding import request_of
-from modules.ui.txt2img_tab import Txt2ImgTab
+from modules.ui.asking import request_of_words
+from modules.ui.generation_tab import GenerationTab
+from modules.ui.notices import shortened
+from modules.ui.prompt_panel import DRAWN_AGAIN
 
 SECONDS_OF_QUIET = 0.3
 MAX_SHOWN_PROMPTS, MAX_SHOWN_CHARACTERS, MAX_SHOWN_PROBLEMS = 100, 40_000, 5
@@ -24,11 +26,12 @@ Changes = dict[Component, Any]
 
 
 class PromptHandlers:
-    """Handlers of the txt2img tab; `values` are those of the components named as inputs."""
+    """Handlers of a tab that generates; `values` are those of the components named as inputs."""
 
-    def __init__(self, services: Services, tab: Txt2ImgTab) -> None:
+    def __init__(self, services: Services, tab: GenerationTab, others: Sequence[GenerationTab] = ()) -> None:
         self._services = services
         self._tab = tab
+        self._others = others
         # One count at a time: those that wait for a model to be loaded must not use up the threads of the page.
         self._counting = asyncio.Lock()
 
@@ -47,8 +50,10 @@ class PromptHandlers:
 
     def preview(self, values: Values) -> Changes:
         """Show what the pictures would be asked for."""
-        pairs = self._services.generate.preview_prompts(request_of(values, self._tab.form))
-        return {self._tab.tools.previewed: gr.Textbox(value=told_prompts(pairs), visible=True)}
+        pairs = self._services.generate.preview_prompts(request_of_words(self._tab, values))
+        script = values[self._tab.script.choice]
+        info = f"Before the script “{script}” changes them. {DRAWN_AGAIN}" if script else DRAWN_AGAIN
+        return {self._tab.tools.previewed: gr.Textbox(value=told_prompts(pairs), info=info, visible=True)}
 
     def save_style(self, values: Values) -> Changes:
         """Keep the prompts as they are under the name in the box."""
@@ -56,19 +61,19 @@ class PromptHandlers:
         name = str(values[tools.style_name] or "")
         style = self._services.styles.save(name, values[form["prompt"]] or "", values[form["negative_prompt"]] or "")
         return {
-            **style_choices(self._services, self._tab, values[form["styles"]]),
+            **self._style_lists(values),
             tools.remark: f"The style “{style.name}” is in {self._services.styles.default_file.name} now.",
         }
 
     def delete_style(self, values: Values) -> Changes:
         """Remove the style whose name is in the box; its file of before stays as a copy."""
-        form, tools = self._tab.form, self._tab.tools
+        tools = self._tab.tools
         name = str(values[tools.style_name] or "").strip()
         if not name:
             raise InvalidRequest("Style name", name, "is empty", "Choose the style that shall go.")
         self._services.styles.delete(name)
         return {
-            **style_choices(self._services, self._tab, values[form["styles"]]),
+            **self._style_lists(values),
             tools.remark: f"The style “{name}” is gone. The file as it was stays beside it, with .bak at its end.",
         }
 
@@ -81,6 +86,14 @@ class PromptHandlers:
         prompt = str(values[form["prompt"]] or "").rstrip()
         joined = f"{prompt}{'' if not prompt or prompt.endswith(',') else ','} __{name}__".strip()
         return {form["prompt"]: joined, form["wildcards"]: True, tools.wildcards: None}
+
+    def _style_lists(self, values: Values) -> Changes:
+        """The lists of styles of all tabs, as the files are now."""
+        changes = style_choices(self._services, self._tab, values[self._tab.form["styles"]])
+        names = style_names(self._services)
+        for other in self._others:
+            changes |= {one: gr.Dropdown(choices=names) for one in (other.form["styles"], other.tools.style_name)}
+        return changes
 
     def _counts(self, prompt: str, negative: str, styles: Sequence[str]) -> tuple[str, str]:
         """The counts of both prompts with their styles; nothing where there is nothing to count or nobody to."""
@@ -109,7 +122,7 @@ def wildcard_choices(services: Services) -> list[tuple[str, str]]:
     return [(f"__{row.name}__ ({row.count:,})", row.name) for row in services.wildcards.list_wildcards()]
 
 
-def style_choices(services: Services, tab: Txt2ImgTab, chosen: Sequence[str] | None) -> Changes:
+def style_choices(services: Services, tab: GenerationTab, chosen: Sequence[str] | None) -> Changes:
     """Both lists of styles as the files are now; of the chosen ones those stay that still are there."""
     names = style_names(services)
     return {
@@ -118,13 +131,13 @@ def style_choices(services: Services, tab: Txt2ImgTab, chosen: Sequence[str] | N
     }
 
 
-def word_choices(services: Services, tab: Txt2ImgTab, chosen: Sequence[str] | None) -> Changes:
+def word_choices(services: Services, tab: GenerationTab, chosen: Sequence[str] | None) -> Changes:
     """Every list of styles and wildcards as the files are now, and what is wrong with the files."""
     problems = [*services.styles.problems(), *services.wildcards.problems()]
     return {
         **style_choices(services, tab, chosen),
         tab.tools.wildcards: gr.Dropdown(choices=wildcard_choices(services), value=None),
-        tab.tools.remark: "\n".join(_shortened(problems, MAX_SHOWN_PROBLEMS)),
+        tab.tools.remark: "\n".join(shortened(problems, MAX_SHOWN_PROBLEMS)),
     }
 
 
@@ -133,17 +146,12 @@ def told_prompts(pairs: Sequence[tuple[str, str]]) -> str:
     if len(set(pairs)) == 1:
         return _told(*pairs[0])
     told = [f"{number}. {_told(*pair)}" for number, pair in enumerate(pairs, 1)]
-    text = "\n\n".join(_shortened(told, MAX_SHOWN_PROMPTS))
+    text = "\n\n".join(shortened(told, MAX_SHOWN_PROMPTS))
     return text if len(text) <= MAX_SHOWN_CHARACTERS else f"{text[:MAX_SHOWN_CHARACTERS]}…"
 
 
 def _told(prompt: str, negative: str) -> str:
     return f"{prompt}\nNegative prompt: {negative}" if negative else prompt
-
-
-def _shortened(lines: Sequence[str], most: int) -> list[str]:
-    more = len(lines) - most
-    return [*lines[:most], f"… and {more:,} more"] if more > 0 else list(lines)
 
 
 def _bracket_problems(prompt: str, negative: str) -> str:

@@ -11,13 +11,17 @@ from modules.ui.assets import asset
 from modules.ui.watching import Sight
 
 
-def lay_out_status() -> gr.HTML:
-    """The panel; its value is what `status_value` gives, painted by status.js without any HTML made from it."""
+def lay_out_status(name: str, hint: str) -> gr.HTML:
+    """The panel; its value is what `status_value` gives, painted by status.js without any HTML made from it.
+
+    `hint` says how the first picture comes about.
+    """
     return gr.HTML(
         value=status_value(Sight(), has_pictures=False),
-        html_template=asset("status.html"),
+        html_template=asset("status.html").replace("{hint}", hint),
         js_on_load=asset("status.js"),
-        elem_id="status",
+        elem_id=name,
+        elem_classes=["status-box"],
     )
 
 

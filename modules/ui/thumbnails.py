@@ -60,4 +60,11 @@ def shown_file(services: Services, picture: Picture) -> Path:
 
 def served_folders(paths: Paths) -> tuple[Path, ...]:
     """The folders whose files the page serves in place; the database and the settings lie outside of them."""
-    return (paths.txt2img_pictures, paths.cache / "thumbnails")
+    return (
+        paths.txt2img_pictures,
+        paths.img2img_pictures,
+        paths.extras_pictures,
+        paths.grids,
+        paths.input_pictures,
+        paths.cache / "thumbnails",
+    )

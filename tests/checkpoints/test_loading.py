@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from modules.checkpoints.cache import ModelCache
+from modules.checkpoints import diffusers_folder
 from modules.checkpoints.card import Card, Recommended, read_card
 from modules.checkpoints.device import choose_device, choose_dtype
 from modules.checkpoints.diffusers_folder import load_folder
 from modules.checkpoints.loaded import LoadedModel
 from modules.checkpoints.registry import Checkpoint, Registry
 from modules.diffusion.conditioning import TextConditioning
-from modules.errors import BrokenModel, InvalidSetting, ModelNotFound, NumbersOverflowed, UnsupportedModel
+from modules.errors import BrokenModel, InvalidSetting, ModelNotFound, NumbersOverflowed, OutOfMemory, UnsupportedModel
 from tests.tiny_models import DEMO_MODEL, write_tiny_model
 
 CPU = torch.device("cpu")
@@ -55,17 +55,6 @@ def test_unknown_model_names_the_known_ones(tiny: Path) -> None:
 
 def test_model_folder_itself_may_be_named(tiny: Path) -> None:
     assert Registry([tiny]).find("tiny").path == tiny
-
-
-def test_cache_looks_at_weights_not_at_cards(tmp_path: Path) -> None:
-    weights = tmp_path / "model.safetensors"
-    weights.write_bytes(b"1")
-    cache = ModelCache(lambda checkpoint: checkpoint)  # type: ignore[arg-type, return-value]
-    checkpoint = Checkpoint("one", tmp_path, Card())
-    cache.get(checkpoint)
-    assert cache.holds(Checkpoint("one", tmp_path, Card(description="edited")))
-    weights.write_bytes(b"22")
-    assert not cache.holds(checkpoint)
 
 
 def test_single_file_is_refused_with_the_reason(tiny: Path, tmp_path: Path) -> None:
@@ -195,19 +184,27 @@ def test_overflow_is_told_in_words(tiny: Path) -> None:
         model.decode(torch.full((1, 4, 8, 8), float("nan")))
 
 
-def test_cache_loads_once_and_keeps_the_last() -> None:
-    loaded = []
-    cache = ModelCache(lambda checkpoint: loaded.append(checkpoint.name) or checkpoint)  # type: ignore[func-returns-value, arg-type, return-value]
-    one, two = (Checkpoint(name, Path("missing"), Card()) for name in ("one", "two"))
-    for checkpoint in (one, one, two, one):
-        cache.get(checkpoint)
-        assert cache.holds(checkpoint)
-    assert loaded == ["one", "two", "one"]
-
-
 def test_half_on_a_processor_is_refused() -> None:
     assert choose_device(use_cpu=True) == CPU
     assert choose_dtype("full", CPU) == torch.float32
     assert choose_dtype("auto", torch.device("cuda")) == torch.float16
     with pytest.raises(InvalidSetting, match="--precision half"):
         choose_dtype("half", CPU)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("no room"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: 9 bytes"),
+        MemoryError(),
+    ],
+)
+def test_a_model_that_does_not_fit_is_told_in_words(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> LoadedModel:
+        raise error
+
+    monkeypatch.setattr(diffusers_folder, "_load", fail)
+    checkpoint = Checkpoint("large", DEMO_MODEL, read_card(DEMO_MODEL))
+    with pytest.raises(OutOfMemory, match="Model 'large' does not fit into the memory"):
+        load_folder(checkpoint, device=torch.device("cpu"), dtype=torch.float32, attention="sdp")

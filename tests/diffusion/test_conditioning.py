@@ -13,11 +13,11 @@ from modules.diffusion.conditioning import (
     WeightedConditioning,
     aesthetic_ids,
     conditioning_at,
-    plain_conditioning,
     side_by_side,
     size_ids,
     stacked,
 )
+from tests.diffusion.plain_conditioning import plain_conditioning
 
 
 def text(value: float, *, tokens: int = 3, pooled: bool = False) -> TextConditioning:
@@ -61,11 +61,25 @@ def test_zeroed_leaves_sizes_alone() -> None:
     assert zeroed.time_ids.tolist() == [[512, 768, 0, 0, 512, 768]]
 
 
+def test_channels_beside_x_are_rows_and_stay_where_words_are_zeroed() -> None:
+    one, two = (text(value).with_channels(torch.full((1, 5, 2, 3), float(value))) for value in (1, 2))
+    rows = stacked([one, two.zeroed()])
+    assert rows.channels is not None
+    assert rows.channels.mean(dim=(1, 2, 3)).tolist() == [1, 2]
+    assert one.with_time_ids(size_ids(8, 8)).channels is one.channels
+    assert one.with_channels(None).channels is None
+    with pytest.raises(ValueError, match="Only 1 of 2 conditionings have channels"):
+        stacked([one, text(2)])
+
+
 def test_conditioning_moves_as_a_whole() -> None:
-    moved = text(1, pooled=True).with_time_ids(size_ids(512, 512)).to(torch.device("meta"))
+    whole = text(1, pooled=True).with_time_ids(size_ids(512, 512)).with_channels(torch.zeros(1, 5, 2, 3))
+    moved = whole.to(torch.device("meta"))
     assert moved.pooled is not None
     assert moved.time_ids is not None
-    assert {moved.states.device.type, moved.pooled.device.type, moved.time_ids.device.type} == {"meta"}
+    assert moved.channels is not None
+    tensors = (moved.states, moved.pooled, moved.time_ids, moved.channels)
+    assert {tensor.device.type for tensor in tensors} == {"meta"}
     assert text(1).to(torch.device("cpu")).pooled is None
 
 

@@ -16,12 +16,11 @@ from modules.diffusion.conditioning import (
     ImageConditioning,
     TextConditioning,
     WeightedConditioning,
-    plain_conditioning,
     size_ids,
 )
 from modules.diffusion.denoisers import PredictionType, denoiser_for
 from modules.diffusion.guidance.corrections import GuidanceRescale, MimicThresholding
-from modules.diffusion.guidance.guided_denoiser import Counting, GuidedDenoiser
+from modules.diffusion.guidance.guided_denoiser import GuidedDenoiser
 from modules.diffusion.guidance.limits import (
     NegativeGuidanceMinimumSigma,
     NegativeSkip,
@@ -32,7 +31,9 @@ from modules.diffusion.guidance.limits import (
 from modules.diffusion.guidance.plan import Guidance
 from modules.diffusion.guidance.rows import RowDenoiser
 from modules.diffusion.guidance.rules import AdaptiveProjectedGuidance, CfgZeroStar, ClassifierFreeGuidance
+from modules.diffusion.guidance.views import Views
 from modules.diffusion.noise_levels import NoiseLevels
+from tests.diffusion.plain_conditioning import plain_conditioning
 
 SD1 = NoiseLevels.scaled_linear(0.00085, 0.012, 1000)
 SHAPE = (4, 3, 5)
@@ -60,6 +61,9 @@ class FakeNetwork:
             told = told + text.pooled.mean(dim=1)
         if text.time_ids is not None:
             told = told + text.time_ids.mean(dim=1) / 1000
+        if text.channels is not None:
+            assert text.channels.shape[2:] == x.shape[2:]
+            told = told + text.channels.mean(dim=(1, 2, 3))
         return torch.tanh(x * told.reshape(-1, 1, 1, 1) + 0.3)
 
 
@@ -223,7 +227,6 @@ def run(guidance: Guidance, images: BatchConditioning, steps: int = 10) -> tuple
     denoiser = guided(network, [images], guidance, steps=steps)
     rows, answers = [], []
     for step in range(steps):
-        denoiser.begin_step(step)
         before = network.rows
         answers.append(denoiser(batch_of(len(images)), sigmas(len(images), float(steps - step))))
         rows.append(network.rows - before)
@@ -318,27 +321,21 @@ def test_the_negative_is_forgotten_where_it_was_not_computed() -> None:
     assert denoiser.last_negative is None
 
 
-@pytest.mark.parametrize(("counting", "expected"), [("steps", [1, 1, 2, 2, 3, 3]), ("evaluations", [1, 2, 3, 4, 4, 4])])
-def test_prompts_change_with_steps_or_with_evaluations(counting: Counting, expected: list[int]) -> None:
-    """A sampler of second order evaluates twice per step. The last entry of a schedule goes on."""
+@pytest.mark.parametrize("before", [0, 2])
+def test_prompts_change_with_evaluations(before: int) -> None:
+    """The last entry of a schedule goes on; a denoiser that takes over goes on counting."""
     schedule = [plain_conditioning(text(prompt), text(0), 1) for prompt in (1, 2, 3, 4)]
     for conditioning in (schedule, lambda step: schedule[min(step, 3)]):
-        denoiser = guided(FakeNetwork(), conditioning, cfg(1.0), counting=counting)
-        for step in range(3):
-            denoiser.begin_step(step)
-            for evaluation in range(2):
-                prompt = expected[2 * step + evaluation]
-                seen = denoiser(batch_of(1), sigmas(1))
-                assert close(seen, alone(batch_of(1), sigmas(1), text(prompt), "epsilon"))
+        denoiser = guided(FakeNetwork(), conditioning, cfg(1.0), evaluations_before=before)
+        for prompt in (1, 2, 3, 4, 4, 4)[before:]:
+            assert close(denoiser(batch_of(1), sigmas(1)), alone(batch_of(1), sigmas(1), text(prompt), "epsilon"))
 
 
 def test_a1111_skips_every_second_evaluation_of_a_second_order_sampler() -> None:
     network = FakeNetwork()
     guidance = cfg(7.0, skips=(NegativeGuidanceMinimumSigma(100.0),))
-    denoiser = guided(network, [PAIR], guidance, steps=6, counting="evaluations")
-    for step in range(3):
-        denoiser.begin_step(step)
-        denoiser(batch_of(2), sigmas(2))
+    denoiser = guided(network, [PAIR], guidance, steps=6)
+    for _ in range(6):
         denoiser(batch_of(2), sigmas(2))
     assert [rows for rows, _ in network.calls] == [4, 2, 4, 2, 4, 2]
 
@@ -347,8 +344,7 @@ def test_a_run_does_not_see_the_momentum_of_another() -> None:
     guidance = Guidance(AdaptiveProjectedGuidance(7.0))
     first, second = run(guidance, PAIR)[1], run(guidance, PAIR)[1]
     assert all(torch.equal(one, other) for one, other in zip(first, second, strict=True))
-    late = guided(FakeNetwork(), [PAIR], guidance)
-    late.begin_step(9)
+    late = guided(FakeNetwork(), [PAIR], guidance, evaluations_before=9)
     assert not close(late(batch_of(2), sigmas(2, 1.0)), first[9])
 
 
@@ -358,7 +354,6 @@ def test_momentum_rests_where_there_is_no_guidance() -> None:
         limited = Guidance(AdaptiveProjectedGuidance(7.0), **limit)
         denoiser, expected = (guided(FakeNetwork(), [PAIR], plan) for plan in (limited, Guidance(limited.rule)))
         for step, sigma in enumerate((9.0, 6.0, 5.0, 4.0, 3.0)):
-            denoiser.begin_step(step)
             seen = denoiser(batch_of(2, step), sigmas(2, sigma))
             if denoiser.last_negative is not None:
                 assert torch.equal(seen, expected(batch_of(2, step), sigmas(2, sigma)))
@@ -366,11 +361,10 @@ def test_momentum_rests_where_there_is_no_guidance() -> None:
                 assert close(seen, plainly(batch_of(2, step), sigmas(2, sigma), PAIR, 1.0))
 
 
-def test_zero_init_goes_by_the_step() -> None:
+def test_zero_init_is_for_the_first_evaluations() -> None:
     denoiser = guided(FakeNetwork(), [PAIR], Guidance(CfgZeroStar(4.0, zero_steps=1)), kind="flow")
     x, sigma = batch_of(2), sigmas(2, 1.0)
     assert torch.equal(denoiser(x, sigma), x)
-    denoiser.begin_step(1)
     assert not close(denoiser(x, sigma), x)
 
 
@@ -411,11 +405,14 @@ def test_a_conditioning_is_needed_for_every_image() -> None:
 
 def test_where_memory_ends_fewer_rows_go_at_once() -> None:
     network, images = FakeNetwork(most_rows=3), plain_conditioning(text(1), text(2), 4)
-    denoiser = guided(network, [images], cfg(7.0))
+    told: list[str] = []
+    denoiser = guided(network, [images], cfg(7.0), tell=told.append)
     assert close(denoiser(batch_of(4), sigmas(4)), plainly(batch_of(4), sigmas(4), images, 7.0))
     assert network.calls == [(2, 77)] * 4
     denoiser(batch_of(4), sigmas(4))
     assert network.calls == [(2, 77)] * 8
+    assert [sentence for sentence in told if "sees 4 at a time" in sentence or "sees 2 at a time" in sentence] == told
+    assert len(told) == 2
 
 
 def test_one_row_that_does_not_fit_is_an_error() -> None:
@@ -439,9 +436,90 @@ def test_three_images_through_euler_steps_are_three_single_ones() -> None:
     def result(places: Sequence[int]) -> torch.Tensor:
         denoiser = guided(FakeNetwork(), [[step[i] for i in places] for step in schedule], guidance, steps=5)
         x = batch_of(3)[list(places)] * 14
-        for step, (sigma, lower) in enumerate([(14.0, 8.0), (8.0, 4.0), (4.0, 1.0), (1.0, 0.5), (0.5, 0.0)]):
-            denoiser.begin_step(step)
+        for sigma, lower in [(14.0, 8.0), (8.0, 4.0), (4.0, 1.0), (1.0, 0.5), (0.5, 0.0)]:
             x = x + (x - denoiser(x, sigmas(len(places), sigma))) * (lower - sigma) / sigma
         return x
 
     assert torch.allclose(result([0, 1, 2]), torch.cat([result([i]) for i in range(3)]), rtol=1e-8, atol=1e-8)
+
+
+def edited(seed: int, *, weights: Sequence[float] = (1.0,), tokens: int = 77) -> ImageConditioning:
+    """An image whose network sees a picture beside x, as InstructPix2Pix does."""
+    picture = torch.randn((1, 4, *SHAPE[1:]), generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    parts = [
+        WeightedConditioning(text(seed + 10 * place, tokens).with_channels(picture), weight)
+        for place, weight in enumerate(weights)
+    ]
+    negative = text(seed + 100)
+    return ImageConditioning(
+        tuple(parts), negative.with_channels(picture), negative.with_channels(torch.zeros_like(picture))
+    )
+
+
+def edited_plainly(
+    x: torch.Tensor, sigma: torch.Tensor, images: BatchConditioning, scale: float, image_scale: float
+) -> torch.Tensor:
+    """none + image_scale (negative - none) + scale * sum of weight * (part - negative), one call per row."""
+    without, negatives = [], []
+    for place, image in enumerate(images):
+        assert image.without_picture is not None
+        own, noise = x[place : place + 1], sigma[place : place + 1]
+        without.append(alone(own, noise, image.without_picture, "epsilon"))
+        negatives.append(alone(own, noise, image.negative, "epsilon"))
+    none, negative = torch.cat(without), torch.cat(negatives)
+    return none + image_scale * (negative - none) + plainly(x, sigma, images, scale) - negative
+
+
+EDITED = st.builds(
+    edited, st.integers(0, 9), weights=st.lists(WEIGHTS, min_size=1, max_size=3), tokens=st.sampled_from((77, 154))
+)
+
+
+@given(
+    images=st.lists(EDITED, min_size=1, max_size=3),
+    scale=st.sampled_from((0.0, 1.0, 7.5)),
+    image_scale=st.sampled_from((0.0, 1.0, 1.5)),
+)
+def test_an_edit_is_guided_by_words_and_by_the_picture(
+    images: list[ImageConditioning], scale: float, image_scale: float
+) -> None:
+    x, sigma = batch_of(len(images)), sigmas(len(images))
+    seen = guided(FakeNetwork(), [images], cfg(scale, image_scale=image_scale))(x, sigma)
+    assert close(seen, edited_plainly(x, sigma, images, scale, image_scale))
+
+
+@pytest.mark.parametrize(("scale", "image_scale", "rows"), [(7.0, 1.5, 6), (1.0, 1.5, 6), (7.0, 1.0, 4), (1.0, 1.0, 2)])
+def test_the_third_look_is_taken_only_where_it_counts(scale: float, image_scale: float, rows: int) -> None:
+    for images, expected in (([edited(0), edited(1)], rows), (PAIR, 2 if scale == 1 else 4)):
+        network = FakeNetwork()
+        guided(network, [images], cfg(scale, image_scale=image_scale))(batch_of(2), sigmas(2))
+        assert network.rows == expected
+
+
+def test_plain_images_take_no_notice_of_the_image_scale() -> None:
+    x, sigma = batch_of(2), sigmas(2)
+    one, other = (guided(FakeNetwork(), [PAIR], cfg(7.0, image_scale=scale))(x, sigma) for scale in (1.0, 1.5))
+    assert torch.equal(one, other)
+
+
+def test_skips_and_intervals_leave_both_other_looks_out() -> None:
+    images = [edited(0), edited(1)]
+    guidance = cfg(7.0, image_scale=1.5, skips=(SkipEarly(0.2),), intervals=(StepInterval(0.0, 0.5),))
+    rows, answers = run(guidance, images)
+    _, positives = run(cfg(1.0), images)
+    assert rows == [2, 2, 2, 6, 6, 2, 2, 2, 2, 2]
+    for step, answer in enumerate(answers):
+        x, sigma = batch_of(2), sigmas(2, 10.0 - step)
+        expected = edited_plainly(x, sigma, images, 7.0, 1.5) if step in (3, 4) else positives[step]
+        assert close(answer, expected)
+
+
+def test_corrections_see_what_the_picture_added() -> None:
+    class Halved:
+        def correct(self, guided: torch.Tensor, views: Views) -> torch.Tensor:
+            assert views.without_picture is not None
+            return guided / 2
+
+    x, sigma, images = batch_of(2), sigmas(2), [edited(0), edited(1)]
+    seen = guided(FakeNetwork(), [images], cfg(7.0, image_scale=1.5, corrections=(Halved(),)))(x, sigma)
+    assert close(seen, edited_plainly(x, sigma, images, 7.0, 1.5) / 2)

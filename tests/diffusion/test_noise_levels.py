@@ -129,3 +129,8 @@ def test_the_network_is_told_a_thousand_times_sigma() -> None:
 def test_a_shift_is_above_zero(shift: float) -> None:
     with pytest.raises(ValueError, match="shift of a flow model is a number above 0"):
         FlowLevels(shift)
+
+
+def test_zero_terminal_snr_of_levels_that_have_it_changes_nothing() -> None:
+    once = NoiseLevels.scaled_linear(0.00085, 0.012, 1000).with_zero_terminal_snr()
+    assert torch.equal(once.with_zero_terminal_snr().sigmas, once.sigmas)

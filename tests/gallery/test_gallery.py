@@ -66,6 +66,58 @@ def test_numbers_go_on_after_files_of_others(database: Database, records: Pictur
     assert (folder / "00002-5.png").read_bytes() == PNG
 
 
+def named(database: Database, outputs: Path, index: int, *, job: str = "job") -> str:
+    picture = PictureStore(database, PictureRecords(database), outputs).save(
+        PNG,
+        folder=outputs / "extras-images",
+        width=16,
+        height=8,
+        seed=None,
+        infotext="",
+        job_id=job,
+        index=index,
+        name="mine",
+        subfolder="larger",
+    )
+    return picture.path
+
+
+def test_pictures_with_a_name_get_a_number_only_where_it_is_taken(
+    database: Database, records: PictureRecords, tmp_path: Path
+) -> None:
+    assert [named(database, tmp_path, index) for index in range(3)] == [
+        "extras-images/larger/mine.png",
+        "extras-images/larger/mine-1.png",
+        "extras-images/larger/mine-2.png",
+    ]
+    assert [picture.seed for picture in records.of_job("job")] == [None] * 3
+
+
+def test_name_whose_file_was_deleted_is_free_again(database: Database, records: PictureRecords, tmp_path: Path) -> None:
+    deleted, kept = named(database, tmp_path, 0), named(database, tmp_path, 1)
+    (tmp_path / deleted).unlink()  # the record stays until the gallery is looked at
+    assert named(database, tmp_path, 0, job="another") == deleted
+    assert [picture.path for picture in records.of_job("another")] == [deleted]
+    assert [picture.path for picture in records.of_job("job")] == [kept]
+
+
+def test_pictures_without_a_seed_are_numbered(database: Database, tmp_path: Path) -> None:
+    store = PictureStore(database, PictureRecords(database), tmp_path)
+    facts = {"width": 16, "height": 8, "seed": None, "infotext": "", "job_id": "job"}
+    paths = [store.save(PNG, folder=tmp_path / "grids", index=index, **facts).path for index in range(2)]  # type: ignore[arg-type]
+    assert [Path(path).name for path in paths] == ["00001.png", "00002.png"]
+
+
+def test_input_pictures_are_no_pictures_of_the_gallery(
+    database: Database, records: PictureRecords, tmp_path: Path
+) -> None:
+    for name in ("init-images/a.png", "init-images/deep/b.png", "init-images-too/c.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(PNG)
+    reconcile(database, records, tmp_path, without=tmp_path / "init-images")
+    assert [picture.path for picture in records.page(0, 9)] == ["init-images-too/c.png"]
+
+
 def test_folder_filled_by_another_program_is_counted_on(
     database: Database, records: PictureRecords, tmp_path: Path
 ) -> None:
@@ -128,7 +180,7 @@ def test_picture_saved_while_the_gallery_looks_keeps_its_record(
         return before
 
     monkeypatch.setattr(records, "paths", meanwhile)
-    reconcile(database, records, tmp_path)
+    reconcile(database, records, tmp_path, without=tmp_path / "init-images")
     assert [picture.index for picture in records.of_job("job")] == [0, 1]
 
 
@@ -140,14 +192,14 @@ def test_pictures_behind_a_linked_folder_are_not_forgotten(
     outputs.mkdir()
     (outputs / "txt2img-images").symlink_to(tmp_path / "other disk")
     save(database, outputs)
-    reconcile(database, records, outputs)
+    reconcile(database, records, outputs, without=outputs / "init-images")
     assert records.count() == 1
 
 
 def test_name_that_is_not_utf8_is_left_out(database: Database, records: PictureRecords, tmp_path: Path) -> None:
     (tmp_path / os.fsdecode(b"\xff.png")).write_bytes(PNG)
     (tmp_path / "z.png").write_bytes(PNG)
-    reconcile(database, records, tmp_path)
+    reconcile(database, records, tmp_path, without=tmp_path / "init-images")
     assert [picture.path for picture in records.page(0, 9)] == ["z.png"]
 
 
@@ -159,12 +211,12 @@ def test_files_that_came_and_went_are_noticed(database: Database, records: Pictu
     (tmp_path / "mine" / "broken.png").write_bytes(b"no picture")
     (tmp_path / "mine" / ".hidden.png").write_bytes(PNG)
     (tmp_path / "mine" / "link.png").symlink_to(tmp_path / kept.path)
-    reconcile(database, records, tmp_path)
+    reconcile(database, records, tmp_path, without=tmp_path / "init-images")
     assert {picture.path for picture in records.page(0, 9)} == {kept.path, "mine/copied.png"}
     adopted = next(picture for picture in records.page(0, 9) if picture.path == "mine/copied.png")
     assert (adopted.width, adopted.height, adopted.job_id) == (16, 8, None)
     assert adopted.infotext.startswith("a prompt\nSteps: 1")
-    reconcile(database, records, tmp_path)
+    reconcile(database, records, tmp_path, without=tmp_path / "init-images")
     assert records.count() == 2
 
 

@@ -9,11 +9,10 @@ from hypothesis import strategies as st
 
 from modules.errors import InvalidRequest
 from modules.imaging.boxes import Box
-from modules.imaging.outpainting import Canvas, extended, panned, zoomed_out
+from modules.imaging.outpainting import Canvas, extended
 
 SIDES = st.integers(1, 40)
 ROOM = st.integers(0, 30)
-SHARES = st.floats(-1, 1)
 
 
 def picture_of(width: int, height: int) -> np.ndarray:
@@ -46,34 +45,6 @@ def test_extension(width: int, height: int, left: int, top: int, right: int, bot
     assert_sound(canvas, left + width + right, top + height + bottom, feather)
     again = extended(picture, left=left, top=top, right=right, bottom=bottom, feather=feather)
     assert np.array_equal(again.pixels, canvas.pixels)
-
-
-@settings(max_examples=50)
-@given(SIDES, SIDES, st.floats(1, 8), st.integers(0, 12))
-def test_zooming_out(width: int, height: int, factor: float, feather: int) -> None:
-    canvas = zoomed_out(picture_of(width, height), factor, feather=feather)
-    assert_sound(canvas, width, height, feather)
-    assert canvas.box.width == max(1, round(width / factor)) and canvas.box.height == max(1, round(height / factor))
-    assert abs(canvas.box.left - (width - canvas.box.right)) <= 1
-    assert abs(canvas.box.top - (height - canvas.box.bottom)) <= 1
-
-
-@settings(max_examples=50)
-@given(SIDES, SIDES, SHARES, SHARES, st.integers(0, 12))
-def test_panning(width: int, height: int, across: float, down: float, feather: int) -> None:
-    picture = picture_of(width, height)
-    canvas = panned(picture, across, down, feather=feather)
-    assert_sound(canvas, width, height, feather)
-    kept = canvas.pixels[canvas.box.slices]
-    rows = slice(height - kept.shape[0], None) if down > 0 else slice(0, kept.shape[0])
-    columns = slice(width - kept.shape[1], None) if across > 0 else slice(0, kept.shape[1])
-    assert kept.size and np.array_equal(kept, picture[rows, columns])
-
-
-def test_panning_to_the_right_shows_what_lies_there() -> None:
-    canvas = panned(picture_of(40, 20), 0.25, 0)
-    assert canvas.box == Box(0, 0, 30, 20) and canvas.mask[:, 30:].min() == 255
-    assert panned(picture_of(40, 20), 0, -0.5).box == Box(0, 10, 40, 20)
 
 
 def test_feather_falls_evenly_from_the_seam() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modules.imaging.resizing import RESIZE_MODES, crop_and_resize, just_resize, resize_and_fill
-from modules.imaging.sides import contained_sides, covering_sides, scaled_sides, target_sides
+from modules.imaging.sides import contained_sides, covering_sides, scaled_sides
 
 SIDES = st.integers(1, 70)
 LONG_SIDES = st.integers(1, 20_000)
@@ -83,11 +83,3 @@ def test_covering_and_contained_sides_keep_the_shape(w: int, h: int, target_w: i
 )
 def test_sides_by_scale(given_sides: tuple[int, int], factor: float, expected: tuple[int, int]) -> None:
     assert scaled_sides(*given_sides, factor) == expected
-
-
-@pytest.mark.parametrize(
-    ("target", "expected"),
-    [((1024, 0), (1024, 680)), ((0, 1024), (1536, 1024)), ((300, 513), (296, 512)), ((0, 0), (768, 512))],
-)
-def test_sides_by_target(target: tuple[int, int], expected: tuple[int, int]) -> None:
-    assert target_sides(768, 512, *target) == expected

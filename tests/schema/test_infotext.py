@@ -16,7 +16,14 @@ from modules.schema.infotext_keys import FIELD_OF_KEY, OTHER_SPELLINGS, SAYS_NOT
 from tests.schema.strategies import AWKWARD_TEXT
 
 VECTORS = Path(os.environ.get("VECTORS_DIR", Path(__file__).parent.parent / "vectors"))
-KEYS = [*FIELD_OF_KEY, *OTHER_SPELLINGS, *sorted(SAYS_NOTHING_OF_THE_PICTURE), "Infotext version", "Hires upscale"]
+KEYS = [
+    *FIELD_OF_KEY,
+    *OTHER_SPELLINGS,
+    *sorted(SAYS_NOTHING_OF_THE_PICTURE),
+    "Infotext version",
+    "First pass size-1",
+    "First pass size-2",
+]
 NUMBERS = st.one_of(
     st.integers().map(str), st.floats().map(str), st.sampled_from(["v1.5.1", "Atelier 0.1.0", "[]", "True"])
 )

@@ -8,7 +8,7 @@ import pytest
 
 from modules.schema.infotext import NotHonoured, Reading, parse_infotext, request_of
 from modules.schema.infotext_versions import version_of
-from modules.schema.requests import MAX_PROMPT_CHARACTERS, Options
+from modules.schema.requests import MAX_PROMPT_CHARACTERS, Img2ImgRequest, Options, Txt2ImgRequest
 
 BEFORE = "Steps: 20, Sampler: Euler a, CFG scale: 7, Seed: 5"
 
@@ -20,15 +20,14 @@ def read(text: str) -> Reading:
 def test_a1111_text_becomes_a_request() -> None:
     reading = read(
         "a lighthouse on a cliff\nNegative prompt: blurry\nSteps: 25, Sampler: Euler a, Schedule type: Karras, "
-        "CFG scale: 6.5, Seed: 12345, Size: 512x768, Model hash: 6ce0161689, Model: v1-5, Denoising strength: 0.4"
+        "CFG scale: 6.5, Seed: 12345, Size: 512x768, Model hash: 6ce0161689, Model: v1-5, VAE: other.pt"
     )
     assert reading.request.prompt == "a lighthouse on a cliff"
     assert (reading.request.steps, reading.request.width, reading.request.height) == (25, 512, 768)
     assert reading.request.rng == "GPU"
-    assert reading.refused == (
-        NotHonoured("Denoising strength", "0.4", "there is neither img2img nor a second pass yet"),
-    )
-    assert reading.not_honoured == ("Denoising strength: 0.4 (there is neither img2img nor a second pass yet)",)
+    assert isinstance(reading.request, Txt2ImgRequest) and not reading.request.enable_hr
+    assert reading.refused == (NotHonoured("VAE", "other.pt", "the checkpoint's own VAE is used"),)
+    assert reading.not_honoured == ("VAE: other.pt (the checkpoint's own VAE is used)",)
 
 
 @pytest.mark.parametrize(
@@ -67,6 +66,14 @@ def test_a1111_text_becomes_a_request() -> None:
         ("Old prompt editing timelines: True", {"old_prompt_timelines": True}),
         ("VAE hash: 0123456789, Hashes: x, User: me, Version: v1.10.1, Batch size: 4, Batch pos: 2", {}),
         ("FP8 weight: Disable, VAE Encoder: Full, Tiling: False", {}),
+        ("Tiling: True", {"tiling": "Both"}),
+        ("Tiling: X", {"tiling": "X"}),
+        (
+            "Refiner: xl/refiner.safetensors [7440042bbd], Refiner switch at: 0.6",
+            {"refiner_checkpoint": "xl/refiner", "refiner_switch_at": 0.6},
+        ),
+        ("Refiner switch by sampling steps: True", {"refiner_switch_by_sample_steps": True}),
+        ("Mask mode: Inpaint masked, Inpaint area: Whole picture", {}),
     ],
 )
 def test_a1111_parameters_are_followed(parameters: str, fields: dict[str, Any]) -> None:
@@ -80,11 +87,14 @@ def test_a1111_parameters_are_followed(parameters: str, fields: dict[str, Any]) 
 @pytest.mark.parametrize(
     ("parameter", "why"),
     [
-        ("Hires upscale: 2", "there is no second pass at a higher resolution yet"),
-        ("Refiner: xl [7440042bbd]", "there is no refiner yet"),
+        ("Hires upscale: 2", "the text names no denoising strength for a second pass"),
+        ("Mask blur: 4", "txt2img has no such parameter"),
+        ("First pass size: 512x0512x0", "the size of the first pass cannot be told from that of the picture"),
+        ("Refiner switch at: 2", "is too large. The most is 1"),
+        ("Tiling: maybe", "is not known. Choose one of 'None', 'Both', 'X' or 'Y'"),
         ("VAE: other.pt", "the checkpoint's own VAE is used"),
         ("Pad conds v0: True", "texts are brought to one length by whole chunks only"),
-        ("Face restoration: CodeFormer", "faces are not restored yet"),
+        ("Face restoration: CodeFormer", "faces are restored in Extras only"),
         ("UniPC skip type: logSNR", "UniPC has no other schedule and no other end"),
         ("Style Selector Style: base", "the key is not known"),
         ("Variation seed strength: 0.1", "the text names no variation seed"),
@@ -100,6 +110,234 @@ def test_what_cannot_be_honoured_is_listed_with_the_reason(parameter: str, why: 
     reading = read(f"p\n{BEFORE}, {parameter}")
     assert [str(row) for row in reading.refused] == [f"{parameter} ({why})"]
     assert (reading.request.prompt, reading.request.steps, reading.request.seed) == ("p", 20, 5)
+
+
+def hires(parameters: str = "", before: str = BEFORE) -> tuple[Txt2ImgRequest, list[str]]:
+    """The request of a text with a second pass, and the keys that are not honoured."""
+    reading = read(f"p\n{before}, Denoising strength: 0.5, {parameters}")
+    assert isinstance(reading.request, Txt2ImgRequest)
+    return reading.request, [row.key for row in reading.refused]
+
+
+def image(parameters: str = "") -> tuple[Img2ImgRequest, Reading]:
+    """The request of a text of a picture that was painted from another."""
+    reading = read(f"p\n{BEFORE}, Denoising strength: 0.5, {parameters}")
+    assert isinstance(reading.request, Img2ImgRequest)
+    return reading.request, reading
+
+
+def differing(request: Txt2ImgRequest | Img2ImgRequest) -> dict[str, Any]:
+    """The fields that are not at their defaults."""
+    return {name: value for name, value in request if value != type(request).model_fields[name].default}
+
+
+def test_a_second_pass_of_a1111() -> None:
+    reading = read(
+        "portrait of a fox\nsoft light <lora:ink:0.8>\nNegative prompt: text,\nwatermark\n"
+        "Steps: 25, Sampler: Euler a, Schedule type: Automatic, CFG scale: 6, Seed: 99, Size: 832x1216, Model hash: "
+        "abcdef0123, Model: mySDXL, VAE hash: 0123456789, VAE: sdxl_vae.safetensors, Denoising strength: 0.35, "
+        'RNG: NV, Hires prompt: "portrait of a fox, 8k <lora:ink:0.5>", Hires upscale: 1.5, Hires steps: 12, '
+        'Hires upscaler: 4x-UltraSharp, Lora hashes: "ink: 1a2b3c4d5e6f", Version: v1.10.1'
+    )
+    assert isinstance(reading.request, Txt2ImgRequest)
+    assert differing(reading.request) == {
+        "prompt": "portrait of a fox\nsoft light <lora:ink:0.8>",
+        "negative_prompt": "text,\nwatermark",
+        "steps": 25,
+        "sampler_name": "Euler a",
+        "scheduler": "Automatic",
+        "cfg_scale": 6,
+        "seed": 99,
+        "width": 832,
+        "height": 1216,
+        "model": "mySDXL",
+        "rng": "NV",
+        "enable_hr": True,
+        "denoising_strength": 0.35,
+        "hr_prompt": "portrait of a fox, 8k <lora:ink:0.5>",
+        "hr_scale": 1.5,
+        "hr_second_pass_steps": 12,
+        "hr_upscaler": "4x-UltraSharp",
+    }
+    assert [row.key for row in reading.refused] == ["VAE", "Lora hashes"]
+
+
+def test_inpainting_of_a1111() -> None:
+    reading = read(
+        "fill the gap\nSteps: 30, Sampler: DPM++ SDE, Schedule type: Karras, CFG scale: 5.5, Seed: 7, Size: 768x768, "
+        "Model hash: 1111111111, Model: inpaint-v2, Denoising strength: 0.6, Conditional mask weight: 1.0, "
+        "Mask blur: 4, Inpaint area: Only masked, Masked area padding: 32, Masked content: latent noise, "
+        "Version: v1.10.1"
+    )
+    assert isinstance(reading.request, Img2ImgRequest)
+    assert differing(reading.request) == {
+        "prompt": "fill the gap",
+        "steps": 30,
+        "sampler_name": "DPM++ SDE",
+        "scheduler": "Karras",
+        "cfg_scale": 5.5,
+        "seed": 7,
+        "width": 768,
+        "height": 768,
+        "model": "inpaint-v2",
+        "rng": "GPU",
+        "denoising_strength": 0.6,
+        "inpaint_full_res": True,
+        "inpainting_fill": "latent noise",
+    }
+    assert reading.not_honoured == ("Mask blur: 4 (the mask itself is not in the text: choose it again)",)
+
+
+def test_tiled_upscaling_of_a1111() -> None:
+    request, reading = image("Size: 512x512, SD upscale overlap: 32, SD upscale upscaler: R-ESRGAN 4x+")
+    assert (request.sd_upscale_upscaler, request.sd_upscale_overlap) == ("R-ESRGAN 4x+", 32)
+    assert (request.sd_upscale_by, request.width, request.height) == (2, 512, 512)
+    assert reading.refused == ()
+
+
+@pytest.mark.parametrize(
+    ("parameters", "fields"),
+    [
+        ("", {}),
+        ("Init image hash: 0123456789abcdef0123456789abcdef", {"init_images": ("0123456789abcdef" * 2,)}),
+        ("Noise multiplier: 0.9, Extra noise: 0.05", {"initial_noise_multiplier": 0.9, "img2img_extra_noise": 0.05}),
+        ("Image CFG scale: 1.2", {"image_cfg_scale": 1.2}),
+        ("Conditional mask weight: 0.4", {"inpainting_mask_weight": 0.4}),
+        (f"Mask hash: {'a' * 32}, Mask blur: 7", {"mask": "a" * 32, "mask_blur_x": 7, "mask_blur_y": 7}),
+        (
+            f"Mask hash: {'a' * 32}, Mask blur y: 2, Mask blur: 7, Mask mode: Inpaint not masked, Mask rounding: False",
+            {
+                "mask": "a" * 32,
+                "mask_blur_x": 7,
+                "mask_blur_y": 2,
+                "inpainting_mask_invert": True,
+                "mask_round": False,
+            },
+        ),
+        (
+            f"Mask hash: {'a' * 32}, Soft inpainting enabled: True, Soft inpainting schedule bias: 2, "
+            "Soft inpainting mask influence: 0.5",
+            {
+                "mask": "a" * 32,
+                "soft_inpainting": True,
+                "soft_inpainting_schedule_bias": 2,
+                "soft_inpainting_mask_influence": 0.5,
+            },
+        ),
+    ],
+)
+def test_a_strength_without_a_second_pass_means_img2img(parameters: str, fields: dict[str, Any]) -> None:
+    request, reading = image(parameters)
+    assert reading.refused == ()
+    usual = {"prompt": "p", "steps": 20, "sampler_name": "Euler a", "scheduler": "Automatic", "cfg_scale": 7}
+    assert differing(request) == {**usual, "seed": 5, "rng": "GPU", "denoising_strength": 0.5, **fields}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "key", "why"),
+    [
+        ("Hires steps: 5", "Hires steps", "img2img has no such parameter"),
+        ("Hires checkpoint: m [0123456789]", "Hires checkpoint", "img2img has no such parameter"),
+        ("Init image hash: ../x", "Init image hash", "is no stored picture"),
+        ("Mask blur: 70, Mask hash: " + "a" * 32, "Mask blur", "is too large. The most is 64"),
+        ("Inpaint area: Only masked", "Inpaint area", "the mask itself is not in the text"),
+        ("Mask colour: red", "Mask colour", "masks have nothing of that name"),
+        ("SD upscale overlap: 3", "SD upscale overlap", "is not a multiple of 8"),
+        ("Background color: white", "Background color", "is no colour. Write #"),
+    ],
+)
+def test_what_img2img_cannot_honour_is_listed(parameters: str, key: str, why: str) -> None:
+    request, reading = image(parameters)
+    assert request.denoising_strength == 0.5
+    assert [row.key for row in reading.refused] == [key]
+    assert reading.refused[0].why.startswith(why)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "fields"),
+    [
+        ("Hires upscaler: Latent", {"hr_upscaler": "Latent", "hr_scale": 2}),
+        ("Hires resize: 1000x1500", {"hr_resize_x": 1000, "hr_resize_y": 1496}),
+        ("Hires resize: 0x768", {"hr_resize_x": 0, "hr_resize_y": 768}),
+        (
+            "Hires upscale: 2, Hires checkpoint: dir/other.ckpt [abcdef0123]",
+            {"hr_checkpoint_name": "dir/other", "hr_scale": 2},
+        ),
+        ("Hires upscale: 2, Hires checkpoint: model [final]", {"hr_checkpoint_name": "model [final]"}),
+        (
+            "Hires upscale: 2, Hires sampler: DDIM, Hires schedule type: Karras, Hires CFG Scale: 3",
+            {"hr_sampler_name": "DDIM", "hr_scheduler": "Karras", "hr_cfg_scale": 3},
+        ),
+        (
+            "Hires upscale: 2, Hires sampler: Use same sampler, Hires Module 1: Use same choices",
+            {"hr_sampler_name": None},
+        ),
+        ("Hires upscale: 2, Refiner: r, Hires refiner: both passes", {"hires_fix_refiner_pass": "both passes"}),
+        ("Hires upscale: 2, Extra noise: 0.1", {"img2img_extra_noise": 0.1}),
+    ],
+)
+def test_a_strength_beside_a_key_of_hires_fix_means_a_second_pass(parameters: str, fields: dict[str, Any]) -> None:
+    request, refused = hires(parameters)
+    assert refused == []
+    assert request.enable_hr and request.denoising_strength == 0.5
+    assert {name: getattr(request, name) for name in fields} == fields
+
+
+@pytest.mark.parametrize(
+    ("parameters", "keys"),
+    [
+        ("Hires upscale: 0.5", ["Hires upscale"]),
+        ("Hires upscale: 2, Mask blur: 4", ["Mask blur"]),
+        ("Hires upscale: 2, Hires smell: 4", ["Hires smell"]),
+        ("Hires resize: 9000x9000", ["Hires resize"]),
+    ],
+)
+def test_what_a_second_pass_cannot_honour_is_listed(parameters: str, keys: list[str]) -> None:
+    request, refused = hires(parameters)
+    assert request.enable_hr and refused == keys
+
+
+@pytest.mark.parametrize(
+    ("first", "final", "sides"),
+    [
+        ("448x576", "896x1152", (448, 576, 896, 1152)),
+        ("0x0", "1024x1024", (512, 512, 1024, 1024)),
+        ("0x0", "1152x768", (640, 448, 1152, 768)),  # 627.07 and 418.05, up to the next 64
+        ("0x512", "512x512", (512, 512, 512, 512)),
+    ],
+)
+def test_sizes_of_both_passes_as_they_were_until_2023(first: str, final: str, sides: tuple[int, int, int, int]) -> None:
+    request, refused = hires(f"Size: {final}, First pass size: {first}")
+    assert refused == [] and request.enable_hr and request.hr_upscaler == "Latent"
+    assert (request.width, request.height, request.hr_resize_x, request.hr_resize_y) == sides
+
+
+@pytest.mark.parametrize(
+    "sizes", ["First pass size: 0x0", "First pass size: 64x64, Size: 0x64", "Size: 8x8, First pass size: 9999999x1"]
+)
+def test_old_sizes_that_make_no_sense_are_listed(sizes: str) -> None:
+    reading = read(f"p\n{BEFORE}, Denoising strength: 0.5, {sizes}")
+    assert any(row.key.startswith("First pass size") for row in reading.refused)
+
+
+def test_the_refiner_was_switched_by_steps_before_1_8() -> None:
+    def by_steps(version: str) -> bool:
+        return aged(version, parameters=", Refiner: r [0123456789]").request.refiner_switch_by_sample_steps
+
+    assert by_steps("v1.7.0") and not by_steps("v1.8.0")
+    assert not aged("v1.7.0").request.refiner_switch_by_sample_steps
+
+
+def test_old_timelines_may_stand_in_a_prompt_of_the_second_pass() -> None:
+    parameters = ", Denoising strength: 0.5, Hires upscale: 2, Hires prompt: [a|b]"
+    assert aged("v1.5.1", parameters=parameters).request.old_prompt_timelines
+
+
+def test_a_template_of_a_second_pass_counts_where_there_is_one() -> None:
+    parameters = "Hires Template: x __colour__, Version: Atelier 0.1.0, Infotext version: 2"
+    reading = read(f"p\n{BEFORE}, Denoising strength: 0.5, Hires upscale: 2, {parameters}")
+    assert isinstance(reading.typed, Txt2ImgRequest) and reading.typed.hr_prompt == "x __colour__"
+    assert image(parameters)[1].typed is None
 
 
 @pytest.mark.parametrize("parameter", ["Seed resize from-1: wide, Seed resize from-2: 64", "Seed resize from-2: 64"])

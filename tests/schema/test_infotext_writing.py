@@ -8,12 +8,22 @@ import pytest
 
 from modules.schema.infotext import parse_infotext, write_infotext
 from modules.schema.infotext_keys import FIELD_OF_KEY, SAYS_NOTHING_OF_THE_PICTURE
-from modules.schema.requests import ResolvedTxt2Img, Txt2ImgRequest
+from modules.schema.requests import Img2ImgRequest, ResolvedImg2Img, ResolvedTxt2Img, Txt2ImgRequest
 from tests.schema.test_requests import RESOLVED
 
 
 def written(index: int = 0, **fields: Any) -> str:
     return write_infotext(ResolvedTxt2Img.of({**RESOLVED, **fields}), index=index, model_hash="0123456789")
+
+
+def written_img2img(index: int = 0, **fields: Any) -> str:
+    request = ResolvedImg2Img.of({**RESOLVED, "init_images": ["a" * 32, "b" * 32], **fields})
+    return write_infotext(request, index=index, model_hash="0123456789")
+
+
+def parameters_of(text: str) -> str:
+    """What stands between the model and the version, but for the source of noise."""
+    return text.partition("Model: m")[2].partition(", Infotext version")[0].replace(", RNG: NV", "").removeprefix(", ")
 
 
 def test_nothing_unusual_is_not_written() -> None:
@@ -130,10 +140,131 @@ def test_how_the_network_was_run_is_a_record() -> None:
     assert ", Precision: bfloat16, Attention: xformers, Infotext version: 2, " in text
 
 
+def test_a_second_pass_is_written_as_a1111_writes_it() -> None:
+    text = written(
+        enable_hr=True,
+        denoising_strength=0.35,
+        hr_checkpoint_name="other",
+        hr_sampler_name="DDIM",
+        hr_scheduler="Karras",
+        hr_prompt="8k, sharp",
+        hr_negative_prompt="soft",
+        hr_scale=1.5,
+        hr_second_pass_steps=12,
+        hr_upscaler="4x-UltraSharp",
+    )
+    hires = {
+        "Denoising strength": "0.35",
+        "Hires checkpoint": "other",
+        "Hires sampler": "DDIM",
+        "Hires schedule type": "Karras",
+        "Hires prompt": "8k, sharp",
+        "Hires negative prompt": "soft",
+        "Hires upscale": "1.5",
+        "Hires steps": "12",
+        "Hires upscaler": "4x-UltraSharp",
+    }
+    read = parse_infotext(text).parameters
+    assert {key: value for key, value in read.items() if key in hires or "Hires" in key} == hires
+
+
+def test_of_a_second_pass_only_what_is_its_own_is_written() -> None:
+    text = written(enable_hr=True, hr_template="x")
+    assert parameters_of(text) == (
+        "Denoising strength: 0.7, Hires upscale: 2, Hires upscaler: Latent, Hires Template: x"
+    )
+    assert parameters_of(written(hr_scale=3, hr_prompt="x", hr_template="y", denoising_strength=0.1)) == ""
+
+
+def test_a_size_goes_before_a_factor() -> None:
+    text = written(enable_hr=True, hr_scale=3, hr_resize_y=768)
+    assert "Hires resize: 0x768" in text and "Hires upscale:" not in text
+
+
+def test_schedules_of_samplers_are_automatic_in_the_second_pass_too() -> None:
+    text = written(enable_hr=True, hr_sampler_name="DDIM", hr_scheduler="Timesteps")
+    assert ", Hires sampler: DDIM, Hires schedule type: Automatic, " in text
+
+
+def test_a_refiner_is_written_with_its_switch() -> None:
+    assert parameters_of(written(refiner_checkpoint="r")) == "Refiner: r, Refiner switch at: 0.8"
+    assert parameters_of(written(refiner_switch_at=0.2, refiner_switch_by_sample_steps=True)) == ""
+
+
+def test_a_seamless_picture_is_written_as_a1111_writes_it() -> None:
+    assert [parameters_of(written(tiling=axes)) for axes in ("None", "Both", "X")] == ["", "Tiling: True", "Tiling: X"]
+
+
+def test_img2img_names_strength_and_input() -> None:
+    assert parameters_of(written_img2img(index=1)) == f"Denoising strength: 0.75, Init image hash: {'b' * 32}"
+
+
+@pytest.mark.parametrize(
+    ("fields", "parameters"),
+    [
+        ({"resize_mode": "Crop and resize"}, "Resize mode: Crop and resize"),
+        ({"img2img_fix_steps": True}, "Exact steps: True"),
+        ({"initial_noise_multiplier": 0.9}, "Noise multiplier: 0.9"),
+        ({"img2img_color_correction": True}, "Color correction: True"),
+        ({"img2img_background_color": "#000000"}, "Background color: #000000"),
+        ({"image_cfg_scale": 1}, "Image CFG scale: 1"),
+        ({"inpainting_mask_weight": 0.5}, "Conditional mask weight: 0.5"),
+        ({"img2img_extra_noise": 0.1}, "Extra noise: 0.1"),
+        ({"scale_by": 2}, ""),
+        ({"mask_blur_x": 9, "inpaint_full_res": True, "mask_round": False, "soft_inpainting": True}, ""),
+        ({"sd_upscale_by": 3}, ""),
+        (
+            {"sd_upscale_upscaler": "None", "sd_upscale_overlap": 8},
+            "SD upscale upscaler: None, SD upscale factor: 2, SD upscale overlap: 8",
+        ),
+    ],
+)
+def test_img2img_writes_what_has_an_effect(fields: dict[str, Any], parameters: str) -> None:
+    text = parameters_of(written_img2img(**fields))
+    always = f"Denoising strength: 0.75, Init image hash: {'a' * 32}"
+    assert text == ", ".join(filter(None, (parameters, always)))
+
+
+@pytest.mark.parametrize(
+    ("fields", "parameters"),
+    [
+        ({"mask_blur_x": 8, "mask_blur_y": 8}, "Mask blur: 8"),
+        ({"mask_blur_y": 8}, "Mask blur: 4, Mask blur y: 8"),
+        ({"inpainting_mask_invert": True}, "Mask mode: Inpaint not masked, Mask blur: 4"),
+        (
+            {"inpaint_full_res": True, "inpaint_full_res_padding": 16},
+            "Inpaint area: Only masked, Masked area padding: 16, Mask blur: 4",
+        ),
+        ({"inpainting_fill": 2}, "Masked content: latent noise, Mask blur: 4"),
+        ({"mask_round": False}, "Mask rounding: False, Mask blur: 4"),
+        (
+            {"soft_inpainting": True, "soft_inpainting_schedule_bias": 2},
+            "Soft inpainting enabled: True, Soft inpainting schedule bias: 2, Mask blur: 4",
+        ),
+    ],
+)
+def test_a_mask_is_written_as_a1111_writes_it(fields: dict[str, Any], parameters: str) -> None:
+    text = parameters_of(written_img2img(mask="c" * 32, **fields))
+    usual = f"Mask hash: {'c' * 32}, Denoising strength: 0.75, Init image hash: {'a' * 32}"
+    assert set(text.split(", ")) == set(f"{parameters}, {usual}".split(", "))
+
+
+def test_outpainting_is_written_with_its_sides() -> None:
+    text = written_img2img(outpaint_left=64, outpaint_feather=8)
+    assert ", Outpaint left: 64, Outpaint feather: 8, " in text and "Mask blur: 4" in text
+    assert "Outpaint" not in written_img2img(outpaint_feather=8)
+
+
+def test_a_script_is_a_record() -> None:
+    assert parameters_of(written(script_name="X/Y/Z plot")) == "Script: X/Y/Z plot"
+
+
 def test_every_field_that_changes_the_picture_has_a_key() -> None:
     of_the_text = {"prompt", "negative_prompt", "styles", "wildcards", "wildcard_seed", "novelai_emphasis"}
-    of_batches = {"batch_count", "batch_size"}
-    assert set(FIELD_OF_KEY.values()) | of_the_text | of_batches == Txt2ImgRequest.model_fields.keys()
+    of_the_job = {"batch_count", "batch_size", "script_name", "script_args"}
+    with_others = {"enable_hr", "scale_by"}  # told by the keys of a second pass, and decided as the size
+    fields = Txt2ImgRequest.model_fields.keys() | Img2ImgRequest.model_fields.keys()
+    assert set(FIELD_OF_KEY.values()) | of_the_text | of_the_job | with_others == fields
     assert not FIELD_OF_KEY.keys() & SAYS_NOTHING_OF_THE_PICTURE
 
 

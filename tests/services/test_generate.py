@@ -132,7 +132,7 @@ def test_interrupt_ends_the_job_within_a_step_and_keeps_finished_pictures(demo_s
 
 
 def test_what_is_left_open_is_decided_once(demo_services: Services) -> None:
-    request = demo_services.generate.resolve(Txt2ImgRequest())
+    request = demo_services.resolver.resolve(Txt2ImgRequest())
     recommended = demo_services.models.current().card.recommended
     assert (request.width, request.height, request.steps) == (
         recommended.width,
@@ -141,7 +141,7 @@ def test_what_is_left_open_is_decided_once(demo_services: Services) -> None:
     )
     assert request.seed >= 0
     assert request.scheduler != "Automatic"
-    assert demo_services.generate.resolve(Txt2ImgRequest()).seed != request.seed
+    assert demo_services.resolver.resolve(Txt2ImgRequest()).seed != request.seed
     assert isinstance(request, ResolvedTxt2Img)
 
 

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from modules.config.database import Database
-from modules.config.paths import Paths
-from modules.gallery.records import PictureRecords
+from modules.services.build import Services
 from modules.services.pictures import PictureService
 
 AFTER = "CFG scale: 7, Seed: 5"
 
 
 @pytest.fixture
-def service(paths: Paths, database: Database) -> PictureService:
-    return PictureService(database, PictureRecords(database), paths.outputs, paths.cache / "thumbnails")
+def service(idle_services: Services) -> PictureService:
+    return idle_services.pictures
 
 
 @pytest.mark.parametrize(
@@ -73,3 +71,50 @@ def test_what_looks_like_a_network_and_is_none_is_text(service: PictureService) 
 
 def test_words_alone_have_no_names(service: PictureService) -> None:
     assert service.read_text("a cat").not_honoured == ()
+
+
+PLOT = 'Script: X/Y/Z plot, X Type: Seed, X Values: "-1, 9", Fixed X Values: "3, 9", Y Type: Size, Y Values: 64x128'
+
+
+def test_the_infotext_of_a_grid_sets_its_script_up_again(service: PictureService) -> None:
+    reading = service.read_text(f"a cat\nSteps: 20, Sampler: Euler, {AFTER}, {PLOT}, Template: a __pet__")
+    assert reading.not_honoured == ()
+    assert reading.typed is not None
+    for request in (reading.request, reading.typed):
+        assert request.script_name == "X/Y/Z plot"
+        assert request.script_args == {"x_type": "Seed", "x_values": "3, 9", "y_type": "Size", "y_values": "64x128"}
+    assert (reading.request.prompt, reading.typed.prompt) == ("a cat", "a __pet__")
+
+
+def test_arguments_have_their_types(service: PictureService) -> None:
+    text = f"a cat\nSteps: 20, Sampler: Euler, {AFTER}, Script: x/y/z plot, Grid legend: False, Grid margin: 12"
+    assert service.read_text(text).request.script_args == {"draw_legend": False, "margin_size": 12}
+
+
+@pytest.mark.parametrize(
+    ("script", "line"),
+    [
+        ("Script: Ultimate SD upscale", "Script: Ultimate SD upscale (is not known. Choose one of: Prompt matrix, "),
+        ("Script: Loopback", "Script: Loopback (does not run with txt2img. Use img2img)"),
+        ("Script: X/Y/Z plot, X Type: VAE, X Values: a", "Script: X/Y/Z plot (X type 'VAE' is not known."),
+    ],
+)
+def test_a_script_that_cannot_be_run_stays_listed(service: PictureService, script: str, line: str) -> None:
+    reading = service.read_text(f"a cat\nSteps: 20, Sampler: Euler, {AFTER}, {script}")
+    assert reading.request.script_name is None
+    assert reading.not_honoured[0].startswith(line)
+    rest = [row.split(":")[0] for row in reading.not_honoured[1:]]
+    assert rest == (["X Type", "X Values"] if "VAE" in script else [])
+
+
+def test_what_is_no_part_of_the_script_stays_listed(service: PictureService) -> None:
+    told = service.read_text(f"a cat\nSteps: 20, Sampler: Euler, {AFTER}, {PLOT}, Nonesuch: 3").not_honoured
+    assert told == ("Nonesuch: 3 (the key is not known)",)
+
+
+def test_wildcards_of_a_script_alone_are_read_back(service: PictureService) -> None:
+    text = f"a cat\nSteps: 20, Sampler: Euler, {AFTER}, Wildcards: True, {PLOT}, Infotext version: 1"
+    typed = service.read_text(text).typed
+    assert typed is not None
+    assert (typed.wildcards, typed.script_name) == (True, "X/Y/Z plot")
+    assert service.read_text(text.replace(PLOT, "Tiling: False")).typed is None

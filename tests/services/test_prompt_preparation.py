@@ -8,6 +8,7 @@ import pytest
 
 from modules.config.paths import Paths
 from modules.errors import InvalidRequest, NotFound
+from modules.hooks import with_changes
 from modules.schema.infotext import parse_infotext, request_of, write_infotext
 from modules.schema.requests import ResolvedTxt2Img
 from modules.services.prompt_preparation import PromptPreparation
@@ -65,6 +66,14 @@ def test_wildcards_in_styles_are_drawn_too(preparation: PromptPreparation) -> No
 
 def test_nothing_drawn_leaves_no_trace(preparation: PromptPreparation) -> None:
     assert preparation.prepared(resolved(prompt="a house", wildcards=True)).wildcards is False
+
+
+def test_a_script_may_bring_wildcards_in_where_the_prompt_has_none(preparation: PromptPreparation) -> None:
+    for wildcards in (True, False):
+        base = preparation.prepared(resolved(prompt="a house", wildcards=wildcards, script_name="X/Y/Z plot"))
+        assert (base.prompt, base.template, base.wildcards) == ("a house", None, wildcards)
+        cell = preparation.prepared(with_changes(base, {"prompt": "a __colour__ house"}))
+        assert ("__colour__" in cell.prompt) is not wildcards
 
 
 def test_novelai_brackets_come_last(preparation: PromptPreparation) -> None:

@@ -21,6 +21,7 @@ from modules.services.build import Services, build_services
 from modules.services.options import EngineOptions
 from modules.ui.application import build_page
 from modules.ui.notices import guarded
+from modules.ui.request_controls import COMPOSED
 
 
 def call(address: str, name: str, data: list[Any], session: str) -> dict[str, Any]:
@@ -92,12 +93,15 @@ def test_an_upload_has_a_largest_size(address: str) -> None:
 def test_what_no_browser_sends_is_answered_by_a_sentence_too(
     address: str, demo_services: Services, field: str, value: Any, sentence: str
 ) -> None:
-    values: dict[str, Any] = dict.fromkeys(Txt2ImgRequest.model_fields) | {"prompt": "a house", field: value}
+    values: dict[str, Any] = dict.fromkeys(Txt2ImgRequest.model_fields.keys() - COMPOSED) | {
+        "prompt": "a house",
+        field: value,
+    }
     config = httpx.get(f"{address}/config", timeout=30).json()
     ids = {row["props"].get("elem_id"): row["id"] for row in config["components"]}
     submit = next(row for row in config["dependencies"] if row["api_name"] == "submit")
     by_id = {ids[name.replace("_", "-")]: value for name, value in values.items()}
-    answer = call(address, "submit", [by_id[number] for number in submit["inputs"]], f"odd-{field}")
+    answer = call(address, "submit", [by_id.get(number) for number in submit["inputs"]], f"odd-{field}")
     assert answer["success"] is True
     assert sentence in json.dumps(answer["output"])
     assert demo_services.generate.active_jobs() == []
@@ -111,7 +115,7 @@ def test_without_any_model_the_page_opens_and_says_what_to_do(paths: Paths, tmp_
 
     page = asyncio.run(build())
     welcome = next(function for function in page.fns.values() if function.api_name == "welcome")
-    assert any("there is no checkpoint in" in str(value) for value in welcome.fn(None).values())
+    assert any("there is no checkpoint in" in str(value) for value in welcome.fn(None, None).values())
 
 
 def test_a_sentence_for_what_a_person_can_mend() -> None:
@@ -121,6 +125,12 @@ def test_a_sentence_for_what_a_person_can_mend() -> None:
         raise UnreadablePicture("Picture 'a' cannot be read.")
 
     assert guarded(notice, handler)() == {notice: "Picture 'a' cannot be read."}
+
+
+def test_what_follows_from_a_handler_leaves_its_sentence() -> None:
+    notice = gr.HTML()
+    assert guarded(notice, dict)() == {notice: ""}
+    assert guarded(notice, dict, empties=False)() == {}
 
 
 def test_a_fault_is_logged_in_full_and_told_by_its_id(caplog: pytest.LogCaptureFixture) -> None:

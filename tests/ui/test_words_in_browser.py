@@ -8,7 +8,7 @@ import pytest
 
 from modules.schema.infotext import parse_infotext, request_of
 from modules.services.build import Services
-from tests.ui.test_browser import IDLE, notice, reload, set_number, wait_until
+from tests.ui.test_browser import IDLE, notice, open_tab, reload, set_number, wait_until
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -35,7 +35,8 @@ def open_accordion(page: Page, name: str) -> None:
 
 def choose(page: Page, name: str, entry: str) -> None:
     page.click(f"#{name} input")
-    page.get_by_role("option", name=entry).click()
+    # Of this list: another one may still be fading out.
+    page.locator(f"#{name}").get_by_role("option", name=entry, exact=True).click()
 
 
 def wait_for_text(page: Page, selector: str, text: str) -> None:
@@ -87,6 +88,11 @@ def test_prompts_are_shown_without_being_painted(page: Page, demo_services: Serv
     page.fill("#prompt textarea", "a __nothing__ house")
     page.click("#show-prompts")
     assert "Wildcard '__nothing__'" in notice(page, "#actions")
+    open_tab(page, "img2img")
+    page.fill("#img2img-prompt textarea", "a boat")
+    open_accordion(page, "img2img-prompt-tools")
+    page.click("#img2img-show-prompts")
+    page.wait_for_function("document.querySelector('#img2img-shown-prompts textarea')?.value === 'a boat'")
 
 
 def test_a_chosen_wildcard_goes_to_the_end_of_the_prompt(page: Page) -> None:

@@ -18,7 +18,8 @@ from modules.checkpoints.diffusers_folder import load_folder
 from modules.checkpoints.loaded import LoadedModel
 from modules.checkpoints.registry import Checkpoint, Registry
 from modules.config.paths import resolve_paths
-from modules.pipeline.conditioning import PromptEncoder
+from modules.pipeline.conditioning import PromptEncoder, PromptSteps
+from modules.pipeline.resources import Resources
 from modules.pipeline.text_cache import TextCache
 from modules.pipeline.txt2img import txt2img
 from modules.schema.requests import ResolvedTxt2Img
@@ -48,8 +49,9 @@ def main() -> None:
     checkpoint = Registry(resolve_paths().checkpoint_folders).find("")
     model = load_folder(checkpoint, device=torch.device("cpu"), dtype=torch.float32, attention="sdp")
     request = _request(checkpoint, options.steps)
+    resources = Resources(lambda name: model, TextCache(), Nobody(), _nothing, _nothing)
     contenders: dict[str, Callable[[], object]] = {
-        "picture": lambda: list(txt2img(request, model, Nobody(), TextCache())),
+        "picture": lambda: list(txt2img(request, resources)),
         "bare network": _bare(model, request),
         "decoding": _decoding(model, request),
         "diffusers pipeline": _diffusers(checkpoint, request),
@@ -62,6 +64,10 @@ def main() -> None:
     steps_alone = [(a - c) / b for a, b, c in zip(ours, bare, decode, strict=True)]
     print(f"steps / bare network         {statistics.median(steps_alone):7.3f}")
     print(f"picture / diffusers pipeline {_median_ratio(ours, theirs):7.3f}")
+
+
+def _nothing(*_: object, **__: object) -> Any:
+    raise LookupError("txt2img in one pass begins with no picture and upscales none.")
 
 
 def _request(checkpoint: Checkpoint, steps: int) -> ResolvedTxt2Img:
@@ -90,7 +96,9 @@ def _bare(model: LoadedModel, request: ResolvedTxt2Img) -> Callable[[], object]:
     x = torch.randn(2, model.latent_channels, request.height // factor, request.width // factor)
     timestep = torch.full((2,), 500.0)
     with torch.inference_mode():
-        (told,) = PromptEncoder(model, TextCache(), request, request.steps, Nobody().check).batch([(PROMPT, "")])(0)
+        (told,) = PromptEncoder(model, TextCache(), request, PromptSteps(request.steps), Nobody().check).batch(
+            [(PROMPT, "")]
+        )(0)
         conditioning = torch.cat([told.positives[0].conditioning.states, told.negative.states])
 
     def run() -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Callable, Sequence
 
 import torch
 
@@ -16,16 +15,13 @@ from modules.diffusion.guidance.rules import RunMemory
 from modules.diffusion.guidance.views import Moment, Views
 from modules.diffusion.noise_levels import Levels
 
-Counting = Literal["steps", "evaluations"]
-
 
 class GuidedDenoiser:
     """denoised = denoiser(x, sigma) of one run: each image of the batch follows its own prompt and negative.
 
-    One object serves one run of a sampler, since guidance may remember earlier evaluations. The caller says which step
-    begins with begin_step; what changes from step to step (the conditioning, the intervals, the skips) goes by that.
-    With counting "evaluations" every network evaluation counts as a step instead, as A1111 counts: `steps` is then the
-    expected number of evaluations, twice the sampler's steps for samplers of second order.
+    One object serves one run of a sampler, since guidance may remember earlier evaluations. What changes during a run
+    (the conditioning, the intervals, the skips) goes by the count of evaluations, as in A1111: `steps` is how many are
+    expected, twice the sampler's steps for samplers of second order.
 
     Images are independent of one another. All images share a sigma; intervals and skips go by the first one's.
     """
@@ -39,39 +35,39 @@ class GuidedDenoiser:
         conditioning: ConditioningSchedule,
         guidance: Guidance,
         steps: int,
-        counting: Counting = "steps",
+        evaluations_before: int = 0,
         max_rows: int | None = None,
         keep_negative: bool = False,
+        tell: Callable[[str], None] | None = None,
     ) -> None:
-        """`keep_negative`: the negative is computed in every evaluation, for samplers that read last_negative."""
-        self._denoise = RowDenoiser(network, levels, prediction_type, max_rows)
+        """`evaluations_before`: how many of the run another denoiser has made already.
+
+        `keep_negative`: the negative is computed in every evaluation, for samplers that read last_negative.
+        `tell` hears of it where memory asks for smaller calls of the network.
+        """
+        self._denoise = RowDenoiser(network, levels, prediction_type, max_rows, tell)
         self._prediction_type = prediction_type
         self._conditioning = conditioning
         self._guidance = guidance
         self._steps = steps
-        self._counting = counting
         self._keep_negative = keep_negative
         self._memory = RunMemory()
-        self._step = 0
-        self._evaluations = 0
+        self._evaluations = evaluations_before
         self.last_negative: torch.Tensor | None = None
         """The negatives' denoised pictures of the latest evaluation, of x's shape; None where not all were computed."""
 
-    def begin_step(self, step: int) -> None:
-        """Sampler step `step`, counted from 0, begins; a new denoiser is at step 0."""
-        self._step = step
-
     def __call__(self, x: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
         """Raises ValueError where there is not one conditioning per image."""
-        moment = Moment(self._step if self._counting == "steps" else self._evaluations, self._steps, float(sigma[0]))
+        moment = Moment(self._evaluations, self._steps, float(sigma[0]))
         self._evaluations += 1
         images = conditioning_at(self._conditioning, moment.step)
         if len(images) != len(x):
             raise ValueError(f"There are {len(images)} conditionings for {len(x)} images.")
-        guides = self._guidance.guides(moment)
+        edits = self._guidance.image_scale != 1 and all(image.without_picture is not None for image in images)
+        guides = self._guidance.guides(moment, edits=edits)
         skips = self._guidance.skips_negative(moment) and not self._keep_negative
         needed = [self._keep_negative or (not skips and (guides or not _adds_up_to_one(image))) for image in images]
-        parts, negatives = self._see(x, sigma, images, needed)
+        parts, negatives, bare = self._see(x, sigma, images, needed, without_picture=edits and guides and not skips)
         self.last_negative = torch.stack(negatives) if all(needed) else None
 
         positive = torch.stack([_composed(*seen) for seen in zip(images, parts, negatives, strict=True)])
@@ -80,19 +76,33 @@ class GuidedDenoiser:
         negative = torch.stack(negatives) if self.last_negative is None else self.last_negative
         if skips:
             return negative + (positive - negative) * self._guidance.rule.scale
-        views = Views(x, sigma, positive, negative, moment, self._prediction_type)
+        views = Views(x, sigma, positive, negative, moment, self._prediction_type, torch.stack(bare) if bare else None)
         return self._guidance.combine(views, self._memory)
 
     def _see(
-        self, x: torch.Tensor, sigma: torch.Tensor, images: BatchConditioning, needed: Sequence[bool]
-    ) -> tuple[list[list[torch.Tensor]], list[torch.Tensor]]:
-        """Each image's parts, and its negative or, where that is not needed, the first part instead; all denoised."""
+        self,
+        x: torch.Tensor,
+        sigma: torch.Tensor,
+        images: BatchConditioning,
+        needed: Sequence[bool],
+        *,
+        without_picture: bool,
+    ) -> tuple[list[list[torch.Tensor]], list[torch.Tensor], list[torch.Tensor]]:
+        """What the network sees, denoised: parts, negatives, and negatives `without_picture` where that is asked for.
+
+        Where an image's negative is not needed, its first part stands there instead.
+        """
         rows = [Row(place, part.conditioning) for place, image in enumerate(images) for part in image.positives]
         rows += [Row(place, image.negative) for place, image in enumerate(images) if needed[place]]
+        rows += [
+            Row(place, image.without_picture)
+            for place, image in enumerate(images)
+            if without_picture and image.without_picture is not None
+        ]
         pictures = iter(self._denoise(x, sigma, rows))
         parts = [[next(pictures) for _ in image.positives] for image in images]
         negatives = [next(pictures) if need else seen[0] for need, seen in zip(needed, parts, strict=True)]
-        return parts, negatives
+        return parts, negatives, list(pictures)
 
 
 def _adds_up_to_one(image: ImageConditioning) -> bool:

@@ -9,6 +9,7 @@ import torch
 
 from modules.diffusion.conditioning import TextConditioning, stacked
 from modules.diffusion.denoisers import PredictionType, denoiser_for
+from modules.diffusion.memory import ran_out_of_memory
 from modules.diffusion.noise_levels import Levels
 
 ConditionedNetwork = Callable[[torch.Tensor, torch.Tensor, TextConditioning], torch.Tensor]
@@ -36,13 +37,16 @@ class RowDenoiser:
         levels: Levels,
         prediction_type: PredictionType,
         max_rows: int | None = None,
+        tell: Callable[[str], None] | None = None,
     ) -> None:
+        """`tell` hears of it where memory asks for fewer rows."""
         if max_rows is not None and max_rows < 1:
             raise ValueError(f"max_rows is {max_rows}; a network call needs at least one row.")
         self._network = network
         self._levels = levels
         self._prediction_type = prediction_type
         self._max_rows = max_rows
+        self._tell = tell
 
     def __call__(self, x: torch.Tensor, sigma: torch.Tensor, rows: Sequence[Row]) -> list[torch.Tensor]:
         """The denoised picture of each row, without the batch's dimension. Raises torch.OutOfMemoryError."""
@@ -52,10 +56,12 @@ class RowDenoiser:
                 together = places[: self._max_rows]
                 try:
                     denoised = self._call(x, sigma, [rows[place] for place in together])
-                except torch.OutOfMemoryError:
-                    if len(together) == 1:
+                except (RuntimeError, MemoryError) as error:
+                    if len(together) == 1 or not ran_out_of_memory(error):
                         raise
                     self._max_rows = len(together) // 2
+                    if self._tell is not None:
+                        self._tell(f"Memory ran out: the network now sees {self._max_rows} at a time, which is slower.")
                     continue
                 pictures.update(zip(together, denoised, strict=True))
                 places = places[len(together) :]
@@ -76,7 +82,8 @@ def _of_equal_length(rows: Sequence[Row]) -> Iterator[list[int]]:
     groups: dict[tuple[torch.Size | None, ...], list[int]] = {}
     for place, row in enumerate(rows):
         told = row.conditioning
-        groups.setdefault((told.states.shape, _shape(told.pooled), _shape(told.time_ids)), []).append(place)
+        shapes = (told.states.shape, _shape(told.pooled), _shape(told.time_ids), _shape(told.channels))
+        groups.setdefault(shapes, []).append(place)
     yield from groups.values()
 
 

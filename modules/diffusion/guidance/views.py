@@ -11,7 +11,7 @@ from modules.diffusion.denoisers import PredictionType, denoised_at_velocity, ve
 
 @dataclass(frozen=True)
 class Moment:
-    """Where a run is: `step` of `steps`, counted from 0, at noise level `sigma`."""
+    """Where a run is: evaluation `step` of `steps`, counted from 0, at noise level `sigma`."""
 
     step: int
     steps: int
@@ -31,6 +31,8 @@ class Views:
     """Denoised."""
     moment: Moment
     prediction_type: PredictionType
+    without_picture: torch.Tensor | None = None
+    """Denoised with the negative but without the given picture; None unless it guides."""
 
     def velocity(self, denoised: torch.Tensor) -> torch.Tensor:
         """The velocity that says the same as a denoised picture."""

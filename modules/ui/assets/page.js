@@ -7,6 +7,7 @@
     window.history.replaceState(null, "", address);
   }
 
+  const forms = {};
   window.atelier = {
     toggleTheme() {
       const dark = document.body.classList.toggle("dark");
@@ -16,24 +17,47 @@
       window.history.replaceState(null, "", here);
     },
 
-    // What is closed must not hide that it changes the picture. An emptied field is as it was at first.
-    markChanged(atFirst, form) {
+    // The text of a file that somebody chooses; what is there now where nobody does.
+    chooseText(now) {
+      return new Promise((resolve) => {
+        const chooser = document.createElement("input");
+        chooser.type = "file";
+        chooser.accept = "text/plain,.txt,.csv";
+        chooser.addEventListener("change", async () => resolve(await chooser.files[0].slice(0, 2 ** 20).text()));
+        chooser.addEventListener("cancel", () => resolve(now));
+        chooser.click();
+      });
+    },
+
+    describeForm(task, names, atFirst) {
+      forms[task] = { names, atFirst };
+    },
+
+    // Values by name. What is closed must not hide that it changes the picture; an emptied field is as it was at first.
+    readForm(task, values) {
+      const { names, atFirst } = forms[task];
+      const form = Object.fromEntries(names.map((name, place) => [name, values[place]]));
       for (const [place, usual] of Object.entries(atFirst)) {
-        const isChanged = (name) => form[name] !== null && form[name] !== "" && form[name] !== usual[name];
+        const isChanged = (name) => form[name] !== null && form[name] !== "" && String(form[name]) !== String(usual[name]);
         const count = Object.keys(usual).filter(isChanged).length;
         const title = document.querySelector(`#${place} > button > span`);
         if (count) title?.setAttribute("data-changed", `${count} changed`);
         else title?.removeAttribute("data-changed");
       }
-      return form;
+      // Of a canvas only which pictures it shows: what is painted over them it keeps itself.
+      const canvas = form.source_pictures;
+      if (!canvas?.pictures) return form;
+      const pictures = canvas.pictures.map((picture) => picture.id);
+      return { ...form, source_pictures: { pictures, mask: canvas.mask_picture?.id || null } };
     },
   };
 
-  const press = (id) => {
-    const button = document.getElementById(id);
-    if (!button || button.disabled || button.offsetParent === null) return false;
-    button.click();
-    return true;
+  // Of the tab that is looked at.
+  const press = (name) => {
+    const buttons = [...document.querySelectorAll(`button.${name}`)];
+    const button = buttons.find((one) => !one.disabled && one.offsetParent !== null);
+    button?.click();
+    return Boolean(button);
   };
 
   // An open list or a picture on the full screen closes on Escape; that must not cost a job.

@@ -1,0 +1,133 @@
+"""Routes of jobs: pictures in, a request as JSON, its state, its pictures out."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from fastapi import APIRouter, HTTPException, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import FileResponse
+from pydantic import BaseModel
+
+from modules.errors import NotFound, QueueFull, UserError
+from modules.imaging.reading import MAX_FILE_BYTES
+from modules.schema.extras_request import ExtrasRequest
+from modules.schema.jobs import Job, JobState
+from modules.schema.pictures import Picture
+from modules.schema.requests import REQUESTS
+from modules.services.build import Services
+
+MAX_REQUEST_BYTES = 16 * 2**20
+
+
+class StoredInput(BaseModel):
+    """An input picture as a request names it."""
+
+    id: str
+    width: int
+    height: int
+
+
+class JobReport(BaseModel):
+    """How a job is getting on."""
+
+    id: str
+    state: JobState
+    error: str | None
+    pictures: list[Picture]
+
+
+def job_routes(services: Services) -> APIRouter:
+    """The routes; every refusal is {"detail": a sentence}."""
+    router = APIRouter(prefix="/api/v1")
+
+    @router.post("/inputs")
+    async def add_input(request: Request) -> StoredInput:
+        """Store the picture that the body is."""
+        content = await _body(request, MAX_FILE_BYTES)
+        picture_id = await run_in_threadpool(_told, services.inputs.add_bytes, content)
+        width, height = services.inputs.size(picture_id)
+        return StoredInput(id=picture_id, width=width, height=height)
+
+    @router.post("/jobs/{kind}", status_code=201)
+    async def submit(kind: str, request: Request) -> JobReport:
+        """Queue a request of the kind txt2img, img2img or extras; the body is a JSON object of its fields."""
+        fields = _fields(await _body(request, MAX_REQUEST_BYTES))
+        return await run_in_threadpool(lambda: _report(services, _told(_submitted, services, kind, fields)))
+
+    @router.post("/pictures/{picture_id}/{wish}", status_code=201)
+    def remix(picture_id: int, wish: str) -> JobReport:
+        """Queue what follows from a finished picture: see services.remixing.WISHES."""
+        return _report(services, _told(_remixed, services, picture_id, wish))
+
+    @router.get("/jobs/{job_id}")
+    def report(job_id: str) -> JobReport:
+        """The state of a job, and its pictures so far."""
+        return _report(services, _told(services.generate.job, job_id))
+
+    @router.delete("/jobs/{job_id}")
+    def interrupt(job_id: str) -> JobReport:
+        """Stop a job: within one step if it runs, at once if it waits."""
+        _told(services.generate.job, job_id)
+        services.generate.interrupt(job_id)
+        return _report(services, services.generate.job(job_id))
+
+    @router.get("/pictures/{picture_id}")
+    def picture(picture_id: int) -> FileResponse:
+        """The file of a picture."""
+        path = services.pictures.file(_told(services.pictures.get, picture_id))
+        if not path.is_file():
+            raise HTTPException(404, f"Picture {picture_id} is no longer there.")
+        return FileResponse(path)
+
+    return router
+
+
+def _submitted(services: Services, kind: str, fields: dict[str, Any]) -> Job:
+    if kind == "extras":
+        return services.generate.submit_extras(ExtrasRequest.of(fields))
+    for task, request in REQUESTS.items():
+        if kind == task:
+            return services.generate.submit(request.of(fields))
+    raise NotFound(f"There are no jobs of the kind {kind[:40]!r}. Use txt2img, img2img or extras.")
+
+
+def _remixed(services: Services, picture_id: int, wish: str) -> Job:
+    return services.generate.submit(services.remix.request(services.pictures.get(picture_id), wish))
+
+
+def _report(services: Services, job: Job) -> JobReport:
+    return JobReport(id=job.id, state=job.state, error=job.error, pictures=services.pictures.of_job(job.id))
+
+
+def _told(call: Any, *given: Any) -> Any:
+    """What a use case answers; its refusal as an HTTP status with the sentence."""
+    try:
+        return call(*given)
+    except NotFound as error:
+        raise HTTPException(404, str(error)) from error
+    except QueueFull as error:
+        raise HTTPException(429, str(error)) from error
+    except UserError as error:
+        raise HTTPException(422, str(error)) from error
+
+
+def _fields(body: bytes) -> dict[str, Any]:
+    try:
+        fields = json.loads(body or b"{}")
+    except (ValueError, RecursionError) as error:
+        raise HTTPException(400, "The body is no JSON. Send an object of fields and values.") from error
+    if not isinstance(fields, dict):
+        raise HTTPException(400, "The body is no JSON object. Send one of fields and values.")
+    return fields
+
+
+async def _body(request: Request, most: int) -> bytes:
+    """The body, which is not read further than `most` bytes."""
+    content = bytearray()
+    async for chunk in request.stream():
+        content += chunk
+        if len(content) > most:
+            raise HTTPException(413, f"The body is larger than {most // 2**20} MB. Send less.")
+    return bytes(content)

@@ -1,0 +1,85 @@
+"""What there is to choose from, and what a request consists of: what forms and scripts are made from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin
+
+from modules.schema.refusals import LABELS
+from modules.schema.requests import REQUESTS, RESOLVED, Task
+
+FieldKind = Literal["whole", "number", "switch", "choice", "text", "list"]
+"""A whole number, any number, on or off, one of some words, any text, several values."""
+
+_KINDS: dict[object, FieldKind] = {int: "whole", float: "number", bool: "switch", str: "text"}
+_NAMES_OF = {
+    "sampler_name": "samplers",
+    "hr_sampler_name": "samplers",
+    "scheduler": "schedules",
+    "hr_scheduler": "schedules",
+    "model": "models",
+    "hr_checkpoint_name": "models",
+    "refiner_checkpoint": "models",
+    "hr_upscaler": "hires_upscalers",
+    "sd_upscale_upscaler": "upscalers",
+    "styles": "styles",
+}
+"""Which names belong into a field."""
+
+
+@dataclass(frozen=True)
+class RequestField:
+    """A field of a request. `choices` are those that the request itself knows; names of models and the like are not."""
+
+    name: str
+    label: str
+    kind: FieldKind
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Available:
+    """The names in an installation, for one task, in the order in which a list shows them."""
+
+    task: Task
+    samplers: tuple[str, ...] = ()
+    schedules: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    upscalers: tuple[str, ...] = ()
+    hires_upscalers: tuple[str, ...] = ()
+    """The upscalers, and the latent modes."""
+    styles: tuple[str, ...] = ()
+
+    @cached_property
+    def fields(self) -> Mapping[str, RequestField]:
+        """The fields of the task's resolved request that a person can give, by name."""
+        given = REQUESTS[self.task].model_fields.keys() - {"script_name", "script_args"}
+        rows = RESOLVED[self.task].model_fields
+        return {name: _field(name, row.annotation) for name, row in rows.items() if name in given}
+
+    def choices_of(self, name: str) -> tuple[str, ...]:
+        """What a field may be set to, where that is one of some words; empty for any other field."""
+        if name in _NAMES_OF:
+            names: tuple[str, ...] = getattr(self, _NAMES_OF[name])
+            return names
+        return self.fields[name].choices if name in self.fields else ()
+
+
+def _field(name: str, annotation: object) -> RequestField:
+    plain = _without_wrapping(annotation)
+    label = LABELS.get(name, name)
+    if get_origin(plain) is Literal:
+        return RequestField(name, label, "choice", get_args(plain))
+    return RequestField(name, label, "choice" if name in _NAMES_OF and plain is str else _KINDS.get(plain, "list"))
+
+
+def _without_wrapping(annotation: Any) -> Any:
+    """The type itself, of one that may be None or has limits."""
+    if get_origin(annotation) in (Union, UnionType):
+        annotation = next(row for row in get_args(annotation) if row is not type(None))
+    while hasattr(annotation, "__metadata__"):
+        annotation = annotation.__origin__
+    return annotation

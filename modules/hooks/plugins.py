@@ -1,0 +1,95 @@
+"""The plugins at work: the features that come with the program, and whatever else is registered.
+
+A plugin that cannot be imported, or whose hook fails, is named in `failures` and left out; the others stay.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from pluggy import PluginManager, PluginValidationError
+
+from modules.hooks import specs
+
+log = logging.getLogger(__name__)
+
+BUILTIN = (
+    "modules.builtin.prompt_matrix",
+    "modules.builtin.prompts_from_file",
+    "modules.builtin.xyz_plot",
+    "modules.builtin.loopback",
+)
+"""The features that come with the program, in the order of a list. By name: a room does not know those above it."""
+
+
+@dataclass(frozen=True)
+class PluginFailure:
+    """A plugin that was left out, and why."""
+
+    plugin: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.plugin} is left out: {self.problem}"
+
+
+class Plugins:
+    """Plugins by name, and their hooks."""
+
+    def __init__(self, modules: Iterable[str] = BUILTIN) -> None:
+        self._manager = PluginManager(specs.PROJECT)
+        self._manager.add_hookspecs(specs)
+        self._failures: list[PluginFailure] = []
+        for name in modules:
+            plugin = self._answer_of(name, partial(importlib.import_module, name))
+            if plugin is not None:
+                self.register(plugin, name)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The plugins at work."""
+        return tuple(name for name, plugin in self._manager.list_name_plugin() if plugin is not None)
+
+    @property
+    def failures(self) -> tuple[PluginFailure, ...]:
+        """The plugins that were left out."""
+        return tuple(self._failures)
+
+    def register(self, plugin: object, name: str) -> None:
+        """Take in a module, or any object with hooks. What is wrong with it is told in `failures`."""
+        if self._manager.has_plugin(name):
+            self._failures.append(PluginFailure(name, "there is a plugin of that name already"))
+            return
+        try:
+            self._manager.register(plugin, name)
+            self._manager.check_pending()
+        except (PluginValidationError, ValueError) as error:
+            self.leave_out(name, str(error))
+
+    def leave_out(self, name: str, problem: str) -> None:
+        """Take a plugin out again."""
+        self._failures.append(PluginFailure(name, problem))
+        if self._manager.has_plugin(name):
+            self._manager.unregister(name=name)
+
+    def answers(self, hook: str, **parameters: Any) -> Iterator[tuple[str, Any]]:
+        """The name and the answer of every plugin that has the hook, in the order in which they were registered."""
+        for implementation in getattr(self._manager.hook, hook).get_hookimpls():
+            given = {name: parameters[name] for name in implementation.argnames}
+            answer = self._answer_of(implementation.plugin_name, partial(implementation.function, **given))
+            if answer is not None:
+                yield implementation.plugin_name, answer
+
+    def _answer_of(self, plugin: str, call: Callable[[], Any]) -> Any:
+        """What a call into a plugin returns; None, with the plugin left out, where it fails."""
+        try:
+            return call()
+        except (Exception, SystemExit) as error:  # others wrote it, and it may even try to end the program
+            log.warning("The plugin %s failed", plugin, exc_info=True)
+            self.leave_out(plugin, f"{type(error).__name__}: {error}")
+            return None

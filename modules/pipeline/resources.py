@@ -1,0 +1,42 @@
+"""What a task is given besides its request, and what it gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from PIL import Image
+
+from modules.checkpoints.loaded import LoadedModel
+from modules.pipeline.text_cache import TextCache
+from modules.pipeline.watcher import Watcher
+
+
+class Upscale(Protocol):
+    """Pixels (height, width, 3) made larger by an image upscaler, uint8."""
+
+    def __call__(self, name: str, pixels: np.ndarray, width: int, height: int) -> np.ndarray:
+        """The picture at exactly that size, its shape kept by cutting off evenly. Raises ModelNotFound."""
+
+
+@dataclass(frozen=True)
+class Resources:
+    """Everything that a task needs and does not make."""
+
+    model: Callable[[str], LoadedModel]
+    """The checkpoint of that name, loaded if need be. Raises ModelNotFound, UnsupportedModel, BrokenModel."""
+    texts: TextCache
+    watcher: Watcher
+    picture: Callable[[str], Image.Image]
+    """The stored input picture of that id, RGB or RGBA. Raises NotFound."""
+    upscale: Upscale
+
+
+@dataclass(frozen=True)
+class PaintedPicture:
+    """Picture `index` of a request; `pixels` is (height, width, 3), uint8."""
+
+    index: int
+    pixels: np.ndarray

@@ -1,0 +1,226 @@
+"""One run of a sampler for a batch of pictures: words, denoiser, noise, steps. Every task is made of such runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from modules.checkpoints.loaded import LoadedModel
+from modules.diffusion.brownian import SamplerNoise
+from modules.diffusion.conditioning import BatchConditioning, TextConditioning
+from modules.diffusion.denoisers import Denoiser
+from modules.diffusion.guidance.guided_denoiser import GuidedDenoiser
+from modules.diffusion.img2img_start import Img2ImgSteps, img2img_steps, noised, tail
+from modules.diffusion.masked_denoiser import MaskBlend, MaskedDenoiser, straight_blend
+from modules.diffusion.names import find_sampler
+from modules.diffusion.noise_levels import NoiseLevels
+from modules.diffusion.refining import RefinedDenoiser, SwitchPoint
+from modules.diffusion.samplers import SAMPLERS, Callback, SamplerOptions
+from modules.errors import InvalidRequest
+from modules.pipeline.conditioning import PromptEncoder, PromptSteps
+from modules.pipeline.guiding import guidance_of
+from modules.pipeline.input_conditioning import ChannelsFor
+from modules.pipeline.noise_of_images import noise_of_images
+from modules.pipeline.resources import Resources
+from modules.pipeline.scheduling import levels_of, sigmas_of
+from modules.schema.requests import CUSTOM, Resolved, ResolvedImg2Img
+
+
+@dataclass(frozen=True)
+class LatentMask:
+    """Where a run may paint; `original` is what stays elsewhere, `mask` (1 or batch, 1, height, width), 0 to 1."""
+
+    original: torch.Tensor
+    mask: torch.Tensor
+    blend: MaskBlend = straight_blend
+
+
+class SamplingRun:
+    """The runs of one pass of a request: all of them have its sampler, schedule, guidance and model."""
+
+    def __init__(
+        self,
+        request: Resolved,
+        resources: Resources,
+        *,
+        strength: float | None = None,
+        exact: bool = False,
+        noise_multiplier: float = 1.0,
+        first_pass_steps: int | None = None,
+        refiner: str | None = None,
+    ) -> None:
+        """`strength`: of runs that begin with latents, 0 to 1; None for those that begin with noise alone.
+
+        `first_pass_steps`: how often the network was asked in the first pass, where this is the second one; prompts
+        count that. `refiner`: the checkpoint that takes over at the request's switch point.
+        """
+        self.model = model = resources.model(request.model)
+        self._request = request
+        self._resources = resources
+        self._refiner = refiner
+        self._sampler = find_sampler(request.sampler_name)
+        self._levels = levels_of(request, model.levels)
+        self._noise_multiplier = noise_multiplier
+        kept = _steps_of(request, strength, exact)
+        self._schedule = sigmas_of(request, self._levels, self._sampler, kept.schedule, large=model.wants_pooled)
+        self.sigmas = (
+            self._schedule
+            if strength is None
+            else tail(self._schedule, kept, schedule=request.scheduler, levels=self._levels)
+        )
+        self.evaluations = request.steps * self._sampler.calls_per_step
+        self._prompt_steps = PromptSteps(self.evaluations, after=first_pass_steps)
+
+    @property
+    def steps(self) -> int:
+        """How many steps a run takes."""
+        return len(self.sigmas) - 1
+
+    def latents(
+        self,
+        indices: Sequence[int],
+        report: Callback,
+        begin: torch.Tensor | tuple[int, int],
+        *,
+        mask: LatentMask | None = None,
+        channels: ChannelsFor | None = None,
+    ) -> torch.Tensor:
+        """The finished latents of those pictures, (batch, channels, height, width).
+
+        They begin with latents, a row for each, or with noise of a height and width. `channels` are asked for of each
+        model that paints.
+        """
+        request, sampler = self._request, self._sampler
+        latents = begin if isinstance(begin, torch.Tensor) else None
+        if latents is not None and self.steps == 0:
+            return latents
+
+        # 1. The words become conditioning, the model a denoiser that follows them.
+        self._resources.watcher.stage("Reading the prompt")
+        denoiser: Denoiser = self._denoiser(indices, channels)
+        if mask is not None:
+            denoiser = MaskedDenoiser(denoiser, mask.original, mask.mask, mask.blend)
+
+        # 2. Every picture starts from its own noise.
+        recipe = SAMPLERS[sampler.name]
+        noise = self.noise(indices, begin if isinstance(begin, tuple) else begin.shape[-2:])
+        start = float(self.sigmas[0])
+        if latents is None:
+            x = noise() * recipe.start_scale(start, sgm=request.sgm_noise_multiplier)
+        else:
+            x = noised(latents, noise(), start, multiplier=self._noise_multiplier, extra=request.img2img_extra_noise)
+
+        # 3. The sampler takes the noise away, step by step.
+        options = _sampler_options(request, self._levels)
+        x = recipe.run(denoiser, x, self.sigmas, noise=noise, callback=report, options=options)
+        return recipe.finished_latents(x, float(self.sigmas[-1]))
+
+    def noise(self, indices: Sequence[int], sides: Sequence[int]) -> SamplerNoise:
+        """The noise of those pictures from its beginning, for latents of that height and width."""
+        height, width = sides
+        return noise_of_images(
+            self._request,
+            indices,
+            self._schedule,
+            shape=(self.model.latent_channels, height, width),
+            pixels_per_latent=self.model.pixels_per_latent,
+            device=self.model.device,
+        )
+
+    def _denoiser(self, indices: Sequence[int], channels: ChannelsFor | None) -> Denoiser:
+        base = self._guided(self.model, indices, channels)
+        if self._refiner is None:
+            return base
+        request = self._request
+
+        def refiner(evaluations: int) -> GuidedDenoiser:
+            self._resources.watcher.stage(f"Loading the refiner {self._refiner}")
+            model = self._resources.model(str(self._refiner))
+            check_latents(self.model, model)
+            return self._guided(model, indices, channels, evaluations_before=evaluations)
+
+        switch = SwitchPoint(request.refiner_switch_at, by_steps=request.refiner_switch_by_sample_steps)
+        return RefinedDenoiser(base, refiner, switch, self._levels, steps=self._evaluations_run)
+
+    @property
+    def _evaluations_run(self) -> int:
+        return self.steps * self._sampler.calls_per_step
+
+    def _guided(
+        self,
+        model: LoadedModel,
+        indices: Sequence[int],
+        channels: ChannelsFor | None,
+        *,
+        evaluations_before: int = 0,
+    ) -> GuidedDenoiser:
+        request, watcher = self._request, self._resources.watcher
+        seen = None if channels is None else channels(model)
+        prompts = PromptEncoder(model, self._resources.texts, request, self._prompt_steps, watcher.check)
+        told = prompts.batch([(request.prompt_of(index), request.negative_prompt_of(index)) for index in indices])
+
+        def conditioning(evaluation: int) -> BatchConditioning:
+            return told(evaluation) if seen is None else seen.told(told(evaluation))
+
+        def watched(x: torch.Tensor, timestep: torch.Tensor, conditioning: TextConditioning) -> torch.Tensor:
+            watcher.check()
+            return model.predict(x, timestep, conditioning)
+
+        return GuidedDenoiser(
+            watched,
+            levels_of(request, model.levels),
+            model.prediction_type,
+            conditioning=conditioning,
+            guidance=guidance_of(request, self._sampler),
+            steps=self._evaluations_run,
+            evaluations_before=evaluations_before,
+            keep_negative=self._sampler.reads_negative,
+            tell=watcher.stage,
+        )
+
+
+def check_latents(first: LoadedModel, second: LoadedModel) -> None:
+    """Raises InvalidRequest where the second model does not understand the first one's latents."""
+    if _latents_of(first) != _latents_of(second):
+        problem = f"cannot go on with what {first.name!r} began: its latents are of another kind"
+        raise InvalidRequest("Model", second.name, problem, "Choose one of the same family.")
+
+
+def _latents_of(model: LoadedModel) -> tuple[int, int, float]:
+    """Their form, and the scale that every family has its own of."""
+    return model.latent_channels, model.pixels_per_latent, float(model.vae.config.scaling_factor)
+
+
+def _steps_of(request: Resolved, strength: float | None, exact: bool) -> Img2ImgSteps:
+    if strength is None:
+        return Img2ImgSteps(request.steps, request.steps)
+    # The sigmas of Custom are as many as they are: a schedule that is longer cannot be made of them.
+    return img2img_steps(request.steps, strength, exact=exact and request.scheduler != CUSTOM)
+
+
+def _sampler_options(request: Resolved, levels: NoiseLevels) -> SamplerOptions:
+    return SamplerOptions(
+        eta=request.eta,
+        s_noise=request.s_noise,
+        s_churn=request.s_churn,
+        s_tmin=request.s_tmin,
+        s_tmax=request.s_tmax or float("inf"),
+        order=request.sampler_order or None,
+        unipc_variant=request.uni_pc_variant,
+        ge_gamma=request.ge_gamma,
+        levels=levels,
+    )
+
+
+def img2img_run(request: ResolvedImg2Img, resources: Resources) -> SamplingRun:
+    """The sampler's run that changes a picture as strongly as the request says."""
+    return SamplingRun(
+        request,
+        resources,
+        strength=request.denoising_strength,
+        exact=request.img2img_fix_steps,
+        noise_multiplier=request.initial_noise_multiplier,
+        refiner=request.refiner_checkpoint,
+    )

@@ -1,0 +1,160 @@
+"""Carries a job out: whatever an earlier server saved for it is not made again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from modules.config.paths import Paths
+from modules.config.settings import SettingsStore
+from modules.gallery.inputs import InputPictures
+from modules.gallery.records import PictureRecords
+from modules.gallery.store import PictureStore
+from modules.imaging.encoding import PARAMETERS_KEY
+from modules.jobs.event_log import EventLog
+from modules.jobs.worker import CheckInterrupt
+from modules.schema.batch_request import ResolvedBatch
+from modules.schema.extras_request import ResolvedExtras
+from modules.schema.infotext import write_parameters
+from modules.schema.jobs import Job
+from modules.schema.requests import RESOLVED, ResolvedImg2Img, ResolvedTxt2Img
+from modules.services.engine_loading import EngineLoader
+from modules.services.job_parts import JobParts
+from modules.services.job_pictures import FinishedPicture, JobPictures
+from modules.services.reporting import PlannedWatcher, Reporter
+from modules.services.resolving import RequestResolver
+from modules.services.script_running import ScriptRun
+from modules.services.scripts import ScriptService, without_script
+
+if TYPE_CHECKING:
+    from modules.pipeline.extras import ProcessedPicture
+    from modules.pipeline.watcher import Watcher
+
+MOST_RESULTS = 1000
+"""Of one input of Extras; more are refused."""
+
+
+class JobRunner:
+    """Runs jobs of every kind; pictures are saved one by one, as they are finished."""
+
+    def __init__(
+        self,
+        *,
+        paths: Paths,
+        settings: SettingsStore,
+        store: PictureStore,
+        records: PictureRecords,
+        events: EventLog,
+        inputs: InputPictures,
+        engine: EngineLoader,
+        resolver: RequestResolver,
+        scripts: ScriptService,
+    ) -> None:
+        self._paths = paths
+        self._settings = settings
+        self._store = store
+        self._records = records
+        self._events = events
+        self._inputs = inputs
+        self._engine = engine
+        self._resolver = resolver
+        self._scripts = scripts
+
+    def run(self, job: Job, check_interrupt: CheckInterrupt) -> None:
+        """Raises UserErrors that are the job's end, and Interrupted."""
+        pictures = JobPictures(job.id, self._store, self._records, self._paths.outputs, self._events.append)
+        settings = self._settings.current
+        every = settings.show_progress_every_n_steps if settings.live_previews_enable else None
+        watcher = Reporter(job.id, self._events.append, check_interrupt, preview_every=every)
+        if job.kind == "extras":
+            self._process(ResolvedExtras.model_validate_json(job.request), watcher, pictures)
+            return
+        if job.kind == "batch":
+            self._run_batch(ResolvedBatch.model_validate_json(job.request), PlannedWatcher(watcher), pictures)
+            return
+        request = RESOLVED[job.kind].model_validate_json(job.request)
+        if request.script_name is not None:
+            self._run_script(job.id, request, watcher, pictures)
+            return
+        for picture in self._paint(request, watcher, pictures.finished()):
+            pictures.save(picture.index, picture, self._folder(request))
+
+    def _paint(
+        self, request: ResolvedTxt2Img | ResolvedImg2Img, watcher: Watcher, finished: frozenset[int]
+    ) -> Iterator[FinishedPicture]:
+        return self._engine.engine().paint(request, watcher, self._inputs.get, finished)
+
+    def _run_script(
+        self, job_id: str, request: ResolvedTxt2Img | ResolvedImg2Img, watcher: Watcher, pictures: JobPictures
+    ) -> None:
+        parts = JobParts(self._paths.cache / "parts", job_id)
+        run = ScriptRun(
+            without_script(request),
+            self._scripts.available(request.task),
+            resolver=self._resolver,
+            inputs=self._inputs,
+            pictures=pictures,
+            parts=parts,
+            watcher=watcher,
+            paint=self._paint,
+            describe=self._engine.engine().describe,
+            folder=self._folder(request),
+            grids=self._paths.grids,
+        )
+        self._scripts.run(request, run)
+        parts.clear()
+
+    def _run_batch(self, batch: ResolvedBatch, watcher: PlannedWatcher, pictures: JobPictures) -> None:
+        watcher.plan(len(batch.parts), sum(part.request.steps * part.request.picture_count for part in batch.parts))
+        first = 0
+        for place, part in enumerate(batch.parts, start=1):
+            watcher.stage(f"Picture {place} of {len(batch.parts)}")
+            count = part.request.picture_count
+            watcher.next_cell(part.request.steps * count)
+            finished = pictures.finished(first, count)
+            if len(finished) < count:
+                for picture in self._paint(part.request, watcher, finished):
+                    folder = self._folder(part.request)
+                    pictures.save(first + picture.index, picture, folder, name=part.name, subfolder=batch.folder)
+            first += count
+
+    def _process(self, request: ResolvedExtras, watcher: Watcher, pictures: JobPictures) -> None:
+        """Numbers leave room for the results of each input, which are told only by making them."""
+        finished = pictures.finished()
+        engine = self._engine.engine()
+        for place, picture_id in enumerate(request.images):
+            first = place * MOST_RESULTS
+            if any(number >= first + MOST_RESULTS for number in finished):
+                continue  # results of a later input are there, so these are complete
+            watcher.stage(f"Picture {place + 1} of {len(request.images)}")
+            texts = self._inputs.texts(picture_id)
+            pixels = np.asarray(self._inputs.get(picture_id))
+            results = engine.process(request, pixels, watcher, most=MOST_RESULTS)
+            for number, result in enumerate(results, start=first):
+                if number not in finished:
+                    self._save_processed(request, place, number, result, texts, pictures)
+
+    def _save_processed(
+        self,
+        request: ResolvedExtras,
+        place: int,
+        number: int,
+        result: ProcessedPicture,
+        texts: Mapping[str, str],
+        pictures: JobPictures,
+    ) -> None:
+        done = write_parameters(result.done)
+        pictures.save(
+            number,
+            FinishedPicture(number, result.pixels, texts.get(PARAMETERS_KEY, ""), None),
+            self._paths.extras_pictures,
+            texts={**texts, **({"postprocessing": done, "extras": done} if done else {})},
+            name=request.names[place] if request.names else None,
+            subfolder=request.folder,
+        )
+
+    def _folder(self, request: ResolvedTxt2Img | ResolvedImg2Img) -> Path:
+        return self._paths.txt2img_pictures if request.task == "txt2img" else self._paths.img2img_pictures

@@ -1,0 +1,119 @@
+"""Runs a script: what it asks for is painted, or found among the pictures that an earlier run of its job saved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from modules.gallery.inputs import InputPictures
+from modules.hooks import Available, PaintedResult
+from modules.schema.requests import AnyResolved, Resolved
+from modules.services.job_parts import JobParts
+from modules.services.job_pictures import FinishedPicture, JobPictures
+from modules.services.reporting import PlannedWatcher
+from modules.services.resolving import RequestResolver
+
+if TYPE_CHECKING:
+    from modules.pipeline.watcher import Watcher
+
+    Paint = Callable[[Any, Watcher, frozenset[int]], Iterator[FinishedPicture]]
+
+
+class ScriptRun:
+    """A hooks.ScriptContext for one run of a script's job.
+
+    Every picture has the number that it was asked for under, counted over the whole run: a deterministic script gives
+    each the same number when it is run again.
+    """
+
+    def __init__(
+        self,
+        base: Resolved,
+        available: Available,
+        *,
+        resolver: RequestResolver,
+        inputs: InputPictures,
+        pictures: JobPictures,
+        parts: JobParts,
+        watcher: Watcher,
+        paint: Paint,
+        describe: Callable[[Resolved, Mapping[str, str]], str],
+        folder: Path,
+        grids: Path,
+    ) -> None:
+        self.available = available
+        self.fault: BaseException | None = None
+        """What went wrong in painting itself, for which no script is to blame."""
+        self._base = base
+        self._resolver = resolver
+        self._inputs = inputs
+        self._pictures = pictures
+        self._parts = parts
+        self._watcher = PlannedWatcher(watcher)
+        self._paint = paint
+        self._describe = describe
+        self._folder = folder
+        self._grids = grids
+        self._next = 0
+
+    def changed(self, request: AnyResolved, fields: Mapping[str, Any]) -> AnyResolved:
+        """See hooks.Drafting."""
+        return self._resolver.changed(request, fields)
+
+    def input_size(self, picture_id: str) -> tuple[int, int]:
+        """See hooks.Drafting."""
+        return self._inputs.size(picture_id)
+
+    def paint(self, request: Resolved, *, shown: bool = True) -> list[PaintedResult]:
+        """See hooks.ScriptContext."""
+        first, count = self._next, request.picture_count
+        self._next += count
+        store = self._pictures if shown else self._parts
+        finished = store.finished(first, count)
+        made = {index: store.saved(first + index) for index in finished}
+        self._watcher.next_cell(request.steps * count)
+        if len(finished) < count:
+            for picture in self._painted(request, finished):
+                if shown:
+                    self._pictures.save(first + picture.index, picture, self._folder)
+                else:
+                    self._parts.save(first + picture.index, picture)
+                made[picture.index] = picture
+        return [PaintedResult(made[index].pixels, made[index].infotext, index) for index in range(count)]
+
+    def _painted(self, request: Resolved, finished: frozenset[int]) -> Iterator[FinishedPicture]:
+        try:
+            yield from self._paint(request, self._watcher, finished)
+        except Exception as error:
+            self.fault = error
+            raise
+
+    def save_grid(self, pixels: np.ndarray, parameters: Mapping[str, str], *, request: Resolved | None = None) -> None:
+        """See hooks.ScriptContext."""
+        number = self._next
+        self._next += 1
+        if number in self._pictures.finished():
+            return
+        base = request or self._base
+        infotext = self._describe(base, parameters)
+        self._pictures.save(number, FinishedPicture(number, pixels, infotext, base.seed_of(0)), self._grids)
+
+    def keep(self, pixels: np.ndarray) -> str:
+        """See hooks.ScriptContext."""
+        return self._inputs.add(Image.fromarray(pixels))
+
+    def check(self) -> None:
+        """See hooks.ScriptContext."""
+        self._watcher.check()
+
+    def stage(self, text: str) -> None:
+        """See hooks.ScriptContext."""
+        self._watcher.stage(text)
+
+    def plan(self, cells: int, steps: int | None = None) -> None:
+        """See hooks.ScriptContext."""
+        self._watcher.plan(cells, steps)

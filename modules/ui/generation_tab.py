@@ -1,0 +1,304 @@
+"""Layout of a tab that generates: words and settings to the left, Generate and the result to the right.
+
+The tabs of all tasks have this shape. What one task has alone (a second pass, pictures to begin with) is laid out by
+modules of its own, and left out here where the task lacks it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+from gradio.components import Component
+
+from modules.checkpoints.card import Recommended
+from modules.diffusion.names import SAMPLER_NAMES
+from modules.hooks import Available, Script
+from modules.schema.refusals import LABELS
+from modules.schema.requests import (
+    MAX_BATCH_COUNT,
+    MAX_BATCH_SIZE,
+    MAX_SIDE,
+    MAX_STEPS,
+    MIN_SIDE,
+    SIDE_STEP,
+    Task,
+)
+from modules.ui.binding import SCHEDULE_CHOICES, RequestFields, recommended_values
+from modules.ui.controls import lay_out_choice, lay_out_line, lay_out_number, lay_out_one_of
+from modules.ui.first_pass_panel import FirstPass
+from modules.ui.hires_panel import lay_out_hires
+from modules.ui.job_panel import lay_out_jobs
+from modules.ui.picture_panel import PicturePanel
+from modules.ui.prompt_panel import (
+    PromptTexts,
+    PromptTools,
+    WordLists,
+    lay_out_prompt_tools,
+    lay_out_prompts,
+    lay_out_words,
+)
+from modules.ui.request_controls import RequestControls, element_id
+from modules.ui.script_panel import ScriptPanel, lay_out_scripts
+from modules.ui.source_panel import RESIZE_TO, SIZES, SourcePanel, lay_out_sources
+
+USUAL_CFG_SCALES = (0, 30)
+"""The slider's ends; more can be typed."""
+ACCORDIONS = {
+    "refiner": "Refiner",
+    "mask": "Inpaint",
+    "soft inpainting": "Soft inpainting",
+    "outpainting": "Outpainting",
+    "sd upscale": "SD upscale",
+    "input": "Input picture",
+    "prompt": "Prompt reading",
+    "picture": "Seamless tiling",
+    "noise": "Variations and noise",
+    "sampling": "Sampler",
+    "schedule": "Schedule",
+    "guidance": "Guidance",
+}
+"""The groups of fields that are closed at first, and what they are called; a task without such fields has none."""
+_OF_INPUT = ("mask_from_alpha",)
+"""Fields that stand with the input picture, whatever their group."""
+
+
+@dataclass(frozen=True)
+class WhatThereIs:
+    """What the lists of a tab hold when the page is built; a page that is opened asks again."""
+
+    recommended: Recommended
+    examples: list[str]
+    words: WordLists
+    rng: str
+    """The noise source that the settings name."""
+    available: Available
+    scripts: Sequence[Script]
+    failures: Sequence[str] = ()
+    """What kept scripts of plugins away."""
+
+
+@dataclass(frozen=True)
+class GenerationTab:
+    """Everything on the tab that is wired; `form` holds the request's fields."""
+
+    task: Task
+    tab: gr.Tab
+    form: RequestFields
+    texts: PromptTexts
+    tools: PromptTools
+    accordions: dict[str, list[str]]
+    """Element id and fields of everything that is closed at first."""
+    mask_fields: list[str]
+    """The fields that count only where a part of the picture is painted."""
+    examples: gr.Dataset
+    generate: gr.Button
+    interrupt: gr.Button
+    notice: gr.HTML
+    swap: gr.Button
+    random_seed: gr.Button
+    reuse_seed: gr.Button
+    status: gr.HTML
+    result: PicturePanel
+    recent: gr.Gallery
+    script: ScriptPanel
+    hires_line: gr.HTML | None = None
+    first_pass: FirstPass | None = None
+    sources: SourcePanel | None = None
+    size_mode: gr.Radio | None = None
+    take_size: gr.Button | None = None
+
+    def remembered(self) -> dict[str, Component]:
+        """Every component whose value outlives a reload, by name."""
+        kept = {**self.form.by_name(), **self.script.remembered()}
+        if self.sources is not None and self.size_mode is not None:
+            kept |= self.sources.remembered() | self.sources.batch.remembered() | {"size_mode": self.size_mode}
+        return kept
+
+    def asked(self) -> list[Component]:
+        """Everything that a request is made of."""
+        return list(self.remembered().values())
+
+
+def lay_out_generation(task: Task, model: gr.Dropdown, there: WhatThereIs) -> GenerationTab:
+    """The tab; `model` stands in the page's header."""
+    controls = RequestControls(task, there.available)
+    parts: dict[str, Any] = {}
+    fields: dict[str, Component] = {"model": model}
+    with (
+        gr.Tab(task, id=task, elem_id=f"{task}-tab") as tab,
+        gr.Row(elem_id=element_id("work", task), elem_classes=["work"]),
+    ):
+        with gr.Column(scale=5, min_width=320, elem_classes=["left"]):
+            with gr.Column(elem_classes=["prompts"]):
+                prompts, parts["texts"] = lay_out_prompts(task)
+                fields |= prompts
+                parts["examples"] = _lay_out_examples(task, prompts["prompt"], there.examples)
+                parts["sources"] = lay_out_sources() if task == "img2img" else None
+            with gr.Column(elem_id=element_id("settings", task), elem_classes=["settings"]):
+                settings, more = _lay_out_settings(controls, there, set(fields))
+                fields |= settings
+                parts |= more
+        parts |= lay_out_jobs(task)
+    mask_fields = [
+        name for group in ("mask", "soft inpainting") for name in controls.fields_of(group) if name in fields
+    ]
+    return GenerationTab(task=task, tab=tab, form=RequestFields(task, fields), mask_fields=mask_fields, **parts)
+
+
+def _lay_out_settings(
+    controls: RequestControls, there: WhatThereIs, without: set[str]
+) -> tuple[dict[str, Component], dict[str, Any]]:
+    """Every field but the prompts, in the order of A1111."""
+    task, usual = controls.task, recommended_values(there.recommended)
+    fields: dict[str, Component] = {}
+    parts: dict[str, Any] = {}
+    fields |= lay_out_words(there.words.styles, task)
+    fields |= _lay_out_sampling(task, usual)
+    if task == "img2img":
+        fields |= _lay_out_strength(controls)
+    sides, size_parts = _lay_out_sides(controls, usual)
+    parts |= size_parts
+    fields |= sides | _lay_out_batch(task, usual)
+    fields["seed"], parts["random_seed"], parts["reuse_seed"] = _lay_out_seed(task)
+    with gr.Column(elem_classes=["accordions"]):
+        if task == "txt2img":
+            hires, parts["first_pass"], parts["hires_line"] = lay_out_hires(controls)
+            fields |= hires
+        accordions: dict[str, dict[str, Component]] = {}
+        tools, script = (element_id(name, task) for name in ("prompt-tools", "script-fields"))
+        elsewhere = without | set(fields) | {"wildcard_seed", "script_name"}
+        accordions |= _lay_out_accordions(controls, elsewhere, {"rng": there.rng})
+        accordions[tools], parts["tools"] = lay_out_prompt_tools(controls, there.words)
+        with gr.Accordion("Script", open=False, elem_id=script):
+            parts["script"] = lay_out_scripts(task, there.scripts, there.available, there.failures)
+        accordions[script] = {"script_name": parts["script"].choice}
+    fields |= {name: field for row in accordions.values() for name, field in row.items()}
+    parts["accordions"] = {place: [*row] for place, row in accordions.items()}
+    return fields, parts
+
+
+def _lay_out_examples(task: Task, prompt: Component, examples: list[str]) -> gr.Dataset:
+    return gr.Dataset(
+        label="Try one of these",
+        components=[prompt],
+        samples=[[example] for example in examples],
+        layout="gallery",
+        visible=bool(examples) and task == "txt2img",
+        elem_id=element_id("examples", task),
+        elem_classes=["examples"],
+    )
+
+
+def _lay_out_sampling(task: Task, usual: Mapping[str, Any]) -> dict[str, Component]:
+    with gr.Row():
+        fields: dict[str, Component] = {
+            "sampler_name": _choice("sampler_name", task, [row.name for row in SAMPLER_NAMES], usual["sampler_name"]),
+            "scheduler": _choice("scheduler", task, list(SCHEDULE_CHOICES), usual["scheduler"]),
+        }
+    return fields | {"steps": _number("steps", task, usual["steps"], 1, MAX_STEPS, 1)}
+
+
+def _lay_out_strength(controls: RequestControls) -> dict[str, Component]:
+    """How much of the picture is painted anew, and how it gets its size."""
+    return {
+        "denoising_strength": _number(
+            "denoising_strength", controls.task, controls.default_of("denoising_strength"), 0, 1, 0.01
+        ),
+        "resize_mode": _choice(
+            "resize_mode", controls.task, controls.choices_of("resize_mode"), controls.default_of("resize_mode")
+        ),
+    }
+
+
+def _lay_out_sides(controls: RequestControls, usual: Mapping[str, Any]) -> tuple[dict[str, Component], dict[str, Any]]:
+    """Width and height; where there is a picture also its multiple, and the choice between them."""
+    task = controls.task
+    fields: dict[str, Component] = {}
+    parts: dict[str, Any] = {}
+    with gr.Column(elem_id=element_id("size", task), elem_classes=["size"]):
+        if task == "img2img":
+            with gr.Row(elem_classes=["size-bar"]):
+                parts["size_mode"] = lay_out_one_of(
+                    element_id("size-mode", task),
+                    list(SIZES),
+                    RESIZE_TO,
+                    label="Size of the result",
+                    classes=["size-mode"],
+                )
+                parts["take_size"] = gr.Button(
+                    "Size of the picture",
+                    size="sm",
+                    scale=0,
+                    min_width=150,
+                    elem_id=element_id("take-size", task),
+                    elem_classes=["chip", "take-size"],
+                )
+            with gr.Row(elem_classes=["resize-by"]):
+                fields |= controls.lay_out(["scale_by"], {"scale_by": 1})
+        with gr.Row(elem_classes=["sides"]):
+            with gr.Column(scale=10, min_width=200, elem_classes=["side-sliders"]):
+                fields |= {
+                    name: _number(name, task, usual[name], MIN_SIDE, MAX_SIDE, SIDE_STEP)
+                    for name in ("width", "height")
+                }
+            parts["swap"] = _tool("⇅", element_id("swap", task))
+    return fields, parts
+
+
+def _lay_out_batch(task: Task, usual: Mapping[str, Any]) -> dict[str, Component]:
+    cfg_scale = _number("cfg_scale", task, usual["cfg_scale"], *USUAL_CFG_SCALES, 0.5)
+    with gr.Row():
+        return {
+            "cfg_scale": cfg_scale,
+            "batch_count": _number("batch_count", task, 1, 1, MAX_BATCH_COUNT, 1),
+            "batch_size": _number("batch_size", task, 1, 1, MAX_BATCH_SIZE, 1),
+        }
+
+
+def _lay_out_seed(task: Task) -> tuple[gr.Textbox, gr.Button, gr.Button]:
+    with gr.Row(elem_classes=["seeds"]):
+        seed = lay_out_line(
+            element_id("seed", task),
+            label=LABELS["seed"],
+            value="-1",
+            placeholder="-1: another one each time",
+            scale=10,
+            min_width=160,
+        )
+        random = _tool("Random", element_id("random-seed", task), min_width=92)
+        reuse = _tool("Reuse last", element_id("reuse-seed", task), min_width=112)
+    return seed, random, reuse
+
+
+def _lay_out_accordions(
+    controls: RequestControls, without: set[str], values: Mapping[str, Any]
+) -> dict[str, dict[str, Component]]:
+    """The fields that are not laid out yet, by the element ids of their accordions."""
+    accordions = {}
+    for group, title in ACCORDIONS.items():
+        names = controls.fields_of(group, without | set(_OF_INPUT))
+        if group == "input" and names:
+            names += _OF_INPUT
+        if not names:
+            continue
+        name = element_id(f"{group.replace(' ', '-')}-fields", controls.task)
+        with gr.Accordion(title, open=False, elem_id=name), gr.Row(elem_classes=["fields"]):
+            accordions[name] = controls.lay_out(names, values)
+    return accordions
+
+
+def _tool(label: str, name: str, min_width: int = 44) -> gr.Button:
+    return gr.Button(label, elem_id=name, elem_classes=["tool"], scale=0, min_width=min_width)
+
+
+def _choice(name: str, task: Task, choices: list[Any], value: str) -> gr.Dropdown:
+    return lay_out_choice(element_id(name, task), choices, value, label=LABELS[name])
+
+
+def _number(name: str, task: Task, value: float, minimum: float, maximum: float, step: float) -> gr.Slider:
+    return lay_out_number(
+        element_id(name, task), label=LABELS[name], value=value, minimum=minimum, maximum=maximum, step=step
+    )

@@ -1,0 +1,77 @@
+"""Layout of what every tab that queues jobs has: its buttons, how the jobs are getting on, and the pictures."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import gradio as gr
+
+from modules.ui.notices import lay_out_notice
+from modules.ui.picture_panel import PicturePanel, lay_out_picture
+from modules.ui.request_controls import element_id
+from modules.ui.status_panel import lay_out_status
+from modules.ui.thumbnails import lay_out_thumbnails
+
+HINTS = {
+    "txt2img": "Describe one, or choose an example, and press Generate.",
+    "img2img": "Choose one to begin with, describe the result, and press Generate.",
+    "extras": "Choose one to enlarge, and press Generate.",
+}
+"""How the first picture of each tab comes about."""
+
+
+class JobPanel(Protocol):
+    """Where a tab queues jobs and shows them, whoever queued them."""
+
+    @property
+    def generate(self) -> gr.Button: ...
+    @property
+    def interrupt(self) -> gr.Button: ...
+    @property
+    def notice(self) -> gr.HTML: ...
+    @property
+    def status(self) -> gr.HTML: ...
+    @property
+    def result(self) -> PicturePanel: ...
+    @property
+    def recent(self) -> gr.Gallery: ...
+
+
+def lay_out_jobs(task: str) -> dict[str, Any]:
+    """The column of buttons and result; its parts by the names that a JobPanel has."""
+    with gr.Column(scale=6, min_width=320, elem_classes=["right"]):
+        with gr.Column(elem_id=element_id("actions", task), elem_classes=["actions"]):
+            parts = _lay_out_actions(task)
+        with gr.Column(elem_id=element_id("result", task), elem_classes=["result"]):
+            return parts | _lay_out_result(task)
+
+
+def _lay_out_actions(task: str) -> dict[str, Any]:
+    with gr.Row(elem_classes=["buttons"]):
+        generate = gr.Button(
+            "Generate",
+            variant="primary",
+            size="lg",
+            scale=4,
+            min_width=160,
+            elem_id=element_id("generate", task),
+            elem_classes=["generate"],
+        )
+        interrupt = gr.Button(
+            "Interrupt",
+            variant="stop",
+            size="lg",
+            scale=1,
+            min_width=120,
+            interactive=False,
+            elem_id=element_id("interrupt", task),
+            elem_classes=["interrupt"],
+        )
+    return {"generate": generate, "interrupt": interrupt, "notice": lay_out_notice()}
+
+
+def _lay_out_result(task: str) -> dict[str, Any]:
+    status = lay_out_status(element_id("status", task), HINTS[task])
+    recent = lay_out_thumbnails(element_id("recent", task), 8, label="Recent pictures", render=False)
+    result = lay_out_picture(element_id("result", task), send_label="Use these parameters", between=recent)
+    return {"status": status, "recent": recent, "result": result}

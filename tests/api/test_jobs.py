@@ -1,0 +1,125 @@
+"""The routes of jobs, with the demo model behind them."""
+
+from __future__ import annotations
+
+import base64
+import io
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from starlette.testclient import TestClient
+
+from modules.api.application import create_application
+from modules.api.jobs import MAX_REQUEST_BYTES
+from modules.services.build import Services
+from tests.services.test_generate import until
+
+
+@pytest.fixture
+def client(demo_services: Services) -> TestClient:
+    return TestClient(create_application(hosts=None, services=demo_services))
+
+
+def png(width: int = 128, height: int = 128) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(np.full((height, width, 3), (200, 30, 30), np.uint8)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def finished(client: TestClient, job_id: str) -> dict[str, Any]:
+    until(lambda: client.get(f"/api/v1/jobs/{job_id}").json()["state"] in ("done", "failed"))
+    report: dict[str, Any] = client.get(f"/api/v1/jobs/{job_id}").json()
+    return report
+
+
+def test_picture_in_request_and_picture_out(client: TestClient) -> None:
+    stored = client.post("/api/v1/inputs", content=png()).json()
+    assert (stored["width"], stored["height"]) == (128, 128)
+    fields = {"prompt": "a red fish", "init_images": [stored["id"]], "denoising_strength": 0.4, "steps": 4, "seed": 1}
+    answer = client.post("/api/v1/jobs/img2img", json=fields)
+    assert answer.status_code == 201
+    report = finished(client, answer.json()["id"])
+    assert (report["state"], report["error"]) == ("done", None)
+    (picture,) = report["pictures"]
+    file = client.get(f"/api/v1/pictures/{picture['id']}")
+    with Image.open(io.BytesIO(file.content)) as image:
+        assert image.size == (128, 128)
+        assert image.info["parameters"] == picture["infotext"]
+    assert f"Init image hash: {stored['id']}" in picture["infotext"]
+
+
+def test_extras_and_txt2img(client: TestClient) -> None:
+    stored = client.post("/api/v1/inputs", content=png(20, 10)).json()["id"]
+    extras = client.post("/api/v1/jobs/extras", json={"images": [stored], "upscaler_1": "Lanczos"}).json()
+    (picture,) = finished(client, extras["id"])["pictures"]
+    assert (picture["width"], picture["height"]) == (40, 20)
+    job = client.post("/api/v1/jobs/txt2img", json={"prompt": "a fish", "steps": 2, "seed": 3}).json()
+    assert finished(client, job["id"])["state"] == "done"
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "status", "sentence"),
+    [
+        ("txt2img", {"steps": 1000}, 422, "Steps 1000 is too large"),
+        ("txt2img", {"colour": 1}, 422, "is no field"),
+        ("img2img", {"prompt": "a"}, 422, "Input picture"),
+        ("img2img", {"init_images": ["../../etc/passwd"]}, 422, "stored picture"),
+        ("img2img", {"init_images": ["0" * 32]}, 404, "not stored"),
+        ("train", {}, 404, "no jobs of the kind"),
+    ],
+)
+def test_refusals_are_sentences(
+    client: TestClient, kind: str, fields: dict[str, object], status: int, sentence: str
+) -> None:
+    answer = client.post(f"/api/v1/jobs/{kind}", json=fields)
+    assert answer.status_code == status
+    assert sentence in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("content", [b"", b"GIF89a", b"\x89PNG\r\n\x1a\n" + b"\0" * 50])
+def test_what_is_no_picture_is_refused(client: TestClient, content: bytes) -> None:
+    answer = client.post("/api/v1/inputs", content=content)
+    assert answer.status_code == 422
+    assert "cannot be read" in answer.json()["detail"]
+
+
+def test_what_follows_from_a_picture(client: TestClient) -> None:
+    job = client.post("/api/v1/jobs/txt2img", json={"prompt": "a fish", "steps": 2, "seed": 3}).json()
+    (picture,) = finished(client, job["id"])["pictures"]
+    answer = client.post(f"/api/v1/pictures/{picture['id']}/pan-right")
+    assert answer.status_code == 201
+    (wider,) = finished(client, answer.json()["id"])["pictures"]
+    assert (wider["width"], wider["height"]) == (192, 128)
+    unknown = client.post(f"/api/v1/pictures/{picture['id']}/shrink")
+    assert (unknown.status_code, "Choose one of: upscale" in unknown.json()["detail"]) == (422, True)
+
+
+@pytest.mark.parametrize("body", [b"{", b"[1]", b'"x"', b"\xff", b"[" * 100_000])
+def test_bodies_that_are_no_object_are_refused(client: TestClient, body: bytes) -> None:
+    answer = client.post("/api/v1/jobs/txt2img", content=body)
+    assert (answer.status_code, "JSON" in answer.json()["detail"]) == (400, True)
+
+
+def test_bodies_have_a_limit(client: TestClient) -> None:
+    answer = client.post("/api/v1/jobs/txt2img", content=b" " * (MAX_REQUEST_BYTES + 1))
+    assert answer.status_code == 413
+
+
+def test_nothing_is_there_that_was_not_made(client: TestClient) -> None:
+    assert client.get("/api/v1/jobs/nothing").status_code == 404
+    assert client.delete("/api/v1/jobs/nothing").status_code == 404
+    assert client.get("/api/v1/pictures/999999").status_code == 404
+
+
+def test_logins_guard_every_route(demo_services: Services) -> None:
+    guarded = TestClient(create_application(hosts=None, services=demo_services, logins=[("ann", "säcret:x")]))
+    right = base64.b64encode("ann:säcret:x".encode()).decode()
+    assert guarded.post("/api/v1/jobs/txt2img", content=b"{").status_code == 401
+    for method, path in (("POST", "inputs"), ("POST", "jobs/txt2img"), ("GET", "jobs/x"), ("GET", "pictures/1")):
+        assert guarded.request(method, f"/api/v1/{path}").status_code == 401
+        wrong = {"Authorization": f"Basic {base64.b64encode(b'ann:secret').decode()}"}
+        assert guarded.request(method, f"/api/v1/{path}", headers=wrong).status_code == 401
+    assert guarded.get("/api/v1/jobs/x", headers={"Authorization": f"Basic {right}"}).status_code == 404
+    assert guarded.get("/internal/ping").status_code == 200
