@@ -8,14 +8,17 @@ from typing import Any
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from modules.errors import NotFound, QueueFull, UserError
 from modules.imaging.reading import MAX_FILE_BYTES
 from modules.schema.extras_request import ExtrasRequest
+from modules.schema.field_types import MAX_PICTURES, FileStem, FolderName
 from modules.schema.jobs import Job, JobState
 from modules.schema.pictures import Picture
+from modules.schema.refusals import refusal
 from modules.schema.requests import REQUESTS
+from modules.services.batches import Batch, GivenPart
 from modules.services.build import Services
 
 MAX_REQUEST_BYTES = 16 * 2**20
@@ -27,6 +30,25 @@ class StoredInput(BaseModel):
     id: str
     width: int
     height: int
+
+
+class PartBody(BaseModel):
+    """What is painted from one picture."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: FileStem
+    fields: dict[str, Any]
+
+
+class BatchBody(BaseModel):
+    """A batch as a program sends it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    fields: dict[str, Any] = {}
+    parts: list[PartBody] = Field(max_length=MAX_PICTURES)
+    folder: FolderName | None = None
 
 
 class JobReport(BaseModel):
@@ -52,7 +74,11 @@ def job_routes(services: Services) -> APIRouter:
 
     @router.post("/jobs/{kind}", status_code=201)
     async def submit(kind: str, request: Request) -> JobReport:
-        """Queue a request of the kind txt2img, img2img or extras; the body is a JSON object of its fields."""
+        """Queue a request; the body is a JSON object of its fields.
+
+        Kinds are txt2img, img2img, extras and batch, which has {"fields": those of all, "parts": [{"name", "fields"}],
+        "folder"}.
+        """
         fields = _fields(await _body(request, MAX_REQUEST_BYTES))
         return await run_in_threadpool(lambda: _report(services, _told(_submitted, services, kind, fields)))
 
@@ -87,10 +113,21 @@ def job_routes(services: Services) -> APIRouter:
 def _submitted(services: Services, kind: str, fields: dict[str, Any]) -> Job:
     if kind == "extras":
         return services.generate.submit_extras(ExtrasRequest.of(fields))
+    if kind == "batch":
+        return services.generate.submit_batch(_batch(services, fields))
     for task, request in REQUESTS.items():
         if kind == task:
             return services.generate.submit(request.of(fields))
-    raise NotFound(f"There are no jobs of the kind {kind[:40]!r}. Use txt2img, img2img or extras.")
+    raise NotFound(f"There are no jobs of the kind {kind[:40]!r}. Use txt2img, img2img, batch or extras.")
+
+
+def _batch(services: Services, body: dict[str, Any]) -> Batch:
+    try:
+        given = BatchBody(**body)
+    except ValidationError as error:
+        raise refusal(error, BatchBody.model_fields) from error
+    parts = [GivenPart(part.name, part.fields) for part in given.parts]
+    return services.batches.of_fields(given.fields, parts, folder=given.folder)
 
 
 def _remixed(services: Services, picture_id: int, wish: str) -> Job:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,14 @@ class Batch:
 
     request: ResolvedBatch | ResolvedExtras
     left_out: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class GivenPart:
+    """One part of a batch as a program gives it; its fields name its picture by the id that it was stored under."""
+
+    name: str
+    fields: Mapping[str, Any]
 
 
 class BatchService:
@@ -96,6 +104,21 @@ class BatchService:
             raise InvalidRequest("Batch", f"{len(files)} files", "cannot be painted", left_out[0])
         return Batch(ResolvedBatch(parts=tuple(parts), folder=folder or None), tuple(left_out))
 
+    def of_fields(self, fields: Mapping[str, Any], parts: Sequence[GivenPart], *, folder: str | None = None) -> Batch:
+        """A batch of requests that a program wrote: the fields of each part go before those of all.
+
+        Raises InvalidRequest for the first part that cannot be painted, and NotFound for a picture that is not stored.
+        """
+        _check_count(parts)
+        shared = self._resolver.with_seeds(Img2ImgRequest.of({"seed": -1, **_only(fields, "seed", "subseed")}))
+        seeds = {"seed": shared.seed, "subseed": shared.subseed}
+        resolved = []
+        for part in parts:
+            request = Img2ImgRequest.of({**fields, **seeds, **part.fields})
+            _check_form(request, ())
+            resolved.append(BatchPart(name=part.name, request=self._resolved(request)))
+        return Batch(ResolvedBatch(parts=tuple(resolved), folder=folder or None), ())
+
     def extras(self, fields: dict[str, Any], files: Sequence[Path], *, folder: str | None = None) -> Batch:
         """A request of Extras for every file that can be read. Raises InvalidRequest, ModelNotFound, StorageFull."""
         _check_count(files)
@@ -130,7 +153,10 @@ class BatchService:
         fields["init_images"] = (self._inputs.add_file(file),)
         if mask is not None:
             fields["mask"] = self._inputs.add_file(mask)
-        resolved = self._resolver.resolve(Img2ImgRequest.of({**request.model_dump(), **fields}))
+        return self._resolved(Img2ImgRequest.of({**request.model_dump(), **fields}))
+
+    def _resolved(self, request: Img2ImgRequest) -> ResolvedImg2Img:
+        resolved = self._resolver.resolve(request)
         if not isinstance(resolved, ResolvedImg2Img):
             raise TypeError("img2img resolves to img2img.")
         return resolved
@@ -168,7 +194,11 @@ def _check_form(request: Img2ImgRequest, take: Collection[str]) -> None:
         raise InvalidRequest("Batch parameter", wrong, "cannot be taken from pictures", remedy)
 
 
-def _check_count(files: Sequence[Path]) -> None:
+def _only(fields: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {name: fields[name] for name in names if name in fields}
+
+
+def _check_count(files: Sequence[object]) -> None:
     if not files:
         raise InvalidRequest("Batch", "", "has no pictures", "Choose files, or name a folder.")
     if len(files) > MAX_PICTURES:

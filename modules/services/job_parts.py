@@ -1,4 +1,4 @@
-"""Pictures that a job needs on its way and that are none of its results: cells of a grid that shall stand alone."""
+"""What a job needs on its way and that is none of its results: cells of a grid that shall stand alone, decisions."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from modules.config.files import write_atomically
 from modules.imaging.encoding import encode_png
 from modules.imaging.reading import load_picture, read_infotext
 from modules.services.job_pictures import FinishedPicture
+
+_DECISIONS = "decisions.jsonl"
 
 
 class JobParts:
@@ -35,6 +37,17 @@ class JobParts:
     def save(self, number: int, picture: FinishedPicture) -> None:
         """Keep a picture as number `number`. Raises StorageFull."""
         write_atomically(self._path(number), encode_png(picture.pixels, picture.infotext))
+
+    def decisions(self) -> list[str]:
+        """What was decided so far, in order; a line that a crash cut off is none."""
+        path = self._folder / _DECISIONS
+        return path.read_text("utf-8").split("\n")[:-1] if path.is_file() else []
+
+    def decide(self, line: str) -> None:
+        """Keep a decision, a text without line ends, so that the job decides alike when it is run again."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with (self._folder / _DECISIONS).open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
 
     def clear(self) -> None:
         """Forget them all."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,10 +60,18 @@ class ScriptRun:
         self._folder = folder
         self._grids = grids
         self._next = 0
+        self._decisions = parts.decisions()
+        self._decided = 0
 
     def changed(self, request: AnyResolved, fields: Mapping[str, Any]) -> AnyResolved:
         """See hooks.Drafting."""
-        return self._resolver.changed(request, fields)
+        if self._decided < len(self._decisions):
+            changed = type(request).of(json.loads(self._decisions[self._decided]))
+        else:
+            changed = self._resolver.changed(request, fields)
+            self._parts.decide(changed.model_dump_json())
+        self._decided += 1
+        return changed
 
     def input_size(self, picture_id: str) -> tuple[int, int]:
         """See hooks.Drafting."""

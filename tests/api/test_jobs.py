@@ -85,6 +85,41 @@ def test_what_is_no_picture_is_refused(client: TestClient, content: bytes) -> No
     assert "cannot be read" in answer.json()["detail"]
 
 
+def test_batch_of_stored_pictures(client: TestClient) -> None:
+    ids = [client.post("/api/v1/inputs", content=png(side, 128)).json()["id"] for side in (64, 128)]
+    body = {
+        "fields": {"prompt": "a fish", "steps": 2, "denoising_strength": 0.5},
+        "parts": [
+            {"name": "one", "fields": {"init_images": [ids[0]]}},
+            {"name": "../two", "fields": {"init_images": [ids[1]], "prompt": "a star", "seed": 7}},
+        ],
+        "folder": "mine",
+    }
+    answer = client.post("/api/v1/jobs/batch", json=body)
+    assert answer.status_code == 201, answer.json()
+    one, two = finished(client, answer.json()["id"])["pictures"]
+    assert (one["path"], two["path"]) == ("img2img-images/mine/one.png", "img2img-images/mine/_two.png")
+    assert (one["width"], two["width"], two["seed"]) == (64, 128, 7)
+    assert "a star" in two["infotext"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"parts": []},
+        {"parts": [{"name": "a", "fields": {}}]},
+        {"parts": [{"name": "a"}]},
+        {"parts": [], "files": 1},
+        {"parts": [{"name": "a", "fields": {"colour": 1}}]},
+    ],
+)
+def test_batches_that_cannot_be_painted_are_refused(client: TestClient, body: dict[str, object]) -> None:
+    answer = client.post("/api/v1/jobs/batch", json=body)
+    assert answer.status_code == 422
+    assert len(answer.json()["detail"]) > 20
+
+
 def test_what_follows_from_a_picture(client: TestClient) -> None:
     job = client.post("/api/v1/jobs/txt2img", json={"prompt": "a fish", "steps": 2, "seed": 3}).json()
     (picture,) = finished(client, job["id"])["pictures"]

@@ -25,3 +25,13 @@ def test_parts_outlive_their_server_and_not_their_job(tmp_path: Path) -> None:
     parts.save(1, picture)
     parts.clear()
     assert list((tmp_path / "parts").iterdir()) == []
+
+
+def test_decisions_are_kept_in_order_but_for_one_that_was_cut_off(tmp_path: Path) -> None:
+    parts = JobParts(tmp_path / "parts", "one")
+    assert parts.decisions() == []
+    for line in ("first", "with a \u2028 in it"):
+        parts.decide(line)
+    with (tmp_path / "parts" / "one" / "decisions.jsonl").open("a") as file:
+        file.write("cut o")
+    assert JobParts(tmp_path / "parts", "one").decisions() == ["first", "with a \u2028 in it"]

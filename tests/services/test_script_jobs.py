@@ -20,8 +20,10 @@ from modules.hooks import Arguments, Drafting, Resolved, Script, ScriptContext
 from modules.schema.events import Progress, Stage
 from modules.schema.requests import ResolvedTxt2Img
 from modules.services.build import Services, running_services
+from modules.services.job_parts import JobParts
 from modules.services.job_pictures import FinishedPicture
 from modules.services.options import EngineOptions
+from modules.services.script_running import ScriptRun
 from tests.services.jobs_to_end import drawing, ended, img2img, made, txt2img
 from tests.services.test_generate import pixels, psnr, until
 
@@ -257,3 +259,34 @@ class CountedSeeds:
             with self._lock:
                 self.painted.append(request.seed_of(picture.index))
             yield picture
+
+
+def test_cells_keep_their_words_when_a_stopped_script_goes_on(demo_services: Services, tmp_path: Path) -> None:
+    """A style file that changes between two starts must not give one grid two kinds of cells."""
+    demo_services.styles.save("film", "{prompt} on film", "")
+    base = demo_services.resolver.resolve(txt2img(prompt="a house", seed=1))
+    assert isinstance(base, ResolvedTxt2Img)
+
+    unused: Any = None
+
+    def cell() -> str:
+        run = ScriptRun(
+            base,
+            demo_services.scripts.available("txt2img"),
+            resolver=demo_services.resolver,
+            inputs=unused,
+            pictures=unused,
+            parts=JobParts(tmp_path / "parts", "job"),
+            watcher=unused,
+            paint=unused,
+            describe=unused,
+            folder=tmp_path,
+            grids=tmp_path,
+        )
+        return run.changed(base, {"styles": ("film",)}).prompt
+
+    assert cell() == "a house on film"
+    demo_services.styles.save("film", "{prompt} on paper", "")
+    assert cell() == "a house on film"
+    JobParts(tmp_path / "parts", "job").clear()
+    assert cell() == "a house on paper"
