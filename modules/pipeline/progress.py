@@ -18,6 +18,11 @@ class Progress:
         self._planned = list(planned)
         self._run = -1
 
+    def skip_run(self) -> None:
+        """The next run is not made: what it would give is there."""
+        self._run += 1
+        self._planned[self._run] = 0
+
     def next_run(self, model: LoadedModel) -> Callable[[StepReport], None]:
         """The next run begins; the answer is told each of its steps."""
         self._run += 1

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 from PIL import Image
 
 from modules.checkpoints.loaded import LoadedModel
+from modules.pipeline.first_pass_memory import FirstPassMemory
 from modules.pipeline.text_cache import TextCache
 from modules.pipeline.watcher import Watcher
 
@@ -32,6 +33,7 @@ class Resources:
     picture: Callable[[str], Image.Image]
     """The stored input picture of that id, RGB or RGBA. Raises NotFound."""
     upscale: Upscale
+    first_passes: FirstPassMemory = field(default_factory=FirstPassMemory)
 
 
 @dataclass(frozen=True)

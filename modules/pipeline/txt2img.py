@@ -39,7 +39,7 @@ def txt2img(
             if second is None:
                 latents = _first_pass(request, first, indices, progress)
             elif request.firstpass_image is None:
-                enlarged = second.enlarged(_first_pass(request, first, indices, progress))
+                enlarged = second.enlarged(_shared_first_pass(request, first, indices, progress, tools))
                 latents = second.latents(indices, progress, enlarged)
             else:
                 latents = second.latents(indices, progress, second.given.expand(len(indices), -1, -1, -1))
@@ -65,6 +65,20 @@ def _first_pass(request: ResolvedTxt2Img, run: SamplingRun, indices: Sequence[in
         (request.height // factor, request.width // factor),
         channels=partial(channels_without_picture, height=request.height, width=request.width),
     )
+
+
+def _shared_first_pass(
+    request: ResolvedTxt2Img, run: SamplingRun, indices: list[int], progress: Progress, tools: Resources
+) -> torch.Tensor:
+    """The first pass, or its latents where the request before differed in its second pass alone."""
+    place = (request, run.model.hash, _refiner(request, "first pass"), indices)
+    latents = tools.first_passes.get(*place)
+    if latents is None:
+        latents = _first_pass(request, run, indices, progress)
+        tools.first_passes.keep(*place, latents)
+    else:
+        progress.skip_run()
+    return latents
 
 
 def _refiner(request: ResolvedTxt2Img, of_pass: str) -> str | None:

@@ -27,6 +27,7 @@ from modules.diffusion.memory import ran_out_of_memory
 from modules.errors import OutOfMemory, StorageFull
 from modules.pipeline.conditioning import count_tokens
 from modules.pipeline.extras import ExtrasTools, ProcessedPicture, process
+from modules.pipeline.first_pass_memory import FirstPassMemory
 from modules.pipeline.img2img import img2img
 from modules.pipeline.resources import PaintedPicture, Resources
 from modules.pipeline.text_cache import TextCache
@@ -80,6 +81,7 @@ class Engine:
         self.dtype = choose_dtype(options.precision, self.device)
         self._cache = ModelCache(self._load)
         self._hashes: dict[str, str] = {}
+        self._first_passes = FirstPassMemory()
         self._upscaler_cache = UpscalerCache(self.device, self.dtype)
 
     @property
@@ -126,7 +128,8 @@ class Engine:
         if request.rng == "GPU" and self.device.type != "cuda":
             request = request.model_copy(update={"rng": "NV"})  # what it is here, and what the picture has to say
         model = partial(self._model, watcher)
-        resources = Resources(model, self._texts, watcher, picture, partial(self._upscale, watcher))
+        upscale = partial(self._upscale, watcher)
+        resources = Resources(model, self._texts, watcher, picture, upscale, self._first_passes)
         done = set(finished)
 
         def attempt() -> Iterator[FinishedPicture]:

@@ -16,6 +16,7 @@ from modules.errors import Interrupted, InvalidRequest
 from modules.pipeline.conditioning import PromptSteps
 from modules.pipeline.hires import SecondPass, second_pass_of
 from modules.pipeline.sampling_run import SamplingRun
+from modules.pipeline.txt2img import txt2img
 from tests.pipeline.painting import (
     PICTURE,
     SHAPES,
@@ -321,3 +322,33 @@ class TestRefiner:
         assert calls.end() == ["plain", "plain", "other", "other"] * 2
         single = studio.txt2img(refiner_checkpoint="other", refiner_switch_at=0.5, seed=6)
         assert np.array_equal(made[1], single)
+
+
+@pytest.mark.parametrize(
+    ("change", "shared"),
+    [
+        ({"denoising_strength": 0.3}, True),
+        ({"hr_upscaler": "Latent (nearest)"}, True),
+        ({"hr_second_pass_steps": 2}, True),
+        ({"hr_prompt": "a boat"}, True),
+        ({"seed": 8}, False),
+        ({"prompt": "a boat"}, False),
+        ({"cfg_scale": 3.0}, False),
+    ],
+)
+def test_a_first_pass_is_shared_by_requests_that_differ_in_the_second(
+    studio: Studio, change: dict[str, Any], shared: bool
+) -> None:
+    """Cells of a grid over fields of the second pass: not painted twice, and the same to the bit."""
+    fields = {"enable_hr": True, "hr_scale": 1.5, "hr_upscaler": "Latent", "denoising_strength": 0.6, "seed": 7}
+    alone = studio.paint(to_txt2img(**{**fields, **change}))[0]
+    watcher = Onlooker()
+    resources = studio.resources(watcher)
+    list(txt2img(to_txt2img(**fields), resources))
+    steps = len(watcher.steps)
+    (after,) = txt2img(to_txt2img(**{**fields, **change}), resources)
+    assert np.array_equal(after.pixels, alone)
+    done, total = watcher.steps[-1]
+    second = fields | change
+    expected = second.get("hr_second_pass_steps", 4) + (0 if shared else 4)
+    assert (done, total, len(watcher.steps) - steps) == (expected, expected, expected)
