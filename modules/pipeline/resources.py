@@ -34,6 +34,7 @@ class Resources:
     """The stored input picture of that id, RGB or RGBA. Raises NotFound."""
     upscale: Upscale
     first_passes: FirstPassMemory = field(default_factory=FirstPassMemory)
+    """What requests that differ in their second pass alone share."""
 
 
 @dataclass(frozen=True)

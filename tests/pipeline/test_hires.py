@@ -340,7 +340,7 @@ def test_a_first_pass_is_shared_by_requests_that_differ_in_the_second(
     studio: Studio, change: dict[str, Any], shared: bool
 ) -> None:
     """Cells of a grid over fields of the second pass: not painted twice, and the same to the bit."""
-    fields = {"enable_hr": True, "hr_scale": 1.5, "hr_upscaler": "Latent", "denoising_strength": 0.6, "seed": 7}
+    fields: Fields = {"enable_hr": True, "hr_scale": 1.5, "hr_upscaler": "Latent", "denoising_strength": 0.6, "seed": 7}
     alone = studio.paint(to_txt2img(**{**fields, **change}))[0]
     watcher = Onlooker()
     resources = studio.resources(watcher)
