@@ -27,6 +27,14 @@ BUSY = "document.querySelector('.status')?.dataset.busy === 'yes'"
 IDLE = "document.querySelector('.status')?.dataset.busy === 'no'"
 PREVIEW = "document.querySelector('.status')?.dataset.preview === 'yes'"
 SEED = "#seed textarea, #seed input"
+KEPT = """async () => {
+  for (let quiet = 0, before = ""; quiet < 4; ) {
+    await new Promise((done) => setTimeout(done, 100));
+    const now = JSON.stringify(localStorage);
+    quiet = now === before ? quiet + 1 : 0;
+    before = now;
+  }
+}"""
 
 
 def prompt_of(page: Page) -> str:
@@ -76,6 +84,8 @@ def interrupt(page: Page) -> None:
 
 
 def reload(page: Page, complaints: list[str]) -> None:
+    """After the browser has kept what was typed last, which it does some events behind the key."""
+    page.evaluate(KEPT)
     page.reload()
     complaints.clear()  # of the page that is gone, whose streams broke off
 

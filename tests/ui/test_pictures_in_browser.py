@@ -111,6 +111,7 @@ def test_a_picture_is_sent_at_its_own_resolution_and_painted_from(
     page.wait_for_function("document.querySelector('#model input')?.value")
     open_tab(page, "img2img")
     page.wait_for_selector(f"{CANVAS}[data-filled=yes]")
+    page.wait_for_function("document.querySelector('#img2img-denoising-strength input').value === '0.5'")
     (picture,) = made_by(page, demo_services, "#img2img-generate")
     request = read(picture)
     assert isinstance(request, Img2ImgRequest) and request.denoising_strength == 0.5 and request.mask is None
