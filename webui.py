@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from modules.schema.jobs import Job
     from modules.services.batches import Batch
     from modules.services.build import Services
+    from modules.services.downloads import Download, DownloadService
 
 LOOPBACK = "127.0.0.1"
 LOOPBACK_NAMES = (LOOPBACK, "localhost", "[::1]")
@@ -43,7 +44,15 @@ def main(arguments: Sequence[str]) -> int:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     for chatty in ("httpx", "httpcore", "xformers"):
         logging.getLogger(chatty).setLevel(logging.ERROR)
-    commands = {"ui": serve, "generate": generate, "upscale": upscale, "doctor": doctor}
+    commands = {
+        "ui": serve,
+        "generate": generate,
+        "upscale": upscale,
+        "doctor": doctor,
+        "download": download,
+        "merge": merge,
+        "convert": convert,
+    }
     try:
         return commands[options.command](options, paths_of(options))
     except UserError as error:
@@ -185,6 +194,69 @@ def doctor(options: argparse.Namespace, paths: Paths) -> int:
     return 0
 
 
+def download(options: argparse.Namespace, paths: Paths) -> int:
+    """Fetch a model into its folder; without one, print the list of well-known ones."""
+    keep_caches_in(paths)
+    from modules.services.download_list import DOWNLOAD_LIST
+    from modules.services.downloads import open_downloads
+
+    if not options.model:
+        for entry in DOWNLOAD_LIST:
+            print(f"{entry.id:<16} {entry.title} ({entry.kind}, about {entry.megabytes:,} MB, {entry.licence})")
+            print(f"{'':<16} {entry.purpose}")
+        return 0
+    with closing(open_downloads(paths, allow_private=options.allow_private_downloads)) as downloads:
+        id = downloads.start(
+            options.model,
+            options.file,
+            kind=options.kind,
+            name=options.name,
+            sha256=options.sha256,
+            revision=options.revision,
+        )
+        return _report_download(_follow_download(downloads, id))
+
+
+def merge(options: argparse.Namespace, paths: Paths) -> int:
+    """Make a checkpoint of others, and print where it is."""
+    keep_caches_in(paths)
+    from modules.services.build import build_services
+    from modules.services.merging import MergeService, merge_request
+
+    with closing(build_services(paths, EngineOptions())) as services:
+        merges = MergeService(services.models, paths, services.model_files.sha256_of, trusted=True)
+        merges.start(merge_request(options.models, vars(options)))
+        try:
+            while not merges.wait(0.2):
+                if sys.stderr.isatty() and (state := merges.state()):
+                    print(f"\r{state.stage} {state.progress:.0%} ", end="", file=sys.stderr, flush=True)
+        finally:
+            merges.stop()
+        state = merges.state()
+    if state is None or state.result is None:
+        print(state.error if state else "Nothing was merged.", file=sys.stderr)
+        return 1
+    result = state.result
+    counts = f"{result.merged} tensors merged, {result.kept} kept as they are in A"
+    print(f"{counts}, {result.left_out} of the others left out.", file=sys.stderr)
+    print(result.path)
+    return 0
+
+
+def convert(options: argparse.Namespace, paths: Paths) -> int:
+    """Turn a pickle into a safetensors file, and print where it is and what was lost."""
+    keep_caches_in(paths)
+    from modules.services.conversion import convert as convert_file
+
+    memory = None if options.memory_limit is None else int(options.memory_limit * 1e9)
+    limits = {"memory": memory, "seconds": options.time_limit}
+    done = convert_file(options.file, options.output, overwrite=options.overwrite, **limits)
+    if done.dropped:
+        print(f"Left out, since they are no weights: {', '.join(done.dropped[:20])}", file=sys.stderr)
+    print(done.path)
+    return 0
+
+
 def check_output(output: Path | None) -> None:
     """Raise InvalidSetting where --output is neither a folder nor the name of a PNG."""
     if output is None or output.is_dir() or output.suffix.lower() == ".png":
@@ -218,7 +290,15 @@ def check_address(options: argparse.Namespace) -> str:
 
 def engine_options(options: argparse.Namespace) -> EngineOptions:
     """The engine's part of the command line."""
-    return EngineOptions(precision=options.precision, use_cpu=options.use_cpu, xformers=options.xformers)
+    return EngineOptions(
+        precision=options.precision,
+        use_cpu=options.use_cpu,
+        attention=options.attention,
+        full_vae=options.no_half_vae,
+        full_attention=options.upcast_sampling,
+        eight_bit=options.fp8,
+        memory=options.memory,
+    )
 
 
 def keep_caches_in(paths: Paths) -> None:
@@ -239,6 +319,7 @@ def _when_ready(server: uvicorn.Server, services: Services, options: argparse.Na
     url = f"http://{f'[{shown}]' if ':' in shown else shown}:{options.port}"
     print(f"Atelier is ready: {url}", flush=True)
     services.generate.start()
+    services.model_files.start()
     if options.autolaunch:
         webbrowser.open(url)  # last, since a browser in the terminal comes back only when it is closed
 
@@ -274,6 +355,33 @@ def _follow(services: Services, job_id: str, seconds: float = float("inf")) -> b
         services.generate.interrupt(job_id)  # or the next server would go on with it
         raise
     return False
+
+
+def _follow_download(downloads: DownloadService, id: str) -> Download:
+    """Show a download's progress on one line until it is over."""
+    problem = ""
+    while not (shown := downloads.wait(id, 0.2)).is_over:
+        if shown.problem and shown.problem != problem:
+            print(shown.problem, file=sys.stderr)
+        problem = shown.problem
+        if sys.stderr.isatty():
+            share = f" of {shown.total / 1e6:,.1f} MB ({shown.received / shown.total:.0%})" if shown.total else " MB"
+            line = f"{shown.state}: {shown.received / 1e6:,.1f}{share}, {shown.speed / 1e6:,.1f} MB/s"
+            print(f"\r{line:<78}", end="", file=sys.stderr, flush=True)
+    if sys.stderr.isatty():
+        print(file=sys.stderr)
+    return shown
+
+
+def _report_download(shown: Download) -> int:
+    """Print where a file is, or why it is nowhere; the exit code."""
+    if shown.path is None:
+        print(shown.problem, file=sys.stderr)
+        return 1
+    if shown.note:
+        print(shown.note, file=sys.stderr)
+    print(shown.path)
+    return 0
 
 
 def _copy(picture: Path, output: Path | None, place: int | None) -> Path:

@@ -52,11 +52,12 @@ _FIELDS_OF_A1111 = {
     "Refiner checkpoint": "refiner_checkpoint",
     "Refiner switch at": "refiner_switch_at",
     "RNG source": "rng",
+    "VAE": "sd_vae",
 }
 A1111_AXES = (NOTHING, *_FIELDS_OF_A1111, "Prompt S/R", "Prompt order", "Styles", "Size")
 """What A1111 calls the axes that exist here."""
 _NO_AXES: frozenset[str] = frozenset({*_FIELDS_OF_A1111.values(), "batch_count", "batch_size"})
-_COSTS = {"model": 1.0, "hr_checkpoint_name": 0.9, "refiner_checkpoint": 0.9, "clip_skip": 0.3}
+_COSTS = {"model": 1.0, "hr_checkpoint_name": 0.9, "refiner_checkpoint": 0.9, "sd_vae": 0.7, "clip_skip": 0.3}
 """How dear it is to change a field from one picture to the next; the second pass alone is the least."""
 _COST_OF_WORDS, _USUAL_COST, _COST_OF_SECOND_PASS = 0.3, 0.1, 0.0
 

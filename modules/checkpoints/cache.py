@@ -1,66 +1,185 @@
-"""Keeps the models that were used last in memory."""
+"""Keeps the models that were used last in memory, as many as a budget of bytes holds.
+
+On a graphics card with a memory of its own there are two budgets: what does not fit onto the card waits in the
+computer's memory, from which it comes back in a fraction of the time that its file would take.
+"""
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import psutil
+import torch
 
 from modules.checkpoints.loaded import LoadedModel
 from modules.checkpoints.registry import Checkpoint
 from modules.errors import OutOfMemory
 
-MOST_MODELS = 2
-"""A request may need two: its own, and that of its second pass or its refiner."""
+_SHARE_OF_COMPUTER = 0.5
+_SHARE_OF_CARD = 0.75
+"""The rest is for the numbers between the layers, which grow with the picture."""
+
+
+@dataclass(frozen=True)
+class ModelLoader:
+    """How models come into memory."""
+
+    load: Callable[[Checkpoint, Path | None], LoadedModel]
+    """A checkpoint with the VAE of a file, or with its own. Raises UserErrors."""
+    load_vae: Callable[[Checkpoint, Path], Any]
+    """The VAE of a file by itself, for a checkpoint that is loaded already."""
+    needed: Callable[[Checkpoint, Path | None], int]
+    """How many bytes the loaded model will take, told from its files' headers."""
+    rest: Callable[[LoadedModel], object]
+    """Move a model that is not needed for now into the computer's memory; whoever runs it next brings it back."""
+
+
+@dataclass(frozen=True)
+class MemoryBudget:
+    """How many bytes of models may be kept where they run, and how many may wait in the computer's memory."""
+
+    running: int
+    waiting: int = 0
+
+    @staticmethod
+    def of(device: torch.device, gibibytes: float = 0.0) -> MemoryBudget:
+        """What a device allows by itself; a number of gibibytes is put in the place of the computer's share."""
+        computer = int(gibibytes * 2**30) or int(psutil.virtual_memory().total * _SHARE_OF_COMPUTER)
+        if device.type != "cuda":
+            return MemoryBudget(computer)
+        return MemoryBudget(int(torch.cuda.get_device_properties(device).total_memory * _SHARE_OF_CARD), computer)
+
+
+Key = tuple[object, object]
+"""Of a checkpoint's weights, and of the VAE that was put into it."""
 
 
 class ModelCache:
-    """The loaded models that were used last, as many as `most`; fewer where memory was too short to load beside them.
+    """The loaded models that were used last; fewer where memory was too short to load beside them.
 
-    Whether there is room to paint beside them is for the caller to see, who then lets the others go.
+    Models that hold the same network, such as one VAE, count it once. The latest one is kept whatever it takes. Whether
+    there is room to paint beside them is for the caller to see, who then lets the others go.
     """
 
-    def __init__(self, load: Callable[[Checkpoint], LoadedModel], most: int = MOST_MODELS) -> None:
-        self._load = load
-        self._most = most
+    def __init__(self, loader: ModelLoader, budget: Callable[[], MemoryBudget]) -> None:
+        self._loader = loader
+        self._budget = budget
         self._lock = threading.Lock()
-        self._models: OrderedDict[object, LoadedModel] = OrderedDict()
+        self._running: OrderedDict[Key, LoadedModel] = OrderedDict()
+        self._waiting: OrderedDict[Key, LoadedModel] = OrderedDict()
+        self._needed: set[Key] | None = None
 
-    def holds(self, checkpoint: Checkpoint) -> bool:
-        """Whether `get` would answer at once."""
-        return _key(checkpoint) in self._models
-
-    def get(self, checkpoint: Checkpoint) -> LoadedModel:
-        """The model of a checkpoint, loaded if need be; callers take turns. Raises as loading does."""
+    @contextmanager
+    def job(self) -> Iterator[None]:
+        """Within it the models that were asked for stay where they are: the job still works with them."""
         with self._lock:
-            key = _key(checkpoint)
-            if key not in self._models:
-                while len(self._models) >= self._most:
-                    self._models.popitem(last=False)  # its memory goes before the next model comes
-                self._models[key] = self._loaded(checkpoint)
-            self._models.move_to_end(key)
-            return self._models[key]
+            self._needed = set()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._needed = None
+
+    def holds(self, checkpoint: Checkpoint, vae: Path | None = None) -> bool:
+        """Whether `get` would answer without reading a checkpoint's file."""
+        key = _key(checkpoint, vae)
+        return any(own == key[0] for own, _ in (*self._running, *self._waiting))
+
+    def get(self, checkpoint: Checkpoint, vae: Path | None = None) -> LoadedModel:
+        """The model of a checkpoint, loaded if need be, with the VAE of a file or its own; callers take turns.
+
+        Raises as loading does.
+        """
+        with self._lock:
+            key = _key(checkpoint, vae)
+            if (model := self._waiting.pop(key, None)) is not None:
+                self._make_room(bytes_of([model]))
+                self._running[key] = model
+            if key not in self._running:
+                self._running[key] = self._made(checkpoint, vae, key)
+            self._running.move_to_end(key)
+            if self._needed is not None:
+                self._needed.add(key)
+            self._make_room(0)
+            return self._running[key]
 
     def keep_only(self, checkpoints: Iterable[Checkpoint]) -> bool:
         """Let go of all other models; whether there were any."""
-        kept = {_key(checkpoint) for checkpoint in checkpoints}
+        kept = {_key(checkpoint, None)[0] for checkpoint in checkpoints}
         with self._lock:
-            others = [key for key in self._models if key not in kept]
-            for key in others:
-                del self._models[key]
+            others = [(place, key) for place in (self._running, self._waiting) for key in place if key[0] not in kept]
+            for place, key in others:
+                del place[key]
             return bool(others)
 
-    def _loaded(self, checkpoint: Checkpoint) -> LoadedModel:
+    def _made(self, checkpoint: Checkpoint, vae: Path | None, key: Key) -> LoadedModel:
+        """A model that is not kept: one that is but for its VAE is given another, others are loaded."""
+        twins = [own for own in self._running if own[0] == key[0]]
+        if twins and vae is not None:
+            return replace(self._running[twins[-1]], vae=self._loader.load_vae(checkpoint, vae))
+        for twin in twins:  # their network would be held twice, and what they lack is the checkpoint's own VAE
+            del self._running[twin]
+        self._make_room(self._loader.needed(checkpoint, vae))
+        return self._loaded(checkpoint, vae)
+
+    def _loaded(self, checkpoint: Checkpoint, vae: Path | None) -> LoadedModel:
         """The model, beside the others where memory allows it; else they are let go and it is loaded once more."""
-        if self._models:
+        if self._running or self._waiting:
             # What the failed attempt had in memory lives as long as its exception, so the next one comes after it.
             with suppress(OutOfMemory):
-                return self._load(checkpoint)
-            self._models.clear()
-        return self._load(checkpoint)
+                return self._loader.load(checkpoint, vae)
+            self._running.clear()
+            self._waiting.clear()
+        return self._loader.load(checkpoint, vae)
+
+    def _make_room(self, needed: int) -> None:
+        """Let the models that were not used for longest go, or wait, until another one of so many bytes fits.
+
+        With nothing needed the latest one stays, and those of a running job always do.
+        """
+        budget = self._budget()
+        latest = next(reversed(self._running), None) if not needed else None
+        idle = [key for key in self._running if key not in (self._needed or ()) and key != latest]
+        for key in idle:
+            if bytes_of(self._running.values()) + needed <= budget.running:
+                break
+            model = self._running.pop(key)
+            if budget.waiting:
+                self._loader.rest(model)
+                self._waiting[key] = model
+        while self._waiting and bytes_of(self._waiting.values()) > budget.waiting:
+            self._waiting.popitem(last=False)
 
 
-def _key(checkpoint: Checkpoint) -> object:
+def bytes_of(models: Iterable[LoadedModel]) -> int:
+    """What the weights of some models take together."""
+    tensors = {
+        id(tensor): tensor.numel() * tensor.element_size()
+        for network in _networks_of(models).values()
+        for tensor in (*network.parameters(), *network.buffers())
+    }
+    return sum(tensors.values())
+
+
+def _networks_of(models: Iterable[LoadedModel]) -> dict[int, Any]:
+    """Each network once, by its identity."""
+    return {
+        id(network): network
+        for model in models
+        for network in (model.unet, model.vae, *(encoder.network for encoder in model.text_encoders))
+    }
+
+
+def _key(checkpoint: Checkpoint, vae: Path | None) -> Key:
     """The same weights under the same name; a card may change without a reload."""
-    return checkpoint.name, checkpoint.path, checkpoint.weights_state
+    state = None
+    if vae is not None:
+        told = vae.stat()
+        state = (str(vae), told.st_size, told.st_mtime_ns)
+    return (checkpoint.name, checkpoint.path, checkpoint.weights_state), state

@@ -1,10 +1,42 @@
-"""Which device computes, and in which number format."""
+"""Which device computes, and what it can do."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Literal
+
 import torch
 
-from modules.errors import InvalidSetting
+_HALF_FAILS = ("GeForce GTX 16",)
+"""Cards whose convolutions in float16 give no numbers, by what stands in their names."""
+
+
+@dataclass(frozen=True)
+class DeviceFacts:
+    """What a device is, as far as the choice of number formats goes; made by hand in tests."""
+
+    kind: Literal["cpu", "cuda", "mps"]
+    """ "cuda" is AMD's too."""
+    name: str
+    """As its maker calls it."""
+    bfloat16: str = ""
+    """What multiplies bfloat16 matrices in hardware; empty: nothing does."""
+    half_fails: bool = False
+    """Whether float16 gives no numbers there."""
+
+
+def device_facts(device: torch.device) -> DeviceFacts:
+    """The facts of a device of this machine."""
+    if device.type == "cuda":
+        name = torch.cuda.get_device_name(device)
+        has_it = torch.cuda.get_device_properties(device).major >= 8 or (
+            torch.version.hip is not None and torch.cuda.is_bf16_supported(including_emulation=False)
+        )
+        fails = any(series in name for series in _HALF_FAILS)
+        return DeviceFacts("cuda", name, "the card" if has_it else "", fails)
+    if device.type == "mps":
+        return DeviceFacts("mps", "Apple graphics")
+    return DeviceFacts("cpu", "processor", _bfloat16_of_processor())
 
 
 def choose_device(*, use_cpu: bool) -> torch.device:
@@ -16,22 +48,11 @@ def choose_device(*, use_cpu: bool) -> torch.device:
     return torch.device("cpu")
 
 
-def choose_dtype(precision: str, device: torch.device) -> torch.dtype:
-    """The format of the networks for a precision of the command line ("auto", "full", "half", "bfloat16")."""
-    if precision == "full":
-        return torch.float32
-    if precision == "bfloat16":
-        return torch.bfloat16
-    if precision == "half":
-        if device.type == "cpu":
-            raise InvalidSetting("--precision half needs a graphics card. Use auto, full or bfloat16 on a processor.")
-        return torch.float16
-    if device.type == "cpu":
-        return torch.bfloat16 if _processor_has_bfloat16() else torch.float32
-    return torch.float16
-
-
-def _processor_has_bfloat16() -> bool:
-    """Whether the processor multiplies bfloat16 matrices in hardware (AMX); elsewhere the format is slower."""
-    probe = getattr(torch.cpu, "_is_amx_tile_supported", None)
-    return bool(probe is not None and probe())
+def _bfloat16_of_processor() -> str:
+    """The instructions that the processor multiplies bfloat16 matrices with; elsewhere the format is slower."""
+    for probe, name in (("_is_amx_tile_supported", "AMX"), ("_is_avx512_bf16_supported", "AVX512-BF16")):
+        # torch has no public names for these; a version without them counts as a processor without them.
+        asked = getattr(torch.cpu, probe, None)
+        if asked is not None and asked():
+            return name
+    return ""

@@ -12,11 +12,12 @@ import torch
 from modules.checkpoints.identification import Family
 from modules.checkpoints.prompt_tokenizer import PromptTokenizer
 from modules.checkpoints.text_encoder import TextEncoder
+from modules.checkpoints.tiny_decoder import TinyDecoder
 from modules.diffusion.conditioning import TextConditioning, aesthetic_ids, size_ids
 from modules.diffusion.denoisers import PredictionType
 from modules.diffusion.noise_levels import NoiseLevels
 from modules.diffusion.picture_coding import Tell, decoded, encoded, pixels_per_latent
-from modules.diffusion.previews import LatentPreview
+from modules.diffusion.previews import LatentPreview, Preview
 from modules.diffusion.text_encoding import EncoderLayer
 from modules.errors import NumbersOverflowed, UnsupportedModel
 
@@ -33,8 +34,8 @@ class LoadedModel:
     """The parts of a Stable Diffusion checkpoint, as diffusers' and transformers' classes, on one device."""
 
     name: str
-    hash: str
-    """First ten hex digits of the sha256 of its weights."""
+    fingerprint: str
+    """Cheap to tell; another one means other weights."""
     family: Family
     device: torch.device
     text_encoders: tuple[TextEncoder, ...]
@@ -45,6 +46,8 @@ class LoadedModel:
     prediction_type: PredictionType
     zeroes_empty_prompt: bool = False
     """Whether an empty negative prompt is all zeros and not an encoded empty text."""
+    tiny_decoder: TinyDecoder | None = None
+    """Shows what latents look like, where a file for this family was found."""
 
     @property
     def tokenizer(self) -> PromptTokenizer:
@@ -109,14 +112,30 @@ class LoadedModel:
     def pixels_per_latent(self) -> int:
         return pixels_per_latent(self.vae)
 
+    def preview_by(self, method: str) -> Preview:
+        """What shows latents by a method of the setting show_progress_type; the linear map for those that are not here.
+
+        "Full" is the VAE, whose previews take as long as several steps.
+        """
+        if method == "Full":
+            return lambda latents: torch.from_numpy(self.decode(latents))
+        if method == "TAESD" and self.tiny_decoder is not None:
+            return self.tiny_decoder
+        return self._linear_preview
+
     @cached_property
-    def preview(self) -> LatentPreview:
+    def _linear_preview(self) -> LatentPreview:
         """Fitted when it is first asked for."""
         return LatentPreview.fit(self.vae)
 
+    @cached_property
+    def compute_dtype(self) -> torch.dtype:
+        """In which the network computes; its weights may be stored in another format."""
+        return self.unet.dtype  # type: ignore[no-any-return]  # kept, since it walks all modules, which takes milliseconds
+
     def predict(self, x: torch.Tensor, timestep: torch.Tensor, conditioning: TextConditioning) -> torch.Tensor:
         """The network's answer, float32; x is (batch, channels, height, width), one row of conditioning for each."""
-        dtype = next(self.unet.parameters()).dtype  # the property walks all modules, which takes milliseconds
+        dtype = self.compute_dtype
         if conditioning.channels is not None:
             x = torch.cat([x, conditioning.channels.to(x)], dim=1)
         added = None
@@ -133,9 +152,10 @@ class LoadedModel:
         return answer.float()
 
     def decode(self, latents: torch.Tensor, *, tell: Tell | None = None) -> np.ndarray:
-        """Pictures (batch, height, width, 3), uint8. `tell` hears of it where memory asks for tiles.
+        """Pictures (batch, height, width, 3), uint8.
 
-        Raises NumbersOverflowed where there is no picture, torch.OutOfMemoryError where tiles do not fit either.
+        `tell` hears of it where memory asks for tiles, and where a picture needs float32. Raises NumbersOverflowed
+        where there is no picture, torch.OutOfMemoryError where tiles do not fit either.
         """
         scaled = latents / self.vae.config.scaling_factor
         return np.concatenate([_pixels(_finite(picture)) for picture in decoded(self.vae, scaled, tell=tell)])

@@ -1,16 +1,16 @@
 """What a safetensors file says of itself: names, types, shapes and places of its tensors, without their numbers.
 
-    8 bytes little endian: length of the header; the header, JSON; the numbers of all tensors, one behind the other
+8 bytes little endian: length of the header; the header, JSON; the numbers of all tensors, one behind the other
 """
 
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from modules.errors import BrokenModel, UnsupportedModel
 
@@ -33,8 +33,7 @@ _METADATA = "__metadata__"
 _AGAIN = "Download it again."
 
 
-@dataclass(frozen=True)
-class TensorInfo:
+class TensorInfo(NamedTuple):
     """A tensor's type by its name in the format, its shape, and the bytes of the file in which its numbers lie."""
 
     dtype: str
@@ -95,7 +94,7 @@ def _check_beginning(path: Path, first: bytes, size: int) -> None:
         )
     if start.startswith(b"version https://git-lfs"):
         raise _broken(path, "it is a Git LFS pointer that only names the model", "Run git lfs pull, or download it.")
-    if first.startswith(b"PK\x03\x04") or first.startswith(b"\x80\x02"):
+    if first.startswith((b"PK\x03\x04", b"\x80\x02")):
         raise UnsupportedModel(
             f"{path.name} is a pickle that was given another suffix. "
             "Rename it to .ckpt, and convert it with: python launch.py convert FILE"
@@ -121,23 +120,27 @@ def _parsed(path: Path, text: bytes, begin: int) -> tuple[dict[str, TensorInfo],
 
 
 def _info(path: Path, name: str, entry: Any, begin: int) -> TensorInfo:
+    """Real headers have thousands of tensors, and folders thousands of headers: this has to be quick."""
     try:
-        dtype, shape, (start, end) = entry["dtype"], tuple(entry["shape"]), entry["data_offsets"]
-        numbers = [*shape, start, end]
-        if not all(type(number) is int and number >= 0 for number in numbers):
+        dtype, shape, (start, end) = entry["dtype"], entry["shape"], entry["data_offsets"]
+        bits = BITS[dtype]
+        if type(start) is not int or type(end) is not int or start < 0 or type(shape) is not list:
             raise ValueError
-        bits = math.prod(shape) * BITS[dtype]
+        for side in shape:
+            if type(side) is not int or side < 0:
+                raise ValueError
+            bits *= side
     except (TypeError, KeyError, ValueError) as error:
         raise _broken(path, f"its header does not describe the tensor {name[:80]!r} properly", _AGAIN) from error
     if bits != (end - start) * 8:
         raise _broken(path, f"shape and place of its tensor {name[:80]!r} contradict each other", _AGAIN)
-    return TensorInfo(dtype, shape, begin + start, begin + end)
+    return TensorInfo(dtype, tuple(shape), begin + start, begin + end)
 
 
 def _check_places(path: Path, tensors: Mapping[str, TensorInfo], begin: int, size: int) -> None:
     """Every byte behind the header belongs to one tensor."""
     end = begin
-    for info in sorted(tensors.values(), key=lambda one: (one.begin, one.end)):
+    for info in sorted(tensors.values(), key=itemgetter(2, 3)):
         if info.begin != end:
             raise _broken(path, "its tensors overlap or leave holes", _AGAIN)
         end = info.end

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from modules.config.extras_words import EXTRAS_WORDS, USUAL_UPSCALER
 from modules.config.paths import Paths, resolve_paths
 from modules.config.request_words import OF_IMG2IMG_ALONE, OF_TXT2IMG_ALONE, REQUEST_WORDS
+from modules.config.settings import ATTENTION_KINDS
 from modules.config.typed_fields import add_fields, typed_fields
 from modules.errors import InvalidSetting
 
@@ -28,13 +29,28 @@ environment variables:
   INDEX_URL         package index for everything else; default: the one that pip is configured to
 """
 TaskName = Literal["txt2img", "img2img"]
+_MODEL_FOLDERS = (
+    "models_dir",
+    "ckpt_dir",
+    "vae_dir",
+    "lora_dir",
+    "embeddings_dir",
+    "hypernetwork_dir",
+    "controlnet_dir",
+    "vae_approx_dir",
+)
+_UPSCALER_PATHS = tuple(
+    f"--{name}-models-path" for name in ("esrgan", "realesrgan", "bsrgan", "swinir", "dat", "hat", "scunet")
+)
+MERGE_METHODS = ("No interpolation", "Weighted sum", "Add difference")
 PRECISIONS = ("auto", "full", "half", "bfloat16")
 
 
 def parse_command_line(arguments: Sequence[str]) -> argparse.Namespace:
     """Parse arguments (without the program's name), after those in the environment's COMMANDLINE_ARGS.
 
-    The result's `command` is "ui", "test", "generate", "upscale" or "doctor". Exits with a message on bad arguments.
+    The result's `command` is "ui", "test", "generate", "upscale", "doctor", "download", "merge" or "convert". Exits
+    with a message on bad arguments.
     """
     parser = build_parser()
     try:
@@ -70,22 +86,21 @@ def split_words(text: str) -> list[str]:
 
 def paths_of(options: argparse.Namespace) -> Paths:
     """The folders that parsed options ask for. Raises InvalidSetting for one to read from that does not exist."""
-    single = ("models_dir", "ckpt_dir", "vae_dir", "lora_dir", "embeddings_dir")
     readable: list[Path] = options.allow_folder or []
+    upscalers: list[Path] = options.upscaler_dir or []
     for flag, folder in [
-        *((name, getattr(options, name)) for name in single),
+        *((name, getattr(options, name)) for name in _MODEL_FOLDERS),
         *(("allow_folder", one) for one in readable),
+        *(("upscaler_dir", one) for one in upscalers),
     ]:
         if folder is not None and not folder.expanduser().is_dir():
             name = "--" + flag.replace("_", "-")
             raise InvalidSetting(f"{name} {folder} is no folder. Correct the path, or create the folder first.")
     return resolve_paths(
         data_dir=options.data_dir,
-        models_dir=options.models_dir,
-        ckpt_dir=options.ckpt_dir,
-        vae_dir=options.vae_dir,
-        lora_dir=options.lora_dir,
-        embeddings_dir=options.embeddings_dir,
+        **{name: getattr(options, name) for name in _MODEL_FOLDERS},
+        upscaler_dirs=upscalers,
+        adopted=options.adopt or (),
         styles_files=options.styles_file or (),
         readable_folders=readable,
     )
@@ -98,6 +113,7 @@ def build_parser() -> argparse.ArgumentParser:
         description="Atelier: a web UI for latent-diffusion image generation. Without a command it opens the web UI.",
         epilog=ENVIRONMENT_VARIABLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,  # it reads what stands behind a command too, and would take --vae for short of --vae-dir
     )
     _add_installation(parser, inherited=False)
     _add_folders(parser, inherited=False)
@@ -109,6 +125,9 @@ def build_parser() -> argparse.ArgumentParser:
     _add_generate(commands)
     _add_upscale(commands)
     _add_doctor(commands)
+    _add_download(commands)
+    _add_merge(commands)
+    _add_convert(commands)
     return parser
 
 
@@ -228,17 +247,96 @@ def _add_doctor(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     doctor.set_defaults(command="doctor")
 
 
+def _add_download(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    download = commands.add_parser(
+        "download",
+        help="fetch a model into its folder, or go on fetching it; without a model, list well-known ones",
+        usage="launch.py download [OPTIONS] [ID | REPOSITORY FILE | ADDRESS]",
+    )
+    download.add_argument("model", nargs="?", default="", help="an id of the list, OWNER/NAME, or an address")
+    download.add_argument("file", nargs="?", default="", help="which file of the repository")
+    group = download.add_argument_group("download")
+    group.add_argument("--kind", default="", metavar="KIND", help="what it is; default: what the file is found to be")
+    group.add_argument("--name", default="", metavar="NAME", help="what to call the file; default: its own name")
+    group.add_argument("--sha256", default="", metavar="DIGITS", help="what the file must have; the hub tells it")
+    group.add_argument("--revision", default="main", metavar="NAME", help="branch, tag or commit of the repository")
+    group.add_argument("--allow-private-downloads", action="store_true", help="let private addresses through")
+    _add_installation(download, inherited=True)
+    _add_folders(download, inherited=True)
+    download.set_defaults(command="download")
+
+
+def _add_merge(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    merge = commands.add_parser(
+        "merge",
+        help="make a checkpoint of one, two or three others, and exit",
+        usage="launch.py merge [OPTIONS] A [B [C]]",
+    )
+    merge.add_argument("models", nargs="+", metavar="MODEL", help="a checkpoint's name, or a .safetensors file")
+    group = merge.add_argument_group("merge")
+    group.add_argument(
+        "--method",
+        choices=MERGE_METHODS,
+        help="by default, as many models as are given: A alone, A (1 - M) + B M, or A + (B - C) M",
+    )
+    group.add_argument("--multiplier", type=float, default=0.3, metavar="M", help="default: 0.3")
+    group.add_argument(
+        "--blocks",
+        default="",
+        metavar="AMOUNTS",
+        help="multipliers of single blocks, such as IN00-IN05=0.4,M00=0.5,OUT*=0..1,TE=0,VAE=0, or one for each block",
+    )
+    group.add_argument("--bake-vae", type=Path, metavar="FILE", help="put in the VAE of this file")
+    group.add_argument("--dtype", choices=("fp16", "bf16", "fp32"), default="", help="default: that of A")
+    group.add_argument(
+        "--discard",
+        action="append",
+        default=[],
+        metavar="PATTERN",
+        help="leave tensors out, such as model_ema.*; may be repeated",
+    )
+    group.add_argument("--no-metadata", action="store_true", help="do not copy what the models' metadata say")
+    group.add_argument("--output", default="", metavar="NAME", help="what to call the result, or a .safetensors file")
+    group.add_argument("--overwrite", action="store_true", help="replace a file of that name")
+    _add_installation(merge, inherited=True)
+    _add_folders(merge, inherited=True)
+    merge.set_defaults(command="merge")
+
+
+def _add_convert(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    convert = commands.add_parser(
+        "convert",
+        help="turn a pickle (.ckpt, .pt, .pth, .bin) into a .safetensors file, in a process with few rights, and exit",
+        usage="launch.py convert [OPTIONS] FILE",
+    )
+    convert.add_argument("file", type=Path, metavar="FILE", help="the pickle; it stays as it is")
+    group = convert.add_argument_group("convert")
+    group.add_argument("--output", type=Path, metavar="FILE", help="default: the same name with .safetensors")
+    group.add_argument("--overwrite", action="store_true", help="replace a file of that name")
+    group.add_argument(
+        "--memory-limit", type=_positive, metavar="GB", help="for the process; default: twice the file's size and 1 GB"
+    )
+    group.add_argument("--time-limit", type=_positive, default=1800.0, metavar="SECONDS", help="default: 1800")
+    _add_installation(convert, inherited=True)
+    _add_folders(convert, inherited=True)
+    convert.set_defaults(command="convert")
+
+
 def _add_folders(parser: argparse.ArgumentParser, *, inherited: bool) -> None:
     group = parser.add_argument_group("folders")
     for flag, text in (
         ("--data-dir", "everything that is written lies below it: outputs, settings, database, caches"),
         ("--models-dir", "models, in A1111's folder names; default: models below the data folder"),
         ("--ckpt-dir", "a further folder with checkpoints"),
-        ("--vae-dir", "a further folder with VAEs (this version only counts them)"),
-        ("--lora-dir", "a further folder with LoRAs (this version only counts them)"),
-        ("--embeddings-dir", "a further folder with embeddings (this version only counts them)"),
+        ("--vae-dir", "a further folder with VAEs"),
+        ("--lora-dir", "a further folder with LoRAs"),
+        ("--embeddings-dir", "a further folder with embeddings"),
+        ("--hypernetwork-dir", "a further folder with hypernetworks"),
+        ("--controlnet-dir", "a further folder with ControlNets"),
+        ("--vae-approx-dir", "a further folder with the tiny VAEs of previews"),
     ):
         group.add_argument(flag, type=Path, metavar="DIR", default=_default(None, inherited), help=text)
+    _add_repeated_folders(group, inherited)
     group.add_argument(
         "--styles-file",
         type=Path,
@@ -249,13 +347,32 @@ def _add_folders(parser: argparse.ArgumentParser, *, inherited: bool) -> None:
     )
 
 
+def _add_repeated_folders(group: argparse._ArgumentGroup, inherited: bool) -> None:
+    for flags, text in (
+        (("--upscaler-dir", *_UPSCALER_PATHS), "a further folder with upscalers; may be repeated"),
+        (("--adopt",), "an A1111, Forge or ComfyUI folder whose models are used where they lie; may be repeated"),
+    ):
+        group.add_argument(
+            *flags, type=Path, action="append", metavar="DIR", default=_default(None, inherited), help=text
+        )
+
+
 def _add_engine(parser: argparse.ArgumentParser, *, inherited: bool) -> None:
     group = parser.add_argument_group("engine")
     group.add_argument(
         "--precision",
+        type=_precision,
         choices=PRECISIONS,
         default=_default("auto", inherited),
-        help="number format of the network; auto: half on graphics cards, full on processors",
+        help="number format of the networks; auto: what suits device and model (doctor tells which, and why)",
+    )
+    group.add_argument(
+        "--no-half",
+        dest="precision",
+        action="store_const",
+        const="full",
+        default=_default("auto", inherited),
+        help="the same as --precision full",
     )
     group.add_argument(
         "--use-cpu",
@@ -263,12 +380,53 @@ def _add_engine(parser: argparse.ArgumentParser, *, inherited: bool) -> None:
         default=_default(False, inherited),
         help="do not use a graphics card even if there is one",
     )
-    group.add_argument(
-        "--xformers",
-        action="store_true",
-        default=_default(False, inherited),
-        help="compute attention with xformers, whatever the settings say",
-    )
+    for flag, text in (
+        ("--no-half-vae", "compute the VAE in float32"),
+        ("--upcast-sampling", "compute attention in float32 (samplers always do)"),
+        ("--fp8", "store the network's weights in eight bits, whatever the settings say"),
+    ):
+        group.add_argument(flag, action="store_true", default=_default(False, inherited), help=text)
+    _add_attention(group, inherited)
+    _add_memory(group, inherited)
+
+
+def _add_attention(group: argparse._ArgumentGroup, inherited: bool) -> None:
+    """The flag, and A1111's for the same choice."""
+    default = _default("", inherited)
+    text = "how attention is computed, whatever the settings say; one that does not work here becomes sdp"
+    group.add_argument("--attention", choices=ATTENTION_KINDS, default=default, help=text)
+    for flag, kind in (
+        ("--xformers", "xformers"),
+        ("--opt-sdp-attention", "sdp"),
+        ("--opt-sdp-no-mem-attention", "sdp-no-mem"),
+        ("--opt-sub-quad-attention", "sub-quadratic"),
+        ("--opt-split-attention", "sub-quadratic"),
+    ):
+        group.add_argument(
+            flag,
+            dest="attention",
+            action="store_const",
+            const=kind,
+            default=default,
+            help=f"the same as --attention {kind}",
+        )
+
+
+def _add_memory(group: argparse._ArgumentGroup, inherited: bool) -> None:
+    """A1111's flags; without one of them the mode is planned before each job."""
+    for flag, text in (
+        ("--medvram", "have text encoders, network and VAE on the graphics card in turn"),
+        ("--medvram-sdxl", "the same for SDXL alone"),
+        ("--lowvram", "bring the network's layers to the graphics card one after the other: slow, needs least memory"),
+    ):
+        group.add_argument(
+            flag, dest="memory", action="store_const", const=flag[2:], default=_default("auto", inherited), help=text
+        )
+
+
+def _precision(text: str) -> str:
+    """A1111's "autocast" lets the program choose, which is "auto"."""
+    return "auto" if text == "autocast" else text
 
 
 def _add_installation(parser: argparse.ArgumentParser, *, inherited: bool) -> None:
@@ -307,6 +465,16 @@ def _add_server(parser: argparse.ArgumentParser) -> None:
 def _default(value: object, inherited: bool) -> object:
     """A subcommand must not overwrite by its own default what stood before the command's name."""
     return argparse.SUPPRESS if inherited else value
+
+
+def _positive(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < 1e6:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
+    return number
 
 
 def _port(text: str) -> int:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from modules.config.model_folders import FOLDER_KINDS, NAMES, FolderKind, FoldersByKind, adopted_folders
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 """The installation: the folder that holds launch.py."""
@@ -14,8 +16,8 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 class Paths:
     """Resolved folders of one running server.
 
-    The `*_folders` are searched in order; the first is where a person is told to put new files. The checkpoint
-    folders end with the one that ships with the program, so that the demo model is found from any data folder.
+    The `*_folders` are searched in order; the first is where a person is told to put new files. Those of checkpoints
+    and upscalers end with the ones that ship with the program, so that the demo model is found from any data folder.
     """
 
     data: Path
@@ -24,10 +26,28 @@ class Paths:
     vae_folders: tuple[Path, ...]
     lora_folders: tuple[Path, ...]
     embedding_folders: tuple[Path, ...]
+    hypernetwork_folders: tuple[Path, ...]
+    controlnet_folders: tuple[Path, ...]
+    upscaler_folders: tuple[Path, ...]
+    tiny_vae_folders: tuple[Path, ...]
     readable_folders: tuple[Path, ...]
     """Folders besides the data folder that a page may have pictures read from."""
     style_files: tuple[Path, ...]
     """The last part of each may hold * and ?; new styles go into the first one without."""
+
+    @property
+    def model_folders(self) -> FoldersByKind:
+        """The folders of all kinds of model files."""
+        return {
+            "checkpoint": self.checkpoint_folders,
+            "vae": self.vae_folders,
+            "lora": self.lora_folders,
+            "embedding": self.embedding_folders,
+            "hypernetwork": self.hypernetwork_folders,
+            "controlnet": self.controlnet_folders,
+            "upscaler": self.upscaler_folders,
+            "tiny-vae": self.tiny_vae_folders,
+        }
 
     @property
     def outputs(self) -> Path:
@@ -73,6 +93,11 @@ class Paths:
         return self.data / "cache"
 
     @property
+    def model_facts(self) -> Path:
+        """What was found out about model files."""
+        return self.cache / "models.sqlite3"
+
+    @property
     def lock_file(self) -> Path:
         return self.cache / "server.lock"
 
@@ -85,26 +110,57 @@ def resolve_paths(
     vae_dir: Path | None = None,
     lora_dir: Path | None = None,
     embeddings_dir: Path | None = None,
+    hypernetwork_dir: Path | None = None,
+    controlnet_dir: Path | None = None,
+    vae_approx_dir: Path | None = None,
+    upscaler_dirs: Sequence[Path] = (),
+    adopted: Sequence[Path] = (),
     styles_files: Sequence[Path] = (),
     readable_folders: Sequence[Path] = (),
 ) -> Paths:
-    """Turn the folders of the command line (None: not given) into absolute ones; creates nothing."""
+    """Turn the folders of the command line (None: not given) into absolute ones; creates nothing.
+
+    Raises InvalidSetting for one of `adopted` that is no installation of a known program.
+    """
     data = (data_dir or ROOT).expanduser().resolve()
     models = (models_dir or data / "models").expanduser().resolve()
-
-    def folders(given: Path | None, *usual: Path) -> tuple[Path, ...]:
-        first = () if given is None else (given.expanduser().resolve(),)
-        return tuple(dict.fromkeys((*first, *usual)))
-
+    given: dict[FolderKind, Sequence[Path | None]] = {
+        "checkpoint": (ckpt_dir,),
+        "vae": (vae_dir,),
+        "lora": (lora_dir,),
+        "embedding": (embeddings_dir,),
+        "hypernetwork": (hypernetwork_dir,),
+        "controlnet": (controlnet_dir,),
+        "upscaler": upscaler_dirs,
+        "tiny-vae": (vae_approx_dir,),
+    }
+    folders = _folders(given, models, [adopted_folders(one) for one in adopted])
     return Paths(
         data=data,
         models=models,
-        checkpoint_folders=folders(
-            ckpt_dir, models / "Stable-diffusion", ROOT.resolve() / "models" / "Stable-diffusion"
-        ),
-        vae_folders=folders(vae_dir, models / "VAE"),
-        lora_folders=folders(lora_dir, models / "Lora"),
-        embedding_folders=folders(embeddings_dir, models / "embeddings"),
+        checkpoint_folders=folders["checkpoint"],
+        vae_folders=folders["vae"],
+        lora_folders=folders["lora"],
+        embedding_folders=folders["embedding"],
+        hypernetwork_folders=folders["hypernetwork"],
+        controlnet_folders=folders["controlnet"],
+        upscaler_folders=folders["upscaler"],
+        tiny_vae_folders=folders["tiny-vae"],
         readable_folders=tuple(folder.expanduser().resolve() for folder in readable_folders),
         style_files=tuple(data / file.expanduser() for file in styles_files) or (data / "styles.csv",),
     )
+
+
+def _folders(
+    given: Mapping[FolderKind, Sequence[Path | None]], models: Path, adopted: Sequence[FoldersByKind]
+) -> dict[FolderKind, tuple[Path, ...]]:
+    """Of each kind those that were given, those below `models`, adopted ones, and what ships with the program."""
+    shipped = ROOT.resolve() / "models"
+    found: dict[FolderKind, tuple[Path, ...]] = {}
+    for kind in FOLDER_KINDS:
+        named = [folder.expanduser().resolve() for folder in given[kind] if folder is not None]
+        usual = [models / name for name in NAMES[kind]]
+        others = [folder for one in adopted for folder in one.get(kind, ())]
+        last = [shipped / name for name in NAMES[kind]] if kind in ("checkpoint", "upscaler") else []
+        found[kind] = tuple(dict.fromkeys((*named, *usual, *others, *last)))
+    return found

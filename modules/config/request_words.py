@@ -57,6 +57,14 @@ SHARED_WORDS: dict[str, FieldWords] = {
         "Clip skip", "which layer of the text encoder is used, counted from the last", "prompt", "--clip-skip"
     ),
     "model": FieldWords("Model", "a checkpoint's name; default: the current one", "picture", "--model", "NAME"),
+    "sd_vae": FieldWords(
+        "VAE",
+        "a VAE's file name, Automatic for the one that belongs to the checkpoint, None for the one inside of it; "
+        "default: as the settings say",
+        "picture",
+        "--vae",
+        "NAME",
+    ),
     "width": FieldWords("Width", "in pixels, a multiple of 8", "picture", "--width", "PIXELS"),
     "height": FieldWords("Height", "in pixels, a multiple of 8", "picture", "--height", "PIXELS"),
     "batch_count": FieldWords("Batch count", "how many batches", "picture", "--batch-count"),

@@ -14,6 +14,9 @@ from modules.errors import InvalidSetting
 
 log = logging.getLogger(__name__)
 
+ATTENTION_KINDS = ("sdp", "sdp-no-mem", "sub-quadratic", "xformers", "flash", "sage")
+"""Ways to compute attention; modules.diffusion.attention knows them."""
+
 
 def _setting(default: Any, help: str, *, choices: tuple[str, ...] = (), minimum: int | None = None) -> Any:
     return field(default=default, metadata={"help": help, "choices": choices, "minimum": minimum})
@@ -24,6 +27,14 @@ class Settings:
     """One row per setting; a value of another type, or outside of choices and minimum, is refused."""
 
     sd_model_checkpoint: str = _setting("", "Checkpoint used when a request names none; empty: the first one found.")
+    sd_vae: str = _setting(
+        "Automatic",
+        "VAE used when a request names none: a file's name; None for the one inside of the checkpoint; Automatic for "
+        "the file that is named after the checkpoint, else the one inside of it.",
+    )
+    model_memory_gib: int = _setting(
+        0, "Memory for checkpoints that stay loaded, in GiB; 0: half of the computer's.", minimum=0
+    )
     randn_source: str = _setting(
         "NV",
         "Where the starting noise comes from when a request does not say. NV gives the picture of an NVIDIA card "
@@ -33,9 +44,21 @@ class Settings:
     cross_attention_optimization: str = _setting(
         "Automatic",
         "How attention is computed: Automatic picks what is fastest on this device.",
-        choices=("Automatic", "sdp", "xformers"),
+        choices=("Automatic", *ATTENTION_KINDS),
+    )
+    fp8_storage: str = _setting(
+        "Disable",
+        "Store the network's weights in eight bits: half the memory, slightly other pictures, slower steps.",
+        choices=("Disable", "Enable for SDXL", "Enable"),
     )
     live_previews_enable: bool = _setting(True, "Show the picture while it is being made.")
+    show_progress_type: str = _setting(
+        "TAESD",
+        "How live previews are made. TAESD: by the tiny decoder in models/VAE-approx where there is one for the model, "
+        "else as Approx. Approx: by a linear map fitted to the VAE, at no cost. Full: by the VAE, which takes as long "
+        "as several steps.",
+        choices=("TAESD", "Approx NN", "Approx cheap", "Full"),
+    )
     show_progress_every_n_steps: int = _setting(1, "Steps between two live previews.", minimum=1)
     queue_limit: int = _setting(64, "How many jobs may wait at once; more are refused.", minimum=1)
 

@@ -3,6 +3,7 @@
 Each picture goes through the VAE by itself, so that a batch changes nothing. Where the estimate exceeds the memory,
 and after memory ran out, it goes in tiles that overlap by a quarter and are blended (diffusers' own tiling). Of a
 1024 x 1024 picture of the demo model that changes 3 levels of 255 in the mean with tiles of 512 pixels, 5 with 256.
+A picture whose numbers leave the range of the VAE's format goes through once more in float32.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import psutil
 import torch
 from torch.nn import functional
 
-from modules.diffusion.memory import ran_out_of_memory
+from modules.diffusion.memory import ran_out_of_memory, runs_on
 from modules.diffusion.seamless import seamless_axes
 
 Tell = Callable[[str], None]
@@ -41,7 +42,7 @@ def encoded(
     `pictures` are (batch, 3, height, width) in -1..1. Raises torch.OutOfMemoryError where tiles do not fit either.
     """
     work = _Work(vae, "encode", _at_full_size(vae.config, 0), 1, free or free_memory, tell)
-    return torch.cat([work.done(picture[None]) for picture in pictures.to(vae.device, vae.dtype)])
+    return torch.cat([work.done(picture[None]) for picture in pictures.to(runs_on(vae))])
 
 
 def decoded(
@@ -53,7 +54,7 @@ def decoded(
     """
     factor = pixels_per_latent(vae)
     work = _Work(vae, "decode", _at_full_size(vae.config, 1), factor, free or free_memory, tell)
-    for row in latents.to(vae.device, vae.dtype):
+    for row in latents.to(runs_on(vae)):
         yield work.done(row[None])
 
 
@@ -85,6 +86,23 @@ def tiled(vae: Any, side: int) -> Iterator[None]:
             setattr(vae, name, value)
 
 
+@contextmanager
+def in_float32(vae: Any) -> Iterator[None]:
+    """Within it a network computes in float32; afterwards its weights are the tensors that they were before.
+
+    Nothing is remembered, so that a picture does not depend on those before it, nor on who shares the VAE.
+    """
+    weights = list(vae.parameters())
+    before = [weight.data for weight in weights]
+    try:
+        for weight in weights:
+            weight.data = weight.data.float()
+        yield
+    finally:
+        for weight, data in zip(weights, before, strict=True):
+            weight.data = data
+
+
 @dataclass(frozen=True)
 class _Work:
     """One direction of a VAE."""
@@ -100,6 +118,18 @@ class _Work:
     tell: Tell | None
 
     def done(self, given: torch.Tensor) -> torch.Tensor:
+        """In the VAE's own format, and where that has not the range, in float32."""
+        made = self._within_memory(given)
+        if self.vae.dtype == torch.float32 or torch.isfinite(made).all() or not torch.isfinite(given).all():
+            return made
+        del made
+        if self.tell is not None:
+            name = str(self.vae.dtype).removeprefix("torch.")
+            self.tell(f"The VAE's numbers left the range of {name}: the picture goes through it again in float32.")
+        with in_float32(self.vae):
+            return self._within_memory(given)
+
+    def _within_memory(self, given: torch.Tensor) -> torch.Tensor:
         height, width = (side * self.factor for side in given.shape[-2:])
         smaller = [side for side in _TILES if side < max(height, width)] or [_TILES[-1]]
         free = self.free(given.device)
@@ -120,6 +150,7 @@ class _Work:
             return self._tiled_run(given)
 
     def _run(self, given: torch.Tensor) -> torch.Tensor:
+        given = given.to(self.vae.dtype)
         if self.direction == "encode":
             return self.vae.encode(given, return_dict=False)[0].mean.float()  # type: ignore[no-any-return]
         return self.vae.decode(given, return_dict=False)[0].float()  # type: ignore[no-any-return]
@@ -139,7 +170,7 @@ class _Work:
 
     def _needed(self, pixels: int) -> int:
         features = _BUFFERS * self.channels * pixels
-        if self.vae.device.type == "mps" and self.vae.config.mid_block_add_attention:
+        if runs_on(self.vae).type == "mps" and self.vae.config.mid_block_add_attention:
             features += (pixels // pixels_per_latent(self.vae) ** 2) ** 2  # every position with every other
         return int(features * self.vae.dtype.itemsize)
 

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch.nn import functional
+
+from modules.diffusion.picture_coding import encoded
+
+Preview = Callable[[torch.Tensor], torch.Tensor]
+"""Latents (batch, channels, height, width), scaled as the sampler has them -> pictures (batch, ..., 3), uint8, CPU."""
 
 _FIT_IMAGES, _FIT_SIDE = 12, 64
 
@@ -22,11 +28,10 @@ class LatentPreview:
 
     @classmethod
     def fit(cls, vae: Any) -> LatentPreview:
-        """Fit to a diffusers AutoencoderKL; takes one encoding of twelve 64 x 64 pictures."""
+        """Fit to a diffusers AutoencoderKL; takes the encoding of twelve 64 x 64 pictures."""
         pictures = _colour_fields(_FIT_IMAGES, _FIT_SIDE)
-        weight = next(vae.parameters())
         with torch.inference_mode():
-            latents = vae.encode(pictures.to(weight.device, weight.dtype)).latent_dist.mean.float().cpu()
+            latents = encoded(vae, pictures).cpu()
         latents = latents * vae.config.scaling_factor
         targets = functional.interpolate(pictures, size=latents.shape[-2:], mode="area")
         rows = latents.permute(0, 2, 3, 1).reshape(-1, latents.shape[1])

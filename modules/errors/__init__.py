@@ -13,6 +13,7 @@
     │   ├── OutOfMemory         the device has too little memory for what was asked
     │   ├── UnreadablePicture   a picture file that cannot be read
     │   ├── StorageFull         no room left on the disk
+    │   ├── DownloadFailed      a server that cannot be reached, refuses, or breaks off
     │   ├── BrokenDatabase      the database file is damaged
     │   ├── QueueFull           too many jobs are waiting
     │   ├── NotFound            no job or picture of that id
@@ -87,6 +88,10 @@ class UnreadablePicture(UserError):
 
 class StorageFull(UserError):
     """The disk has no room for what is to be written."""
+
+
+class DownloadFailed(UserError):
+    """A server could not be reached, refused to send a file, or broke off too often."""
 
 
 class BrokenDatabase(UserError):

@@ -23,6 +23,7 @@ _NAMES_OF = {
     "model": "models",
     "hr_checkpoint_name": "models",
     "refiner_checkpoint": "models",
+    "sd_vae": "vaes",
     "hr_upscaler": "hires_upscalers",
     "sd_upscale_upscaler": "upscalers",
     "styles": "styles",
@@ -48,6 +49,8 @@ class Available:
     samplers: tuple[str, ...] = ()
     schedules: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
+    vaes: tuple[str, ...] = ()
+    """Files by their names, and the words for what belongs to a checkpoint and what is inside of it."""
     upscalers: tuple[str, ...] = ()
     hires_upscalers: tuple[str, ...] = ()
     """The upscalers, and the latent modes."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import groupby
 
+from modules.pipeline.networks import networks_of
 from modules.schema.requests import Resolved
 
 
@@ -13,6 +14,12 @@ def missing_pictures(request: Resolved, finished: frozenset[int]) -> list[int]:
 
 
 def missing_batches(request: Resolved, finished: frozenset[int]) -> list[list[int]]:
-    """The same by their batches, of which those that were begun are smaller: a batch has one input at most."""
+    """The same by their batches, of which those that were begun are smaller: a batch has one input at most.
+
+    Pictures of a batch that name other LoRAs than those before them are a batch of their own.
+    """
     missing = missing_pictures(request, finished)
-    return [list(batch) for _, batch in groupby(missing, lambda index: index // request.batch_size)]
+    return [
+        list(batch)
+        for _, batch in groupby(missing, lambda index: (index // request.batch_size, networks_of(request, index)))
+    ]

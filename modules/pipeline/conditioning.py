@@ -22,6 +22,8 @@ from modules.diffusion.conditioning import (
 )
 from modules.diffusion.text_encoding import encode_texts
 from modules.errors import InvalidRequest
+from modules.pipeline.learned_words import LearnedWords, Names, names_to_count, with_runs
+from modules.pipeline.networks import PassNetworks
 from modules.pipeline.text_cache import TextCache
 from modules.prompt.chunks import CHUNK_TOKENS, Chunk, TokenCount, WeightedTokens, token_count, weighted_chunks
 from modules.prompt.comments import strip_comments
@@ -59,17 +61,26 @@ class PromptEncoder:
     """Encodes the prompts of one pass for one model; what the cache holds already is not encoded again."""
 
     def __init__(
-        self, model: LoadedModel, cache: TextCache, request: Resolved, steps: PromptSteps, check: Callable[[], None]
+        self,
+        model: LoadedModel,
+        cache: TextCache,
+        request: Resolved,
+        steps: PromptSteps,
+        check: Callable[[], None],
+        *,
+        networks: PassNetworks,
     ) -> None:
         """`request` is the pass's: its options, and the size that the model is told of.
 
-        `check` is called before every call of a text encoder; what it raises ends the work.
+        `check` is called before every call of a text encoder; what it raises ends the work. Texts are encoded with
+        what the model wears of `networks` at that moment.
         """
         self._model = model
         self._cache = cache
         self._request = request
         self._steps = steps
         self._check = check
+        self._networks = networks
         self._layer = model.encoder_layer(request.clip_skip)
         self._ids = model.time_ids(request.height, request.width)
         self._negative_ids = model.time_ids(request.height, request.width, negative=True)
@@ -114,20 +125,23 @@ class PromptEncoder:
         """
         request = self._request
         repeats = Counter(entry.text for entry in schedule)
-        # The place of the adapters that will change a model's text encoder is the empty tuple.
-        key = (self._model.name, self._model.hash, (), tuple(repeats.items()), self._layer, request.emphasis)
-        encoded = self._cache.get((*key, request.comma_padding_backtrack), lambda: self._encode(repeats))
+        words = LearnedWords(self._model, self._networks.embeddings("\n".join(repeats)))
+        model = (self._model.name, self._model.fingerprint, self._networks.key, words.key)
+        key = (*model, tuple(repeats.items()), self._layer, request.emphasis, request.comma_padding_backtrack)
+        encoded = self._cache.get(key, lambda: self._encode(repeats, words))
         by_text = dict(zip(repeats, encoded, strict=True))
         return [by_text[entry.text] for entry in schedule]
 
-    def _encode(self, repeats: Mapping[str, int]) -> list[TextConditioning]:
+    def _encode(self, repeats: Mapping[str, int], words: LearnedWords) -> list[TextConditioning]:
         """One text after another, from all encoders side by side."""
-        chunks = [self._texts(encoder.tokenizer, repeats) for encoder in self._model.text_encoders]
+        encoders = self._model.text_encoders
+        chunks = [self._texts(one.tokenizer, repeats, words.names(place)) for place, one in enumerate(encoders)]
         longest = max(len(text) for texts in chunks for text in texts)
-        encoded = [
-            self._through(encoder, texts, longest, list(repeats.values()))
-            for encoder, texts in zip(self._model.text_encoders, chunks, strict=True)
-        ]
+        with words.put_in():
+            encoded = [
+                self._through(encoder, texts, longest, list(repeats.values()))
+                for encoder, texts in zip(encoders, chunks, strict=True)
+            ]
         return [reduce(side_by_side, seen) for seen in zip(*encoded, strict=True)]
 
     def _through(
@@ -144,11 +158,11 @@ class PromptEncoder:
             before_each_call=self._check,
         )
 
-    def _texts(self, tokenizer: PromptTokenizer, texts: Mapping[str, int]) -> list[list[Chunk]]:
+    def _texts(self, tokenizer: PromptTokenizer, texts: Mapping[str, int], names: Names) -> list[list[Chunk]]:
         """The chunks of each text. Raises InvalidRequest where they are too many."""
         found: list[list[Chunk]] = []
         for text in texts:
-            tokens = weighted_tokens(tokenizer, text, emphasis=self._request.emphasis != "None")
+            tokens = weighted_tokens(tokenizer, text, names, emphasis=self._request.emphasis != "None")
             found.append(self._cut(tokenizer, tokens))
             if len(found[-1]) * len(texts) > _MOST_CHUNKS:
                 raise _too_much(text, len(texts), len(found[-1]))
@@ -174,10 +188,18 @@ class PromptEncoder:
         return replace(text, states=torch.cat([text.states, filling], dim=1))
 
 
-def weighted_tokens(tokenizer: PromptTokenizer, text: str, *, emphasis: bool = True) -> list[WeightedTokens | Break]:
-    """A text's token ids with their weights; without `emphasis` brackets are text like any other."""
+def weighted_tokens(
+    tokenizer: PromptTokenizer, text: str, names: Names, *, emphasis: bool = True
+) -> list[WeightedTokens | Break]:
+    """A text's token ids with their weights, those of embeddings in the place of their `names`.
+
+    Without `emphasis` brackets are text like any other.
+    """
     pieces = weighted_pieces(text) if emphasis else [Piece(text, 1.0)]
-    return [piece if isinstance(piece, Break) else (tokenizer.ids(piece.text), piece.weight) for piece in pieces]
+    return [
+        piece if isinstance(piece, Break) else (with_runs(tokenizer.ids(piece.text), names), piece.weight)
+        for piece in pieces
+    ]
 
 
 def _too_much(text: str, texts: int, chunks: int) -> InvalidRequest:
@@ -185,13 +207,17 @@ def _too_much(text: str, texts: int, chunks: int) -> InvalidRequest:
     return InvalidRequest("Prompt", text, problem, "Shorten it, or let fewer of its words change from step to step.")
 
 
-def count_tokens(tokenizer: PromptTokenizer, prompt: str) -> TokenCount:
-    """The count beside a prompt: of its longest text, where it is scheduled or composed; of the first 64 of them."""
+def count_tokens(tokenizer: PromptTokenizer, prompt: str, lengths: Mapping[str, int]) -> TokenCount:
+    """The count beside a prompt: of its longest text, where it is scheduled or composed; of the first 64 of them.
+
+    `lengths` says of how many vectors the embeddings are, by the names that the prompt calls them.
+    """
+    names = names_to_count(tokenizer, lengths)
     shown, _ = take_extra_networks(strip_comments(prompt))
     parts = composed_parts(shown)
     texts = dict.fromkeys(entry.text for part in parts for entry in prompt_schedule(part.text, MAX_STEPS))
     counts = [
-        token_count(weighted_tokens(tokenizer, text), comma=tokenizer.comma)
+        token_count(weighted_tokens(tokenizer, text, names), comma=tokenizer.comma)
         for text in itertools.islice(texts, _MOST_COUNTED)
     ]
     return max(counts, key=lambda count: count.tokens)

@@ -41,7 +41,7 @@ def img2img(
     with torch.inference_mode(), with_seamless_models(request, resources) as tools:
         # 1. The names of sampler and schedule become the noise levels that the strength leaves.
         run = img2img_run(request, tools)
-        progress = Progress(tools.watcher, [run.steps] * len(batches))
+        progress = Progress(tools, [run.steps] * len(batches))
 
         for picture_id, of_input in groupby(batches, lambda indices: request.input_of(indices[0])):
             # 2. An input becomes a canvas: extended, masked, brought to size.

@@ -6,15 +6,16 @@ from collections.abc import Callable, Sequence
 
 from modules.checkpoints.loaded import LoadedModel
 from modules.diffusion.samplers import StepReport
-from modules.pipeline.watcher import Watcher
+from modules.pipeline.resources import Resources
 
 
 class Progress:
     """Counts the runs that were planned; a run that takes more or fewer steps changes the total."""
 
-    def __init__(self, watcher: Watcher, planned: Sequence[int]) -> None:
+    def __init__(self, resources: Resources, planned: Sequence[int]) -> None:
         """`planned`: the steps of every run, in order."""
-        self._watcher = watcher
+        self._watcher = resources.watcher
+        self._preview_method = resources.preview_method
         self._planned = list(planned)
         self._run = -1
 
@@ -26,11 +27,11 @@ class Progress:
     def next_run(self, model: LoadedModel) -> Callable[[StepReport], None]:
         """The next run begins; the answer is told each of its steps."""
         self._run += 1
-        run = self._run
+        run, preview = self._run, model.preview_by(self._preview_method)
 
         def report(now: StepReport) -> None:
             self._planned[run] = now.steps
             done = sum(self._planned[:run]) + now.step
-            self._watcher.step(done, sum(self._planned), lambda: model.preview(now.denoised))
+            self._watcher.step(done, sum(self._planned), lambda: preview(now.denoised))
 
         return report

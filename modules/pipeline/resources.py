@@ -11,6 +11,7 @@ from PIL import Image
 
 from modules.checkpoints.loaded import LoadedModel
 from modules.pipeline.first_pass_memory import FirstPassMemory
+from modules.pipeline.networks import JobNetworks
 from modules.pipeline.text_cache import TextCache
 from modules.pipeline.watcher import Watcher
 
@@ -35,6 +36,10 @@ class Resources:
     upscale: Upscale
     first_passes: FirstPassMemory = field(default_factory=FirstPassMemory)
     """What requests that differ in their second pass alone share."""
+    preview_method: str = "TAESD"
+    """How previews are made; `LoadedModel.preview_by` knows the words."""
+    networks: JobNetworks = field(default_factory=JobNetworks)
+    """What prompts may name; without one given they may name nothing."""
 
 
 @dataclass(frozen=True)

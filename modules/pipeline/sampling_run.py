@@ -25,6 +25,7 @@ from modules.pipeline.input_conditioning import ChannelsFor
 from modules.pipeline.noise_of_images import noise_of_images
 from modules.pipeline.resources import Resources
 from modules.pipeline.scheduling import levels_of, sigmas_of
+from modules.prompt.extra_networks import lora_uses
 from modules.schema.requests import CUSTOM, Resolved, ResolvedImg2Img
 
 
@@ -158,8 +159,18 @@ class SamplingRun:
     ) -> GuidedDenoiser:
         request, watcher = self._request, self._resources.watcher
         seen = None if channels is None else channels(model)
-        prompts = PromptEncoder(model, self._resources.texts, request, self._prompt_steps, watcher.check)
-        told = prompts.batch([(request.prompt_of(index), request.negative_prompt_of(index)) for index in indices])
+        texts = [(request.prompt_of(index), request.negative_prompt_of(index)) for index in indices]
+        networks = self._resources.networks.of_pass(
+            model,
+            lora_uses(texts[0][0]),
+            self._evaluations_run,
+            only_fitting=model is not self.model,
+            tell=watcher.stage,
+        )
+        prompts = PromptEncoder(
+            model, self._resources.texts, request, self._prompt_steps, watcher.check, networks=networks
+        )
+        told = networks.told(lambda: prompts.batch(texts))
 
         def conditioning(evaluation: int) -> BatchConditioning:
             return told(evaluation) if seen is None else seen.told(told(evaluation))

@@ -36,7 +36,7 @@ def tiled_upscale(
         run = img2img_run(request, resources)
         sizes = {one: _sides(request, resources, one) for one in dict.fromkeys(map(request.input_of, indices))}
         tiles = {one: len(stretches(sides[0], across)) * len(stretches(sides[1], down)) for one, sides in sizes.items()}
-        progress = Progress(resources.watcher, [run.steps] * sum(tiles[request.input_of(index)] for index in indices))
+        progress = Progress(resources, [run.steps] * sum(tiles[request.input_of(index)] for index in indices))
 
         for picture_id, of_input in groupby(indices, request.input_of):
             # 2. The upscaler makes the input large.

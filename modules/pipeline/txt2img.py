@@ -32,7 +32,7 @@ def txt2img(
         second = (
             SecondPass(request, first, tools, refiner=_refiner(request, "second pass")) if request.enable_hr else None
         )
-        progress = Progress(tools.watcher, [run.steps for _ in batches for run in _runs(request, first, second)])
+        progress = Progress(tools, [run.steps for _ in batches for run in _runs(request, first, second)])
 
         for indices in batches:
             # 2. Noise becomes latents; a second pass enlarges them, or a finished picture, and paints on.
@@ -71,7 +71,7 @@ def _shared_first_pass(
     request: ResolvedTxt2Img, run: SamplingRun, indices: list[int], progress: Progress, tools: Resources
 ) -> torch.Tensor:
     """The first pass, or its latents where the request before differed in its second pass alone."""
-    place = (request, run.model.hash, _refiner(request, "first pass"), indices)
+    place = (request, run.model.fingerprint, _refiner(request, "first pass"), indices)
     latents = tools.first_passes.get(*place)
     if latents is None:
         latents = _first_pass(request, run, indices, progress)

@@ -20,5 +20,5 @@ class Watcher(Protocol):
     def step(self, done: int, total: int, preview: Callable[[], torch.Tensor]) -> None:
         """`done` of `total` network steps of the whole request are over.
 
-        `preview` gives the batch as it looks now: (batch, height, width, 3), uint8, one pixel per latent position.
+        `preview` gives the batch as it looks now: (batch, height, width, 3), uint8, smaller than the picture.
         """

@@ -2,20 +2,27 @@
 
     tag      = "<" kind ":" argument { ":" argument } ">"       kind: letters, digits and underscores
     argument = name "=" value | value                           exactly one "=" makes an argument a named one
+    range    = number "-" number                                an argument of a LoRA that may stand anywhere
 
-A tag ends at the first ">". Whatever is not a whole tag is text.
+A tag ends at the first ">". Whatever is not a whole tag is text. `<lora:name:0.8:0.2-0.7>` works from the first fifth
+of a pass's steps on until seven tenths of them are over; the range has no name, or is called `steps`.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from modules.errors import InvalidRequest
+from modules.prompt.comments import strip_comments
 
 _KIND = re.compile(r"<(\w+):")
-_LORA_KINDS = frozenset({"lora", "lyco"})
+_NUMBER = r"[0-9]{1,9}(?:\.[0-9]{0,9})?|\.[0-9]{1,9}"
+_RANGE = re.compile(f"(?:{_NUMBER})-(?:{_NUMBER})")
+LORA_KINDS = frozenset({"lora", "lyco"})
+HYPERNETWORK_KIND = "hypernet"
 
 
 @dataclass(frozen=True)
@@ -34,13 +41,19 @@ class LoraUse:
     """What a `<lora:...>` or `<lyco:...>` tag asks for.
 
     `text_encoder` and `unet` are multipliers; `dimension` is the rank to which a network trained for changing ranks
-    is cut, or None.
+    is cut, or None. `begin` and `end` are shares of a pass's steps.
     """
 
     name: str
     text_encoder: float
     unet: float
     dimension: int | None
+    begin: float = 0.0
+    end: float = 1.0
+
+    def acts_at(self, share: float) -> bool:
+        """Whether it works in the step that begins after that share of them, 0 to below 1."""
+        return self.begin <= share < self.end
 
 
 @dataclass(frozen=True)
@@ -80,19 +93,27 @@ def extra_networks(text: str) -> list[NetworkTag]:
 def lora_use(tag: NetworkTag) -> LoraUse | None:
     """Read a `lora` or `lyco` tag: `<lora:name:te:unet:dyn>`, each also by name. None for tags of other kinds.
 
-    One number is for both networks. Raises InvalidRequest, naming the tag, for a number that is none.
+    One number is for both networks. Raises InvalidRequest, naming the tag, for a number that is none and a range that
+    is empty.
     """
-    if tag.kind not in _LORA_KINDS:
+    if tag.kind not in LORA_KINDS:
         return None
+    begin, end = _step_range(tag)
+    tag = replace(tag, arguments=(*tag.arguments[:1], *_without_ranges(tag.arguments[1:])))
     text_encoder = _multiplier(tag, 1, "te", 1.0)
     unet = _multiplier(tag, 2, "unet", text_encoder)
     dimension = _argument(tag, 3, "dyn")
-    return LoraUse(_name(tag), text_encoder, unet, None if dimension is None else _rank(tag, dimension))
+    return LoraUse(_name(tag), text_encoder, unet, None if dimension is None else _rank(tag, dimension), begin, end)
+
+
+def lora_uses(text: str) -> tuple[LoraUse, ...]:
+    """What all tags of a text ask for, in order. Raises InvalidRequest as `lora_use` does."""
+    return tuple(use for use in map(lora_use, extra_networks(strip_comments(text))) if use is not None)
 
 
 def hypernetwork_use(tag: NetworkTag) -> HypernetworkUse | None:
     """Read a `hypernet` tag; None for tags of other kinds. Raises InvalidRequest for a number that is none."""
-    return HypernetworkUse(_name(tag), _multiplier(tag, 1, "", 1.0)) if tag.kind == "hypernet" else None
+    return HypernetworkUse(_name(tag), _multiplier(tag, 1, "", 1.0)) if tag.kind == HYPERNETWORK_KIND else None
 
 
 def _tag(kind: str, content: str, position: int, source: str) -> NetworkTag:
@@ -131,6 +152,21 @@ def _multiplier(tag: NetworkTag, place: int, name: str, default: float) -> float
     if not math.isfinite(value):
         raise _refusal(tag, f"has the multiplier {written!r}", "Write a number such as 0.8")
     return value
+
+
+def _without_ranges(arguments: Iterable[str]) -> list[str]:
+    return [one for one in arguments if not _RANGE.fullmatch(one)]
+
+
+def _step_range(tag: NetworkTag) -> tuple[float, float]:
+    named = [value for name, value in tag.named if name == "steps"]
+    written = named or [one for one in tag.arguments[1:] if _RANGE.fullmatch(one)]
+    if not written:
+        return 0.0, 1.0
+    begin, _, end = written[-1].partition("-")
+    if _RANGE.fullmatch(written[-1]) and 0 <= float(begin) < float(end) <= 1:
+        return float(begin), float(end)
+    raise _refusal(tag, f"has the range {written[-1]!r}", "Write two shares of the steps such as 0.2-0.7")
 
 
 def _rank(tag: NetworkTag, written: str) -> int:

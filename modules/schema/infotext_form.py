@@ -22,6 +22,7 @@ HIRES_TEMPLATE, HIRES_NEGATIVE_TEMPLATE = "Hires Template", "Hires Negative Temp
 _MIN_PAIRS = 3
 _NEVER_SIZES = {
     "Model",
+    "VAE",
     "Refiner",
     "Script",
     "Hires checkpoint",

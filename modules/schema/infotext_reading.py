@@ -23,7 +23,7 @@ from modules.schema.infotext_keys import (
     reason_against,
 )
 from modules.schema.infotext_versions import PROGRAM, VERSION_KEY, older_meaning, with_new_sizes
-from modules.schema.requests import AUTOMATIC, SIDE_STEP, Img2ImgRequest, Txt2ImgRequest
+from modules.schema.requests import AUTOMATIC, NO_VAE, SIDE_STEP, Img2ImgRequest, Txt2ImgRequest
 
 _PAIRED = {key for pair in PAIRED_SIDES.values() for key in pair}
 _CHECKPOINTS = ("Refiner", "Hires checkpoint")
@@ -64,12 +64,12 @@ class Reading:
 def request_of(infotext: Infotext) -> Reading:
     """The request that makes the picture again; never raises. What cannot be used is left out and listed.
 
-    A key that A1111 leaves out has the value with which it does so: RNG is GPU, Schedule type is Automatic, all others
-    have the request's defaults.
+    A key that A1111 leaves out has the value with which it does so: RNG is GPU, Schedule type is Automatic, the VAE is
+    the checkpoint's own, all others have the request's defaults.
     """
     infotext = with_new_sizes(infotext)
     given = infotext.parameters
-    usual: dict[str, Any] = {"scheduler": AUTOMATIC, "rng": "GPU"} if given else {}
+    usual: dict[str, Any] = {"scheduler": AUTOMATIC, "rng": "GPU", "sd_vae": NO_VAE} if given else {}
     kind = _kind_of(given)
     if kind is Txt2ImgRequest and _has_second_pass(given):
         usual["enable_hr"] = True

@@ -19,10 +19,10 @@ from modules.schema.infotext_keys import (
     VALUE_WORDS,
 )
 from modules.schema.infotext_versions import INFOTEXT_VERSION, PROGRAM, VERSION_KEY
-from modules.schema.requests import AUTOMATIC, CUSTOM, Resolved, ResolvedImg2Img, ResolvedTxt2Img
+from modules.schema.requests import AUTOMATIC, CUSTOM, NO_VAE, Resolved, ResolvedImg2Img, ResolvedTxt2Img
 
 VERSION = f"{PROGRAM} 0.1.0"
-_ALWAYS = ("Steps", "Sampler", "Schedule type", "CFG scale", "Seed", "Size-1", "Size-2", "Model")
+_ALWAYS = ("Steps", "Sampler", "Schedule type", "CFG scale", "Seed", "Size-1", "Size-2", "Model", "VAE")
 _OF_THE_PICTURE = ("Variation seed", "Variation seed strength", "Seed resize from-1", "Seed resize from-2", "RNG")
 _ONE_BY_ONE = tuple(key for key in FIELD_OF_KEY if key not in (*_ALWAYS, *_OF_THE_PICTURE))
 _BEFORE_RNG = ("Clip skip", "ENSD")
@@ -35,6 +35,7 @@ def write_infotext(
     *,
     index: int,
     model_hash: str,
+    vae_hash: str = "",
     precision: str = "",
     attention: str = "",
     further: Mapping[str, str] | None = None,
@@ -53,6 +54,7 @@ def write_infotext(
         "Size": f"{request.width}x{request.height}",
         "Model hash": model_hash,
         "Model": request.model,
+        **_of_the_vae(request, vae_hash),
         **_of_the_noise(request, index),
         **_set_apart(request, _BEFORE_RNG),
     }
@@ -67,6 +69,12 @@ def write_infotext(
     parameters |= further or {}
     last = {VERSION_KEY: INFOTEXT_VERSION, "Version": VERSION}
     return write_form(request.prompt_of(index), request.negative_prompt_of(index), parameters, last=last)
+
+
+def _of_the_vae(request: Resolved, vae_hash: str) -> dict[str, object]:
+    if request.sd_vae == NO_VAE:
+        return {}
+    return {**({"VAE hash": vae_hash} if vae_hash else {}), "VAE": request.sd_vae}
 
 
 def _of_the_noise(request: Resolved, index: int) -> dict[str, object]:

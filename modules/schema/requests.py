@@ -61,6 +61,7 @@ __all__ = [
     "MAX_SIDE",
     "MAX_STEPS",
     "MIN_SIDE",
+    "NO_VAE",
     "REQUESTS",
     "RESOLVED",
     "SIDE_STEP",
@@ -78,6 +79,8 @@ __all__ = [
 Task = Literal["txt2img", "img2img"]
 AUTOMATIC = "Automatic"
 """The schedule's name that means: the one the sampler is usually run with."""
+NO_VAE = "None"
+"""The VAE's name that means: the one inside of the checkpoint."""
 CUSTOM = "Custom"
 """The schedule's name that means: the request's own `sigmas`."""
 MAX_PROMPTS_CHARACTERS = 4_194_304
@@ -110,6 +113,8 @@ class Request(Options):
     batch_size: BatchSize = 1
     rng: Rng | None = None
     model: Name | None = None
+    sd_vae: Name | None = None
+    """A VAE's file name, "Automatic" for the one that belongs to the checkpoint, "None" for the one inside of it."""
 
     @model_validator(mode="before")
     @classmethod
@@ -168,6 +173,8 @@ class Resolved(Options):
     batch_size: BatchSize
     rng: Rng
     model: Name
+    sd_vae: Name = NO_VAE
+    """Of the model and of every other checkpoint that paints."""
 
     @model_validator(mode="after")
     def _fits(self) -> Resolved:

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from modules.checkpoints.file_facts import FileFacts
+from modules.checkpoints.model_files import ModelFiles
 from modules.checkpoints.registry import Registry
 from modules.config.database import Database
 from modules.config.files import sweep_temporary_files
-from modules.config.paths import ROOT, Paths
+from modules.config.paths import Paths
 from modules.config.settings import SettingsStore
 from modules.gallery.inputs import InputPictures
 from modules.gallery.records import PictureRecords
@@ -21,11 +23,15 @@ from modules.services.batches import BatchService
 from modules.services.counters import Counters
 from modules.services.data_folder import hold_data_folder
 from modules.services.doctor import Doctor
+from modules.services.downloads import DownloadService, open_downloads
 from modules.services.engine_loading import EngineLoader
 from modules.services.generate import GenerateService
 from modules.services.inputs import InputService
 from modules.services.job_running import JobRunner
+from modules.services.merging import MergeService
+from modules.services.model_cards import ModelCards
 from modules.services.models import ModelService
+from modules.services.network_files import NetworkFileService
 from modules.services.options import EngineOptions
 from modules.services.pictures import PictureService
 from modules.services.prompt_preparation import PromptPreparation
@@ -33,8 +39,9 @@ from modules.services.remixing import RemixService
 from modules.services.resolving import RequestResolver
 from modules.services.scripts import ScriptService
 from modules.services.styles import StyleService
+from modules.services.vaes import VaeService
 from modules.services.wildcards import WildcardService
-from modules.upscaling.registry import UpscalerRegistry, upscaler_folders
+from modules.upscaling.registry import UpscalerRegistry
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,11 @@ class Services:
     paths: Paths
     settings: SettingsStore
     models: ModelService
+    model_files: ModelFiles
+    cards: ModelCards
+    downloads: DownloadService
+    merging: MergeService
+    vaes: VaeService
     resolver: RequestResolver
     generate: GenerateService
     pictures: PictureService
@@ -60,6 +72,9 @@ class Services:
     def close(self) -> None:
         """Stop the work and close the database."""
         self.generate.stop()
+        self.downloads.close()
+        self.merging.stop()
+        self.model_files.close()
         self.database.close()
 
 
@@ -67,15 +82,17 @@ def build_services(paths: Paths, options: EngineOptions) -> Services:
     """Build every object on a data folder; starts nothing."""
     settings = SettingsStore(paths.settings_file)
     database = Database(paths.database)
-    registry = Registry(paths.checkpoint_folders)
-    models = ModelService(registry, settings)
+    model_files = ModelFiles(paths.model_folders, FileFacts(paths.model_facts))
+    models = ModelService(Registry(paths.checkpoint_folders, model_files), model_files, settings)
     counters = Counters(database)
-    upscalers = UpscalerRegistry(upscaler_folders(paths.models, ROOT / "models"))
-    engine = EngineLoader(models, settings, options, counters, upscalers)
+    upscalers = UpscalerRegistry(paths.upscaler_folders)
+    vaes, networks = VaeService(models, settings), NetworkFileService(models)
+    engine = EngineLoader(models, vaes, networks, settings, options, counters, upscalers, paths.tiny_vae_folders)
     records, inputs = PictureRecords(database), InputPictures(paths.input_pictures)
     styles, wildcards = StyleService(paths.style_files), WildcardService(paths.wildcards_folder)
-    scripts = ScriptService(Plugins(), models, styles, upscalers, inputs)
-    resolver = RequestResolver(models, settings, PromptPreparation(styles, wildcards), inputs, upscalers)
+    scripts = ScriptService(Plugins(), models, vaes, styles, upscalers, inputs)
+    preparation = PromptPreparation(styles, wildcards)
+    resolver = RequestResolver(models, vaes, networks, settings, preparation, inputs, upscalers)
     events = EventLog()
     runner = JobRunner(
         paths=paths,
@@ -98,11 +115,16 @@ def build_services(paths: Paths, options: EngineOptions) -> Services:
         runner=runner,
     )
     input_service = InputService(inputs)
-    pictures = PictureService(database, records, inputs, paths, scripts)
+    pictures = PictureService(database, records, inputs, paths, scripts, networks)
     return Services(
         paths=paths,
         settings=settings,
         models=models,
+        model_files=model_files,
+        cards=ModelCards(model_files, paths.cache),
+        downloads=open_downloads(paths),
+        merging=MergeService(models, paths, model_files.sha256_of),
+        vaes=vaes,
         resolver=resolver,
         generate=generate,
         pictures=pictures,

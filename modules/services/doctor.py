@@ -68,10 +68,12 @@ class Doctor:
             yield label, "; ".join(f"{_count_weights(folder)} files in {folder}" for folder in folders)
 
     def _device(self) -> Iterator[tuple[str, str]]:
-        engine = self._engine.engine()
-        yield "Device", engine.device_name
-        yield "Precision", str(engine.dtype).removeprefix("torch.")
-        yield "Attention", engine.attention
+        machine = self._engine.engine().machine
+        try:
+            family = self._models.current().identity.family or "sd1"
+        except UserError:
+            family = "sd1"
+        yield from machine.findings(family)
 
     def _checkpoints(self) -> Iterator[tuple[str, str]]:
         known = self._models.all()
@@ -97,10 +99,13 @@ class Doctor:
         try:
             checkpoint = self._models.current()
             recommended = checkpoint.card.recommended
-            seconds = self._engine.engine().seconds_per_step(checkpoint, recommended.width, recommended.height)
+            engine = self._engine.engine()
+            seconds = engine.seconds_per_step(checkpoint, recommended.width, recommended.height)
         except UserError as error:
             yield "Expected speed", str(error)
             return
+        if (plan := engine.machine.latest_memory_plan) is not None:
+            yield "Memory mode", f"{plan.words}. {plan.reason}"
         yield (
             "Expected speed",
             f"{checkpoint.name}, {recommended.width} x {recommended.height}: {seconds:.3f} s per step, "

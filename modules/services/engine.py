@@ -15,20 +15,18 @@ import numpy as np
 import torch
 from PIL import Image
 
-from modules.checkpoints.cache import ModelCache
-from modules.checkpoints.device import choose_device, choose_dtype
-from modules.checkpoints.diffusers_folder import load_folder, read_tokenizer
+from modules.checkpoints.diffusers_folder import read_tokenizer
 from modules.checkpoints.loaded import LoadedModel
 from modules.checkpoints.prompt_tokenizer import PromptTokenizer
 from modules.checkpoints.registry import Checkpoint
 from modules.config.settings import SettingsStore
-from modules.diffusion.attention import choose_attention
 from modules.diffusion.memory import ran_out_of_memory
 from modules.errors import OutOfMemory, StorageFull
 from modules.pipeline.conditioning import count_tokens
 from modules.pipeline.extras import ExtrasTools, ProcessedPicture, process
 from modules.pipeline.first_pass_memory import FirstPassMemory
 from modules.pipeline.img2img import img2img
+from modules.pipeline.networks import JobNetworks
 from modules.pipeline.resources import PaintedPicture, Resources
 from modules.pipeline.text_cache import TextCache
 from modules.pipeline.txt2img import txt2img
@@ -40,8 +38,13 @@ from modules.schema.infotext import write_infotext
 from modules.schema.requests import Resolved, ResolvedImg2Img, ResolvedTxt2Img
 from modules.services.counters import TEXTS_ENCODED, TEXTS_FOUND, Counters
 from modules.services.job_pictures import FinishedPicture
+from modules.services.machine import Machine
+from modules.services.model_keeping import ModelKeeper
 from modules.services.models import ModelService
+from modules.services.network_files import NetworkFileService
+from modules.services.networks import NetworkShelf
 from modules.services.options import EngineOptions
+from modules.services.vaes import VaeService
 from modules.upscaling.cache import UpscalerCache
 from modules.upscaling.enlargement import Enlargement
 from modules.upscaling.face_detection import FaceDetector, face_detector
@@ -65,39 +68,33 @@ class Engine:
     def __init__(
         self,
         models: ModelService,
+        vaes: VaeService,
+        networks: NetworkFileService,
         settings: SettingsStore,
         options: EngineOptions,
         counters: Counters,
         upscalers: UpscalerRegistry,
+        tiny_decoder_folders: tuple[Path, ...],
     ) -> None:
         self._models = models
+        self._vaes = vaes
+        self._network_files = networks
+        self._networks = NetworkShelf(networks)
         self._settings = settings
-        self._options = options
         self._counters = counters
         self._upscalers = upscalers
         self._texts = TextCache()
         self._tokenizer: tuple[Path, PromptTokenizer] | None = None
-        self.device = choose_device(use_cpu=options.use_cpu)
-        self.dtype = choose_dtype(options.precision, self.device)
-        self._cache = ModelCache(self._load)
-        self._hashes: dict[str, str] = {}
+        self.machine = Machine(options, settings)
+        self.device = self.machine.device
+        self._keeper = ModelKeeper(self.machine, models, vaes, settings, tiny_decoder_folders)
         self._first_passes = FirstPassMemory()
-        self._upscaler_cache = UpscalerCache(self.device, self.dtype)
-
-    @property
-    def attention(self) -> str:
-        """The kind of attention in use."""
-        wanted = "xformers" if self._options.xformers else self._settings.current.cross_attention_optimization
-        return choose_attention(wanted, self.device)
-
-    @property
-    def device_name(self) -> str:
-        """The device as its maker calls it."""
-        return torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else self.device.type
+        self._upscaler_cache = UpscalerCache(self.device, self.machine.precision().unet)
 
     def seconds_per_step(self, checkpoint: Checkpoint, width: int, height: int) -> float:
         """Time of one guided network call, the best of three; nothing is sampled."""
-        model = self._cache.get(checkpoint)
+        model = self._keeper.get(checkpoint.name)
+        self._keeper.placed(model, width, height, 1)
         factor = model.pixels_per_latent
         with torch.inference_mode():
             conditioning = model.blank_conditioning(2, height, width)
@@ -111,7 +108,8 @@ class Engine:
 
     def warm_up(self) -> None:
         """Have the model that the settings name in memory before anybody asks for it."""
-        self._cache.get(self._models.current())
+        checkpoint = self._models.current()
+        self._keeper.get(checkpoint.name, self._vaes.chosen(checkpoint, None))
 
     def paint(
         self,
@@ -127,16 +125,26 @@ class Engine:
         """
         if request.rng == "GPU" and self.device.type != "cuda":
             request = request.model_copy(update={"rng": "NV"})  # what it is here, and what the picture has to say
-        model = partial(self._model, watcher)
+        model = partial(self._model, request, watcher)
         upscale = partial(self._upscale, watcher)
-        resources = Resources(model, self._texts, watcher, picture, upscale, self._first_passes)
         done = set(finished)
 
         def attempt() -> Iterator[FinishedPicture]:
-            for painted in _task(request, resources, frozenset(done)):
-                infotext = self.describe(request, {}, index=painted.index)
-                done.add(painted.index)
-                yield FinishedPicture(painted.index, painted.pixels, infotext, request.seed_of(painted.index))
+            with self._keeper.job(), JobNetworks(self._networks) as networks:
+                resources = Resources(
+                    model=model,
+                    texts=self._texts,
+                    watcher=watcher,
+                    picture=picture,
+                    upscale=upscale,
+                    first_passes=self._first_passes,
+                    preview_method=self._settings.current.show_progress_type,
+                    networks=networks,
+                )
+                for painted in _task(request, resources, frozenset(done)):
+                    infotext = self.describe(request, {}, index=painted.index)
+                    done.add(painted.index)
+                    yield FinishedPicture(painted.index, painted.pixels, infotext, request.seed_of(painted.index))
 
         try:
             yield from self._with_room(attempt, _models_of(request), watcher)
@@ -170,7 +178,7 @@ class Engine:
 
     def _let_go_but(self, needed: Iterable[str]) -> bool:
         """Let go of all models but the needed ones, and of all upscalers; whether there was anything."""
-        models = self._cache.keep_only([self._models.find(name) for name in needed])
+        models = self._keeper.keep_only(needed)
         upscalers = self._upscaler_cache.clear()
         return models or upscalers
 
@@ -179,11 +187,10 @@ class Engine:
         listener = Listener(check=watcher.check, tell=watcher.stage)
         return Enlargement(upscaler).apply(pixels, BySize(width, height), listener=listener)
 
-    def _model(self, watcher: Watcher, name: str) -> LoadedModel:
-        checkpoint = self._models.find(name)
-        if not self._cache.holds(checkpoint):
-            watcher.stage(f"Loading the model {checkpoint.name}")
-        return self._cache.get(checkpoint)
+    def _model(self, request: Resolved, watcher: Watcher, name: str) -> LoadedModel:
+        model = self._keeper.get(name, request.sd_vae, tell=watcher.stage)
+        width, height = _largest_sides(request)
+        return self._keeper.placed(model, width, height, request.batch_size, tell=watcher.stage)
 
     def process(
         self, request: ExtrasRequest, pixels: np.ndarray, watcher: Watcher, *, most: int
@@ -230,10 +237,11 @@ class Engine:
 
         Reads that model's tokenizer alone: a job that runs with another model keeps its memory.
         """
-        folder = self._models.current().path
-        if self._tokenizer is None or self._tokenizer[0] != folder:
-            self._tokenizer = (folder, read_tokenizer(folder))
-        return count_tokens(self._tokenizer[1], prompt)
+        checkpoint = self._models.current()
+        if self._tokenizer is None or self._tokenizer[0] != checkpoint.path:
+            self._tokenizer = (checkpoint.path, read_tokenizer(checkpoint.path))
+        lengths = {name: embedding.length for name, embedding in self._networks.embeddings(prompt).items()}
+        return count_tokens(self._tokenizer[1], prompt, lengths)
 
     def _count_reuse(self) -> None:
         reuse = self._texts.take_reuse()
@@ -244,28 +252,16 @@ class Engine:
 
     def describe(self, request: Resolved, further: Mapping[str, str], *, index: int = 0) -> str:
         """The infotext of a picture of a request, with `further` parameters."""
+        precision = self._keeper.precision(self._models.find(request.model))
         return write_infotext(
             request,
             index=index,
-            model_hash=self._hash_of(request.model),
-            precision=str(self.dtype).removeprefix("torch."),
-            attention=self.attention,
-            further=further,
+            model_hash=self._models.hash_of(request.model),
+            vae_hash=self._vaes.hash_of(request.sd_vae),
+            precision=precision.words,
+            attention=self.machine.attention(precision.unet).kind,
+            further={**self._network_files.hashes(request, index), **further},
         )
-
-    def _hash_of(self, name: str) -> str:
-        """The hash of a model that was loaded, which need not be in memory any more."""
-        if name not in self._hashes:
-            self._cache.get(self._models.find(name))
-        return self._hashes[name]
-
-    def _load(self, checkpoint: Checkpoint) -> LoadedModel:
-        started = time.monotonic()
-        attention = choose_attention(self.attention, self.device)
-        model = load_folder(checkpoint, device=self.device, dtype=self.dtype, attention=attention)
-        self._hashes[checkpoint.name] = model.hash
-        log.info("Loaded %s in %.1f s", checkpoint.name, time.monotonic() - started)
-        return model
 
 
 def _task(
@@ -284,10 +280,17 @@ def _models_of(request: ResolvedTxt2Img | ResolvedImg2Img) -> set[str]:
     return {name for name in names if name}
 
 
+def _largest_sides(request: Resolved) -> tuple[int, int]:
+    """Width and height of the larger pass."""
+    if isinstance(request, ResolvedTxt2Img) and request.enable_hr:
+        return second_pass_sides(request, request.width, request.height)
+    return request.width, request.height
+
+
 def _size_of(request: ResolvedTxt2Img | ResolvedImg2Img) -> str:
     """The sizes that are painted at once, in words."""
     first = f"{request.width} x {request.height}"
     if not (isinstance(request, ResolvedTxt2Img) and request.enable_hr):
         return first
-    width, height = second_pass_sides(request, request.width, request.height)
+    width, height = _largest_sides(request)
     return f"{first} with a second pass at {width} x {height}"

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modules.config.settings import SettingsStore
 from modules.services.counters import Counters
 from modules.services.models import ModelService
+from modules.services.network_files import NetworkFileService
 from modules.services.options import EngineOptions
+from modules.services.vaes import VaeService
 from modules.upscaling.registry import UpscalerRegistry
 
 if TYPE_CHECKING:
@@ -21,16 +24,15 @@ class EngineLoader:
     def __init__(
         self,
         models: ModelService,
+        vaes: VaeService,
+        networks: NetworkFileService,
         settings: SettingsStore,
         options: EngineOptions,
         counters: Counters,
         upscalers: UpscalerRegistry,
+        tiny_decoder_folders: tuple[Path, ...],
     ) -> None:
-        self._models = models
-        self._settings = settings
-        self._options = options
-        self._counters = counters
-        self._upscalers = upscalers
+        self._made_of = (models, vaes, networks, settings, options, counters, upscalers, tiny_decoder_folders)
         self._lock = threading.Lock()
         self._engine: Engine | None = None
 
@@ -40,7 +42,7 @@ class EngineLoader:
             if self._engine is None:
                 from modules.services.engine import Engine
 
-                self._engine = Engine(self._models, self._settings, self._options, self._counters, self._upscalers)
+                self._engine = Engine(*self._made_of)
             return self._engine
 
     def warm_up(self) -> None:

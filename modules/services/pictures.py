@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,17 +17,12 @@ from modules.gallery.thumbnails import thumbnail_of
 from modules.hooks import SCRIPT_KEY
 from modules.imaging.reading import read_infotext
 from modules.prompt.comments import strip_comments
-from modules.prompt.extra_networks import extra_networks
+from modules.prompt.extra_networks import HYPERNETWORK_KIND, LORA_KINDS, extra_networks
 from modules.schema.infotext import Infotext, NotHonoured, Reading, parse_infotext, request_of
 from modules.schema.pictures import Picture
 from modules.schema.requests import Img2ImgRequest, Txt2ImgRequest
+from modules.services.network_files import NetworkFileService
 from modules.services.scripts import ScriptService
-
-_NO_NETWORKS = {
-    "lora": "there are no LoRAs yet",
-    "lyco": "there are no LoRAs yet",
-    "hypernet": "there are no hypernetworks",
-}
 
 
 @dataclass(frozen=True)
@@ -55,7 +50,9 @@ class PictureService:
         inputs: InputPictures,
         paths: Paths,
         scripts: ScriptService,
+        networks: NetworkFileService,
     ) -> None:
+        self._networks = networks
         self._database = database
         self._records = records
         self._inputs = inputs
@@ -100,9 +97,9 @@ class PictureService:
     def read_text(self, infotext: str) -> PictureReading:
         """Read an infotext that came as text; that of a grid gives the script that made it."""
         parsed = parse_infotext(infotext)
-        reading = self._with_script(request_of(parsed), parsed)
+        reading = self._with_networks(self._with_script(request_of(parsed), parsed), parsed)
         request = reading.request
-        refused = (*reading.refused, *_unknown_names(request), *_networks(request), *self._missing_inputs(request))
+        refused = (*reading.refused, *_unknown_names(request), *self._missing_inputs(request))
         return PictureReading(infotext, parsed, reading.request, reading.typed, tuple(map(str, refused)))
 
     def _with_script(self, reading: Reading, parsed: Infotext) -> Reading:
@@ -124,6 +121,30 @@ class PictureService:
             reading.request.model_copy(update=asked),
             tuple(row for row in reading.refused if not script.explains(row.key)),
             reading.typed and reading.typed.model_copy(update=asked),
+        )
+
+    def _with_networks(self, reading: Reading, parsed: Infotext) -> Reading:
+        """The reading with the names that its LoRAs have here; tags of networks that are not are among what is refused.
+
+        In a negative prompt tags are words.
+        """
+        hashes = _named_hashes(parsed.parameters.get("Lora hashes", ""))
+        renamed: dict[str, str] = {}
+        missing: list[NotHonoured] = []
+        for tag in dict.fromkeys(extra_networks("\n".join(_prompts_of(reading.request)))):
+            if tag.kind in LORA_KINDS:
+                name = tag.arguments[0] if tag.arguments else ""
+                here = self._networks.called_here(tag, hashes.get(name, ""))
+                if here is None:
+                    missing.append(NotHonoured("Prompt", tag.source, "this LoRA is not here"))
+                elif here != tag.source:
+                    renamed[tag.source] = here
+            elif tag.kind == HYPERNETWORK_KIND:
+                missing.append(NotHonoured("Prompt", tag.source, "there are no hypernetworks"))
+        return Reading(
+            _renamed(reading.request, renamed),
+            (*reading.refused, *dict.fromkeys(missing)),
+            reading.typed and _renamed(reading.typed, renamed),
         )
 
     def _missing_inputs(self, request: Txt2ImgRequest | Img2ImgRequest) -> Iterator[NotHonoured]:
@@ -158,7 +179,23 @@ def _not_known(key: str, name: str, error: InvalidRequest) -> NotHonoured:
     return NotHonoured(key, name, f"{error.problem}. {error.remedy}".rstrip(". "))
 
 
-def _networks(request: Txt2ImgRequest | Img2ImgRequest) -> Iterator[NotHonoured]:
-    """The networks that tags in the prompt ask for, each once; in a negative prompt they are words."""
-    tags = {tag.source: _NO_NETWORKS.get(tag.kind) for tag in extra_networks(strip_comments(request.prompt))}
-    yield from (NotHonoured("Prompt", source, why) for source, why in tags.items() if why is not None)
+def _prompts_of(request: Txt2ImgRequest | Img2ImgRequest) -> list[str]:
+    """The prompts of all passes, without comments."""
+    second = [request.hr_prompt] if isinstance(request, Txt2ImgRequest) else []
+    return [strip_comments(text) for text in (request.prompt, *second)]
+
+
+def _renamed(request: Txt2ImgRequest | Img2ImgRequest, tags: Mapping[str, str]) -> Txt2ImgRequest | Img2ImgRequest:
+    """The request with other tags in its prompts."""
+    names = ("prompt", "hr_prompt") if isinstance(request, Txt2ImgRequest) else ("prompt",)
+    texts: dict[str, str] = {name: getattr(request, name) for name in names}
+    for name in texts:
+        for written, here in tags.items():
+            texts[name] = texts[name].replace(written, here)
+    return request.model_copy(update=texts)
+
+
+def _named_hashes(text: str) -> dict[str, str]:
+    """The hashes in "name: 0123456789ab, other: ..."."""
+    rows = (row.rpartition(":") for row in text.split(","))
+    return {name.strip(): digits.strip() for name, _, digits in rows}

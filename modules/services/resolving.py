@@ -27,7 +27,9 @@ from modules.schema.requests import (
 from modules.services.changed_sizes import changed_size, size_follows
 from modules.services.input_sizes import mask_is_blank, size_for
 from modules.services.models import ModelService
+from modules.services.network_files import NetworkFileService
 from modules.services.prompt_preparation import PromptPreparation
+from modules.services.vaes import VaeService
 from modules.upscaling.registry import UpscalerRegistry
 
 _MAX_RANDOM_SEED = 2**32
@@ -40,12 +42,16 @@ class RequestResolver:
     def __init__(
         self,
         models: ModelService,
+        vaes: VaeService,
+        networks: NetworkFileService,
         settings: SettingsStore,
         preparation: PromptPreparation,
         inputs: InputPictures,
         upscalers: UpscalerRegistry,
     ) -> None:
         self._models = models
+        self._vaes = vaes
+        self._networks = networks
         self._settings = settings
         self._preparation = preparation
         self._inputs = inputs
@@ -68,8 +74,9 @@ class RequestResolver:
             "rng": self._settings.current.randn_source,
         }
         decided = {"sampler_name": sampler, "scheduler": scheduler, "width": width, "height": height}
+        decided["sd_vae"] = self._vaes.chosen(checkpoint, request.sd_vae)
         names = self._names({**given, "model": checkpoint.name, "sampler_name": sampler})
-        return self._preparation.prepared(RESOLVED[request.task].of({**usual, **given, **names, **decided}))
+        return self._checked(RESOLVED[request.task].of({**usual, **given, **names, **decided}))
 
     def resolve_extras(self, request: ExtrasRequest) -> ResolvedExtras:
         """A request of Extras as it is stored. Raises ModelNotFound for an upscaler, NotFound for a picture."""
@@ -88,6 +95,9 @@ class RequestResolver:
         """
         samplers = {name: getattr(request, name, None) for name in ("sampler_name", "hr_sampler_name")}
         names = self._names({**samplers, **fields})
+        if fields.get("sd_vae"):
+            checkpoint = self._models.find(names.get("model") or request.model)
+            names["sd_vae"] = self._vaes.chosen(checkpoint, fields["sd_vae"])
         sampler = fields.get("sampler_name")
         if sampler is not None or "scheduler" in fields:
             own = find_pair(request.sampler_name, AUTOMATIC)[1] == request.scheduler
@@ -97,7 +107,13 @@ class RequestResolver:
         changed = with_changes(request, {**fields, **names})
         if isinstance(changed, ResolvedImg2Img) and not {"width", "height"} & fields.keys():
             changed = with_changes(changed, self._changed_size(request, changed))
-        return self._preparation.prepared(changed)
+        return self._checked(changed)
+
+    def _checked(self, request: AnyResolved) -> AnyResolved:
+        """The request with its painted prompts, whose networks are all there."""
+        prepared = self._preparation.prepared(request)
+        self._networks.check(prepared)
+        return prepared
 
     def _changed_size(self, before: Resolved, after: ResolvedImg2Img) -> dict[str, int]:
         """Width and height where they follow from something that has changed; else nothing."""

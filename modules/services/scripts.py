@@ -16,6 +16,7 @@ from modules.schema.requests import AnyResolved, Request, Resolved, Task
 from modules.services.models import ModelService
 from modules.services.script_running import ScriptRun
 from modules.services.styles import StyleService
+from modules.services.vaes import VaeService
 from modules.upscaling.registry import UpscalerRegistry
 
 log = logging.getLogger(__name__)
@@ -35,6 +36,7 @@ class ScriptService:
         self,
         plugins: Plugins,
         models: ModelService,
+        vaes: VaeService,
         styles: StyleService,
         upscalers: UpscalerRegistry,
         inputs: InputPictures,
@@ -42,6 +44,7 @@ class ScriptService:
         self.registry = ScriptRegistry(plugins)
         self._plugins = plugins
         self._models = models
+        self._vaes = vaes
         self._styles = styles
         self._upscalers = upscalers
         self._inputs = inputs
@@ -63,6 +66,7 @@ class ScriptService:
             samplers=tuple(row.name for row in SAMPLER_NAMES),
             schedules=tuple(SCHEDULE_NAMES),
             models=tuple(checkpoint.name for checkpoint in self._models.all()),
+            vaes=self._vaes.names(),
             upscalers=upscalers,
             hires_upscalers=(*LATENT_UPSCALE_MODES, *upscalers),
             styles=tuple(listed.style.name for listed in self._styles.list_styles() if listed.style is not None),

@@ -21,6 +21,10 @@ from modules.ui.extras_tab import lay_out_extras
 from modules.ui.extras_wiring import wire_extras
 from modules.ui.gallery_tab import lay_out_gallery
 from modules.ui.generation_tab import WhatThereIs, lay_out_generation
+from modules.ui.merge_tab import lay_out_merge
+from modules.ui.merge_wiring import wire_merge
+from modules.ui.models_tab import lay_out_models
+from modules.ui.models_wiring import wire_models
 from modules.ui.page_state import lay_out_state
 from modules.ui.png_info_tab import lay_out_png_info
 from modules.ui.prompt_handlers import style_names, wildcard_choices
@@ -49,11 +53,15 @@ def build_page(services: Services) -> gr.Blocks:
             extras = lay_out_extras([upscaler.name for upscaler in services.upscalers.all()])
             gallery = lay_out_gallery()
             png_info = lay_out_png_info()
+            models = lay_out_models()
+            merge = lay_out_merge()
         wiring = Wiring(services, page, lay_out_state(tabs), generating, extras, memories)
         wire_generation(wiring, model)
         wire_extras(wiring)
         wire_gallery(wiring, gallery)
         wire_png_info(wiring, png_info)
+        wire_models(wiring, models, model)
+        wire_merge(wiring, merge, models, model)
     # Bounded, for gradio's unbounded queue can be brought to a stop for good.
     page.queue(max_size=MAX_WAITING_EVENTS, default_concurrency_limit=None)
     # gradio checks the paths of files that a browser names only in a page that it has launched itself.
@@ -81,7 +89,7 @@ def mount_page(app: FastAPI, services: Services, *, auth: list[tuple[str, str]],
         mcp_server=False,
         enable_monitoring=False,
         theme=build_theme(),
-        css=asset("style.css"),
+        css=asset("style.css") + asset("models.css"),
         head=head(theme),
     )
     return app

@@ -38,6 +38,7 @@ _OF_LISTS = (
     "hr_sampler_name",
     "hr_scheduler",
     "refiner_checkpoint",
+    "sd_vae",
     "sd_upscale_upscaler",
 )
 

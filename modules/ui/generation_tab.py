@@ -54,7 +54,7 @@ ACCORDIONS = {
     "sd upscale": "SD upscale",
     "input": "Input picture",
     "prompt": "Prompt reading",
-    "picture": "Seamless tiling",
+    "picture": "VAE and seamless tiling",
     "noise": "Variations and noise",
     "sampling": "Sampler",
     "schedule": "Schedule",

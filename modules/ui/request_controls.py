@@ -35,6 +35,7 @@ _WHERE_EMPTY = {
     "hr_negative_prompt": "As in the first pass",
     "firstpass_image": "None",
     "refiner_checkpoint": "None",
+    "sd_vae": "As the settings say",
     "sd_upscale_upscaler": "Off",
     "hr_checkpoint_name": "As in the first pass",
     "hr_sampler_name": "As in the first pass",

@@ -67,4 +67,5 @@ def served_folders(paths: Paths) -> tuple[Path, ...]:
         paths.grids,
         paths.input_pictures,
         paths.cache / "thumbnails",
+        paths.cache / "model-previews",
     )

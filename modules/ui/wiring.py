@@ -100,7 +100,7 @@ def wire_generation(wiring: Wiring, model: gr.Dropdown) -> None:
     models = ModelHandlers(wiring.services, model, handlers)
     changing = {*forms, notice, *(tab.examples for tab in tabs)}
     selected = model.input(guarded(notice, models.select), forms, changing, **wiring.quiet)
-    _remember_all(wiring, selected)
+    remember_all(wiring, selected)
     _wire_opening(wiring, tabs, models)
 
 
@@ -282,7 +282,7 @@ def wire_picture(wiring: Wiring, panel: PicturePanel, notice: gr.HTML) -> None:
         sent = button.click(
             guard(partial(handlers.send, place)), {panel.chosen}, {*filling.outputs(), notice}, **wiring.quiet
         )
-        _remember_all(wiring, sent)
+        remember_all(wiring, sent)
     wire_filling(wiring, panel.send, panel.parameters, notice)
 
 
@@ -290,7 +290,7 @@ def wire_filling(wiring: Wiring, button: gr.Button, infotext: gr.Textbox, notice
     """A button that fills a form with an infotext and goes there."""
     filling = wiring.filling
     filled = button.click(guarded(notice, filling.fill), infotext, {*filling.outputs(), notice}, **wiring.quiet)
-    _remember_all(wiring, filled)
+    remember_all(wiring, filled)
 
 
 def wire_gallery(wiring: Wiring, tab: GalleryTab) -> None:
@@ -317,7 +317,7 @@ def wire_png_info(wiring: Wiring, tab: PngInfoTab) -> None:
     for place, button in tab.sending.items():
         send = guard(partial(dropped.send, place))
         outputs = {*wiring.filling.outputs(), tab.notice}
-        _remember_all(wiring, button.click(send, {tab.file, tab.infotext}, outputs, **wiring.quiet))
+        remember_all(wiring, button.click(send, {tab.file, tab.infotext}, outputs, **wiring.quiet))
 
 
 def _tell_hires(wiring: Wiring, event: Any) -> None:
@@ -330,7 +330,8 @@ def _tell_hires(wiring: Wiring, event: Any) -> None:
             event.then(describe, deciding, {tab.hires_line, tab.notice}, **wiring.quiet)
 
 
-def _remember_all(wiring: Wiring, event: Any) -> None:
+def remember_all(wiring: Wiring, event: Any) -> None:
+    """Keep all forms in the browser once an event that changes them is over."""
     _tell_hires(wiring, event)
     tabs: list[RememberedForm] = [*wiring.tabs.values(), wiring.extras]
     for tab in tabs:

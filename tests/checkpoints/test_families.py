@@ -13,8 +13,9 @@ import pytest
 import torch
 from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
-from modules.checkpoints.diffusers_folder import load_folder, read_tokenizer
+from modules.checkpoints.diffusers_folder import read_tokenizer
 from modules.checkpoints.loaded import LoadedModel
+from modules.checkpoints.loading import load_checkpoint
 from modules.checkpoints.registry import Registry
 from modules.diffusion.noise_levels import NoiseLevels
 from modules.diffusion.text_encoding import EncoderLayer
@@ -44,7 +45,7 @@ SHAPES: dict[str, tuple[Callable[..., Path], dict[str, Any]]] = {
 
 def load(folder: Path, dtype: torch.dtype = torch.float32) -> LoadedModel:
     checkpoint = Registry([folder.parent]).find(folder.name)
-    return load_folder(checkpoint, device=torch.device("cpu"), dtype=dtype, attention="sdp")
+    return load_checkpoint(checkpoint, device=torch.device("cpu"), dtype=dtype, attention="sdp")
 
 
 @pytest.fixture(scope="module")
@@ -176,7 +177,7 @@ def test_half_precision_tells_the_sizes_in_full(models: dict[str, LoadedModel]) 
     seen: dict[str, Any] = {}
 
     class Network:
-        config = models["sdxl"].unet.config
+        config, dtype = models["sdxl"].unet.config, torch.bfloat16
 
         def parameters(self) -> Iterator[torch.Tensor]:
             yield torch.zeros(1, dtype=torch.bfloat16)

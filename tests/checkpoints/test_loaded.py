@@ -11,8 +11,8 @@ import pytest
 import torch
 from diffusers import UNet2DConditionModel
 
-from modules.checkpoints.diffusers_folder import load_folder
 from modules.checkpoints.loaded import LoadedModel
+from modules.checkpoints.loading import load_checkpoint
 from modules.checkpoints.registry import Registry
 from modules.diffusion.conditioning import TextConditioning
 from modules.diffusion.input_channels import blank_inpainting_channels, inpainting_channels, pix2pix_channels
@@ -31,7 +31,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, LoadedModel]:
 
 def _loaded(folder: Path, dtype: torch.dtype = torch.float32) -> LoadedModel:
     checkpoint = Registry([folder]).find(folder.name)
-    return load_folder(checkpoint, device=torch.device("cpu"), dtype=dtype, attention="sdp")
+    return load_checkpoint(checkpoint, device=torch.device("cpu"), dtype=dtype, attention="sdp")
 
 
 def pictures(batch: int = 2, height: int = 32, width: int = 48) -> np.ndarray:

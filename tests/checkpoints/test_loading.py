@@ -12,19 +12,18 @@ import torch
 
 from modules.checkpoints import diffusers_folder
 from modules.checkpoints.card import Card, Recommended, read_card
-from modules.checkpoints.device import choose_device, choose_dtype
-from modules.checkpoints.diffusers_folder import load_folder
 from modules.checkpoints.loaded import LoadedModel
+from modules.checkpoints.loading import load_checkpoint
 from modules.checkpoints.registry import Checkpoint, Registry
 from modules.diffusion.conditioning import TextConditioning
-from modules.errors import BrokenModel, InvalidSetting, ModelNotFound, NumbersOverflowed, OutOfMemory, UnsupportedModel
+from modules.errors import BrokenModel, NumbersOverflowed, OutOfMemory, UnsupportedModel
 from tests.tiny_models import DEMO_MODEL, write_tiny_model
 
 CPU = torch.device("cpu")
 
 
 def load(checkpoint: Checkpoint, dtype: torch.dtype = torch.float32) -> LoadedModel:
-    return load_folder(checkpoint, device=CPU, dtype=dtype, attention="sdp")
+    return load_checkpoint(checkpoint, device=CPU, dtype=dtype, attention="sdp")
 
 
 @pytest.fixture(scope="module")
@@ -32,52 +31,22 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_tiny_model(tmp_path_factory.mktemp("models") / "tiny")
 
 
-def test_registry_finds_folders_in_order_of_the_list(tmp_path: Path) -> None:
-    for folder, name in (("a", "one"), ("a", "deep/two"), ("b", "one"), ("b", "three")):
-        path = tmp_path / folder / name
-        path.mkdir(parents=True)
-        (path / "model_index.json").write_text("{}")
-    registry = Registry([tmp_path / "missing", tmp_path / "a", tmp_path / "b"])
-    assert [checkpoint.name for checkpoint in registry.all()] == ["deep/two", "one", "three"]
-    assert registry.find("ONE").path == tmp_path / "a" / "one"
-    assert registry.find("").name == "deep/two"
-
-
-def test_no_model_at_all_says_where_to_put_one(tmp_path: Path) -> None:
-    with pytest.raises(ModelNotFound, match=f"no checkpoint in {tmp_path}.*--ckpt-dir"):
-        Registry([tmp_path]).find("any")
-
-
-def test_unknown_model_names_the_known_ones(tiny: Path) -> None:
-    with pytest.raises(ModelNotFound, match=r"'nonesuch' is not here\. Choose one of: tiny"):
-        Registry([tiny.parent]).find("nonesuch")
-
-
-def test_model_folder_itself_may_be_named(tiny: Path) -> None:
-    assert Registry([tiny]).find("tiny").path == tiny
-
-
-def test_single_file_is_refused_with_the_reason(tiny: Path, tmp_path: Path) -> None:
-    (tmp_path / "v1-5.safetensors").write_bytes(b"")
-    with pytest.raises(UnsupportedModel, match="is a single file"):
-        Registry([tmp_path, tiny.parent]).find("v1-5")
-
-
 def test_demo_model_loads_with_its_card() -> None:
     model = load(Registry([DEMO_MODEL.parent]).find(DEMO_MODEL.name))
     assert (model.latent_channels, model.pixels_per_latent, model.prediction_type) == (4, 8, "v_prediction")
-    assert len(model.hash) == 10
+    assert len(model.fingerprint) == 16
     card = read_card(DEMO_MODEL)
     assert card.example_prompts
     assert card.recommended.width % 8 == 0
 
 
-def test_same_weights_same_hash(tiny: Path, tmp_path: Path) -> None:
-    other = tmp_path / "other"
-    shutil.copytree(tiny, other)
-    first, second = (load(Registry([folder.parent]).find(folder.name)) for folder in (tiny, other))
-    different = load(Registry([tmp_path]).find(write_tiny_model(tmp_path / "third", seed=1).name))
-    assert first.hash == second.hash != different.hash
+def test_other_weights_have_another_fingerprint(tmp_path: Path) -> None:
+    checkpoint = Registry([tmp_path]).find(write_tiny_model(tmp_path / "tiny").name)
+    first, again = load(checkpoint), load(checkpoint)
+    assert first.fingerprint == again.fingerprint
+    shutil.rmtree(tmp_path / "tiny")
+    write_tiny_model(tmp_path / "tiny", seed=1)
+    assert load(checkpoint).fingerprint != first.fingerprint
 
 
 def test_folder_without_a_tokenizer_is_read_with_clip_s(tmp_path: Path) -> None:
@@ -110,7 +79,7 @@ def test_several_threads_may_load_at_once(tiny: Path) -> None:
     checkpoint = Registry([tiny.parent]).find("tiny")
     with ThreadPoolExecutor(4) as threads:
         models = list(threads.map(lambda _: load(checkpoint), range(12)))
-    assert len({model.hash for model in models}) == 1
+    assert len({model.fingerprint for model in models}) == 1
 
 
 def test_variant_files_are_found(tiny: Path, tmp_path: Path) -> None:
@@ -184,14 +153,6 @@ def test_overflow_is_told_in_words(tiny: Path) -> None:
         model.decode(torch.full((1, 4, 8, 8), float("nan")))
 
 
-def test_half_on_a_processor_is_refused() -> None:
-    assert choose_device(use_cpu=True) == CPU
-    assert choose_dtype("full", CPU) == torch.float32
-    assert choose_dtype("auto", torch.device("cuda")) == torch.float16
-    with pytest.raises(InvalidSetting, match="--precision half"):
-        choose_dtype("half", CPU)
-
-
 @pytest.mark.parametrize(
     "error",
     [
@@ -204,7 +165,7 @@ def test_a_model_that_does_not_fit_is_told_in_words(error: Exception, monkeypatc
     def fail(*_: object) -> LoadedModel:
         raise error
 
-    monkeypatch.setattr(diffusers_folder, "_load", fail)
+    monkeypatch.setattr(diffusers_folder, "assemble", fail)
     checkpoint = Checkpoint("large", DEMO_MODEL, read_card(DEMO_MODEL))
     with pytest.raises(OutOfMemory, match="Model 'large' does not fit into the memory"):
-        load_folder(checkpoint, device=torch.device("cpu"), dtype=torch.float32, attention="sdp")
+        load_checkpoint(checkpoint, device=torch.device("cpu"), dtype=torch.float32, attention="sdp")

@@ -135,6 +135,7 @@ SHARED: dict[str, Any] = {
     "skip_early_cond": 0.05,
     "tiling": "X",
     "img2img_extra_noise": 0.1,
+    "sd_vae": "film.safetensors",
     "refiner_checkpoint": "refiner",
     "refiner_switch_at": 0.7,
     "refiner_switch_by_sample_steps": True,

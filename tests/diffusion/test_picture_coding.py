@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from PIL import Image
 
 from modules.config.paths import ROOT
 from modules.diffusion import picture_coding
-from modules.diffusion.picture_coding import decoded, encoded, free_memory, pixels_per_latent
+from modules.diffusion.picture_coding import decoded, encoded, free_memory, in_float32, pixels_per_latent
 from modules.diffusion.seamless import seamless
 from tests.tiny_models import DEMO_MODEL
 
@@ -139,6 +140,66 @@ def test_tiles_of_a_seamless_picture_meet_at_its_sides(
         error = (decode(vae, given, free=memory(_LITTLE)) - decode(vae, given, free=memory(_PLENTY))).abs()
     sides = float(torch.cat([error[..., -16:], error[..., :16]], dim=-1).mean())
     assert (sides < 1.3 * float(error[..., 16:-16].mean())) == wrapped
+
+
+@pytest.fixture
+def narrow_vae(vae: Any) -> Any:
+    """A VAE in float16 whose first maps, of the second of `two_latents`, leave its range; later norms shrink them."""
+    narrow = copy.deepcopy(vae)
+    with torch.no_grad():
+        narrow.encoder.conv_in.weight.mul_(8e4)
+        narrow.decoder.conv_in.weight.mul_(8e4)
+    return narrow.half()
+
+
+def two_latents() -> torch.Tensor:
+    given = latents(4, 6, batch=2)
+    return torch.cat([given[:1] * 1e-3, given[1:] * 4])
+
+
+@torch.inference_mode()
+def test_numbers_out_of_range_go_again_in_float32_picture_by_picture(narrow_vae: Any) -> None:
+    told: list[str] = []
+    weights = [weight.data_ptr() for weight in narrow_vae.parameters()]
+    made = decode(narrow_vae, two_latents(), tell=told.append)
+    assert told == ["The VAE's numbers left the range of float16: the picture goes through it again in float32."]
+    assert torch.isfinite(made).all()
+    assert not torch.isfinite(narrow_vae.decode(two_latents()[1:].half()).sample).all()
+    assert torch.equal(made[:1], narrow_vae.decode(two_latents()[:1].half()).sample.float())
+
+    # It is the same VAE afterwards, in the same memory, and a picture does not depend on those before it.
+    assert narrow_vae.dtype == torch.float16
+    assert [weight.data_ptr() for weight in narrow_vae.parameters()] == weights
+    assert torch.equal(decode(narrow_vae, two_latents()[:1]), made[:1])
+    assert torch.equal(decode(narrow_vae, two_latents()[1:]), made[1:])
+    wide = copy.deepcopy(narrow_vae).float()
+    assert torch.equal(made[1:], decode(wide, two_latents()[1:]))
+
+
+@torch.inference_mode()
+def test_encoding_out_of_range_goes_again_too(narrow_vae: Any) -> None:
+    told: list[str] = []
+    pictures = torch.rand((1, 3, 16, 16), generator=torch.Generator().manual_seed(0)) * 2 - 1
+    means = encoded(narrow_vae, pictures, tell=told.append)
+    assert torch.isfinite(means).all()
+    assert len(told) == 1
+    assert torch.equal(means, encoded(copy.deepcopy(narrow_vae).float(), pictures))
+
+
+@torch.inference_mode()
+def test_latents_that_are_no_numbers_are_not_tried_again(narrow_vae: Any) -> None:
+    told: list[str] = []
+    made = decode(narrow_vae, torch.full((1, 4, 4, 4), torch.nan), tell=told.append)
+    assert not torch.isfinite(made).all()
+    assert not told
+
+
+def test_weights_are_put_back_where_the_second_try_fails(narrow_vae: Any) -> None:
+    weights = [weight.data_ptr() for weight in narrow_vae.parameters()]
+    with pytest.raises(ZeroDivisionError), in_float32(narrow_vae):
+        assert narrow_vae.dtype == torch.float32
+        raise ZeroDivisionError
+    assert [weight.data_ptr() for weight in narrow_vae.parameters()] == weights
 
 
 def test_a_processor_has_a_bound() -> None:

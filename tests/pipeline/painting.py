@@ -10,14 +10,16 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from PIL import Image
 
-from modules.checkpoints.diffusers_folder import load_folder
 from modules.checkpoints.loaded import LoadedModel
+from modules.checkpoints.loading import load_checkpoint
 from modules.checkpoints.registry import Registry
 from modules.errors import Interrupted
 from modules.pipeline.img2img import img2img
+from modules.pipeline.networks import JobNetworks, NetworkFiles
 from modules.pipeline.resources import Resources
 from modules.pipeline.text_cache import TextCache
 from modules.pipeline.txt2img import txt2img
@@ -109,6 +111,11 @@ class Studio:
 
     models: Mapping[str, LoadedModel]
     pictures: dict[str, Image.Image] = field(default_factory=dict)
+    networks: NetworkFiles | None = None
+
+    def with_networks(self, files: NetworkFiles) -> Studio:
+        """The same studio, where prompts may name networks."""
+        return replace(self, networks=files)
 
     def resources(self, watcher: Onlooker | None = None, texts: TextCache | None = None) -> Resources:
         return Resources(
@@ -117,6 +124,7 @@ class Studio:
             watcher or Onlooker(),
             self.pictures.__getitem__,
             repeated_pixels,
+            networks=JobNetworks(self.networks),
         )
 
     def paint(
@@ -128,11 +136,17 @@ class Studio:
     ) -> dict[int, np.ndarray]:
         """The pixels of every picture of a request, by its index."""
         resources = self.resources(watcher, texts)
-        if isinstance(request, ResolvedTxt2Img):
-            task = txt2img(request, resources, finished=finished)
-        else:
-            task = img2img(request, resources, finished=finished)
-        return {picture.index: picture.pixels for picture in task}
+        with resources.networks:
+            if isinstance(request, ResolvedTxt2Img):
+                task = txt2img(request, resources, finished=finished)
+            else:
+                task = img2img(request, resources, finished=finished)
+            return {picture.index: picture.pixels for picture in task}
+
+    def interrupted(self, request: ResolvedTxt2Img | ResolvedImg2Img, *, at_step: int) -> None:
+        """A request that is stopped in the middle."""
+        with pytest.raises(Interrupted):
+            self.paint(request, Onlooker(stop_at=at_step))
 
     def txt2img(self, **fields: Any) -> np.ndarray:
         """The only picture of such a request."""
@@ -158,7 +172,7 @@ def write_models(folder: Path) -> dict[str, LoadedModel]:
         write(folder / name)
     registry = Registry([folder])
     loaded = {
-        name: load_folder(registry.find(name), device=torch.device("cpu"), dtype=torch.float32, attention="sdp")
+        name: load_checkpoint(registry.find(name), device=torch.device("cpu"), dtype=torch.float32, attention="sdp")
         for name in _WRITERS
     }
     return {**loaded, "blocks": replace(loaded["plain"], name="blocks", vae=BlockVae())}

@@ -14,6 +14,7 @@ from modules.diffusion.conditioning import ImageConditioning, TextConditioning
 from modules.diffusion.text_encoding import encode_texts
 from modules.errors import Interrupted, InvalidRequest
 from modules.pipeline.conditioning import PromptEncoder, PromptSteps, count_tokens
+from modules.pipeline.networks import JobNetworks
 from modules.pipeline.text_cache import Reuse, TextCache
 from tests.pipeline.painting import to_txt2img
 
@@ -37,7 +38,10 @@ def encoder(
     check: Callable[[], None] = nothing,
     **fields: Any,
 ) -> PromptEncoder:
-    return PromptEncoder(model, cache or TextCache(), to_txt2img(**fields), PromptSteps(steps), check)
+    networks = JobNetworks().of_pass(model, (), steps)
+    return PromptEncoder(
+        model, cache or TextCache(), to_txt2img(**fields), PromptSteps(steps), check, networks=networks
+    )
 
 
 def image(model: LoadedModel, prompt: str, negative: str = "", *, after: int = 0, **fields: Any) -> ImageConditioning:
@@ -108,7 +112,7 @@ def test_same_texts_of_two_images_are_encoded_once(model: LoadedModel) -> None:
     ],
 )
 def test_count_beside_the_prompt(model: LoadedModel, prompt: str, count: str) -> None:
-    assert str(count_tokens(model.tokenizer, prompt)) == count
+    assert str(count_tokens(model.tokenizer, prompt, {})) == count
 
 
 def test_words_that_take_turns_are_encoded_once_each(model: LoadedModel) -> None:
@@ -121,7 +125,7 @@ def test_repeated_texts_count_as_often_in_the_mean(model: LoadedModel) -> None:
     """Against encoding every entry of the schedule by itself, as established tools do."""
     told = states(model, "[(red:1.5)|blue|blue] house", 1)
     (reader,) = model.text_encoders
-    chunks = [encoder(model)._texts(reader.tokenizer, {text: 1})[0] for text in TURNS]
+    chunks = [encoder(model)._texts(reader.tokenizer, {text: 1}, {})[0] for text in TURNS]
     expected = encode_texts(reader.network, chunks)[0].states
     assert torch.allclose(told, expected, atol=1e-5)
 
@@ -168,7 +172,7 @@ def time_ids(told: TextConditioning) -> list[list[float]]:
 
 def test_two_encoders_stand_side_by_side_before_their_last_layer(xl: LoadedModel) -> None:
     told = only(image(xl, "a red house"))
-    ids = [encoder(xl)._texts(reader.tokenizer, {"a red house": 1})[0][0].ids for reader in xl.text_encoders]
+    ids = [encoder(xl)._texts(reader.tokenizer, {"a red house": 1}, {})[0][0].ids for reader in xl.text_encoders]
     answers = [
         reader.network(input_ids=torch.tensor([row]), output_hidden_states=True)
         for reader, row in zip(xl.text_encoders, ids, strict=True)

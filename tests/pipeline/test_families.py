@@ -22,11 +22,12 @@ from diffusers import (
 from PIL import Image
 from transformers import CLIPTokenizer
 
-from modules.checkpoints.diffusers_folder import load_folder
 from modules.checkpoints.loaded import LoadedModel
+from modules.checkpoints.loading import load_checkpoint
 from modules.checkpoints.registry import Registry
 from modules.diffusion.noise import ImageNoise, NoiseRecipe
 from modules.pipeline.conditioning import PromptEncoder, PromptSteps
+from modules.pipeline.networks import JobNetworks
 from modules.pipeline.text_cache import TextCache
 from tests.pipeline.painting import MASK, PICTURE, SECOND_PICTURE, Studio, distance, drawn, to_img2img, to_txt2img
 from tests.tiny_models import (
@@ -65,7 +66,7 @@ def families(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Family]:
     written = {name: write(folder / name) for name, write in WRITERS.items()}
     registry, cpu = Registry([folder]), torch.device("cpu")
     return {
-        name: Family(path, load_folder(registry.find(name), device=cpu, dtype=torch.float32, attention="sdp"))
+        name: Family(path, load_checkpoint(registry.find(name), device=cpu, dtype=torch.float32, attention="sdp"))
         for name, path in written.items()
     }
 
@@ -125,7 +126,8 @@ def calls_of(model: LoadedModel) -> Iterator[list[dict[str, torch.Tensor]]]:
 def test_words_are_encoded_as_diffusers_encodes_them(name: str, negative: str, families: Mapping[str, Family]) -> None:
     family = families[name]
     request = to_txt2img(width=96)
-    encoder = PromptEncoder(family.model, TextCache(), request, PromptSteps(4), lambda: None)
+    networks = JobNetworks().of_pass(family.model, (), 4)
+    encoder = PromptEncoder(family.model, TextCache(), request, PromptSteps(4), lambda: None, networks=networks)
     (told,) = encoder.batch([("a red house at night", negative)])(0)
     (part,) = told.positives
     pipeline = diffusers_pipeline(family)

@@ -41,7 +41,7 @@ IMG2IMG: list[dict[str, Any]] = [
 
 def check(studio: Studio, request: ResolvedTxt2Img | ResolvedImg2Img) -> None:
     """Of the second picture of a request, painted by itself."""
-    text = write_infotext(request, index=1, model_hash=studio.models[request.model].hash)
+    text = write_infotext(request, index=1, model_hash=studio.models[request.model].fingerprint)
     reading = request_of(parse_infotext(text))
     assert reading.refused == ()
     read = reading.request.model_dump(exclude_none=True)

@@ -11,8 +11,8 @@ import pytest
 import torch
 from PIL import Image
 
-from modules.checkpoints.diffusers_folder import load_folder
 from modules.checkpoints.loaded import LoadedModel
+from modules.checkpoints.loading import load_checkpoint
 from modules.checkpoints.registry import Registry
 from modules.diffusion.seamless import seamless_axes
 from modules.errors import Interrupted
@@ -26,7 +26,7 @@ AXES = {"None": (False, False), "X": (True, False), "Y": (False, True), "Both": 
 def demo() -> Mapping[str, LoadedModel]:
     """The model that was trained on drawn scenes, and so paints meadows and skies."""
     checkpoint = Registry([DEMO_MODEL.parent]).find(DEMO_MODEL.name)
-    return {"demo": load_folder(checkpoint, device=torch.device("cpu"), dtype=torch.float32, attention="sdp")}
+    return {"demo": load_checkpoint(checkpoint, device=torch.device("cpu"), dtype=torch.float32, attention="sdp")}
 
 
 def seams(pixels: np.ndarray) -> tuple[float, float]:

@@ -54,6 +54,11 @@ def test_a_tag_ends_at_the_first_closing_mark() -> None:
         ("<lora:x:0.5:unet=2>", LoraUse("x", 0.5, 2, None)),
         ("<lora:x:te=0.5>", LoraUse("x", 0.5, 0.5, None)),
         ("<lora:x:1:te=0.5:te=0.25>", LoraUse("x", 0.25, 0.25, None)),
+        ("<lora:x:0.8:0.2-0.7>", LoraUse("x", 0.8, 0.8, None, 0.2, 0.7)),
+        ("<lora:x:0.8:0.2-0.7:0.5>", LoraUse("x", 0.8, 0.5, None, 0.2, 0.7)),
+        ("<lora:x:.25-1>", LoraUse("x", 1, 1, None, 0.25, 1)),
+        ("<lora:x:unet=0.5:steps=0-0.5>", LoraUse("x", 1, 0.5, None, 0, 0.5)),
+        ("<lora:1-2:0.5>", LoraUse("1-2", 0.5, 0.5, None)),
     ],
 )
 def test_lora(text: str, use: LoraUse) -> None:
@@ -74,6 +79,7 @@ def test_hypernetwork() -> None:
         ("<lora:x:1e999>", "'1e999'"),
         ("<lora:x:1:1:0>", "'0'"), ("<lora:x:dyn=1.5>", "'1.5'"), ("<lora:x:dyn=²>", "'²'"),
         ("<lora:te=1>", "names no network"),
+        ("<lora:x:0.7-0.2>", "'0.7-0.2'"), ("<lora:x:1:0-1.5>", "'0-1.5'"), ("<lora:x:steps=half>", "'half'"),
     ],
 )  # fmt: skip
 def test_refusals_name_the_tag_the_place_and_the_remedy(tag: str, words: str) -> None:

@@ -118,6 +118,7 @@ SOMETIMES: dict[str, st.SearchStrategy[Any]] = {
     "s_min_uncond_all": st.booleans(),
     "skip_early_cond": _SHARES,
     "refiner_checkpoint": _NAMES,
+    "sd_vae": _NAMES,
     "refiner_switch_at": _SHARES,
     "refiner_switch_by_sample_steps": st.booleans(),
     "tiling": st.sampled_from(["None", "Both", "X", "Y"]),

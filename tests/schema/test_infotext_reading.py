@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from modules.schema.infotext import NotHonoured, Reading, parse_infotext, request_of
+from modules.schema.infotext import Reading, parse_infotext, request_of
 from modules.schema.infotext_versions import version_of
 from modules.schema.requests import MAX_PROMPT_CHARACTERS, Img2ImgRequest, Options, Txt2ImgRequest
 
@@ -26,8 +26,7 @@ def test_a1111_text_becomes_a_request() -> None:
     assert (reading.request.steps, reading.request.width, reading.request.height) == (25, 512, 768)
     assert reading.request.rng == "GPU"
     assert isinstance(reading.request, Txt2ImgRequest) and not reading.request.enable_hr
-    assert reading.refused == (NotHonoured("VAE", "other.pt", "the checkpoint's own VAE is used"),)
-    assert reading.not_honoured == ("VAE: other.pt (the checkpoint's own VAE is used)",)
+    assert reading.request.sd_vae == "other.pt" and reading.refused == ()
 
 
 @pytest.mark.parametrize(
@@ -92,7 +91,6 @@ def test_a1111_parameters_are_followed(parameters: str, fields: dict[str, Any]) 
         ("First pass size: 512x0512x0", "the size of the first pass cannot be told from that of the picture"),
         ("Refiner switch at: 2", "is too large. The most is 1"),
         ("Tiling: maybe", "is not known. Choose one of 'None', 'Both', 'X' or 'Y'"),
-        ("VAE: other.pt", "the checkpoint's own VAE is used"),
         ("Pad conds v0: True", "texts are brought to one length by whole chunks only"),
         ("Face restoration: CodeFormer", "faces are restored in Extras only"),
         ("UniPC skip type: logSNR", "UniPC has no other schedule and no other end"),
@@ -158,8 +156,9 @@ def test_a_second_pass_of_a1111() -> None:
         "hr_scale": 1.5,
         "hr_second_pass_steps": 12,
         "hr_upscaler": "4x-UltraSharp",
+        "sd_vae": "sdxl_vae.safetensors",
     }
-    assert [row.key for row in reading.refused] == ["VAE", "Lora hashes"]
+    assert reading.refused == ()
 
 
 def test_inpainting_of_a1111() -> None:
@@ -181,6 +180,7 @@ def test_inpainting_of_a1111() -> None:
         "height": 768,
         "model": "inpaint-v2",
         "rng": "GPU",
+        "sd_vae": "None",
         "denoising_strength": 0.6,
         "inpaint_full_res": True,
         "inpainting_fill": "latent noise",
@@ -230,7 +230,8 @@ def test_a_strength_without_a_second_pass_means_img2img(parameters: str, fields:
     request, reading = image(parameters)
     assert reading.refused == ()
     usual = {"prompt": "p", "steps": 20, "sampler_name": "Euler a", "scheduler": "Automatic", "cfg_scale": 7}
-    assert differing(request) == {**usual, "seed": 5, "rng": "GPU", "denoising_strength": 0.5, **fields}
+    usual |= {"seed": 5, "rng": "GPU", "sd_vae": "None"}
+    assert differing(request) == {**usual, "denoising_strength": 0.5, **fields}
 
 
 @pytest.mark.parametrize(

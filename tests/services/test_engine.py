@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,19 +14,26 @@ import pytest
 import torch
 
 from modules.checkpoints.card import Card
+from modules.checkpoints.loaded import LoadedModel
+from modules.checkpoints.memory_plan import MemoryPlan
+from modules.checkpoints.model_files import ModelFile
 from modules.checkpoints.registry import Checkpoint
 from modules.config.database import Database
 from modules.config.paths import Paths
 from modules.config.settings import SettingsStore
+from modules.diffusion.noise_levels import NoiseLevels
 from modules.errors import InvalidRequest, ModelNotFound, OutOfMemory, UserError
 from modules.pipeline.extras import process
 from modules.pipeline.resources import PaintedPicture, Resources
 from modules.schema.extras_request import ExtrasRequest
 from modules.schema.requests import ResolvedTxt2Img
 from modules.services import engine as engine_module
+from modules.services import model_keeping
 from modules.services.counters import Counters
 from modules.services.engine import Engine
+from modules.services.network_files import NetworkFileService
 from modules.services.options import EngineOptions
+from modules.services.vaes import VaeService
 from modules.upscaling.registry import UpscalerRegistry
 from tests.pipeline.painting import Onlooker
 from tests.upscaling.networks import compact, write
@@ -39,10 +46,8 @@ ON_THE_PROCESSOR = RuntimeError(
 LET_GO = "Memory ran out: what this does not need was let go, and it goes on from there"
 
 
-class Weights:
+class Weights(torch.nn.Module):
     """What a loaded model has in memory."""
-
-    hash = "0" * 10
 
 
 @dataclass
@@ -57,10 +62,11 @@ class Machine:
     alive: weakref.WeakSet[Weights] = field(default_factory=weakref.WeakSet)
     attempts: list[list[int]] = field(default_factory=list)
 
-    def load(self, *_: object, **__: object) -> Weights:
-        weights = Weights()
+    def load(self, checkpoint: Checkpoint, **_: object) -> LoadedModel:
+        weights, levels = Weights(), NoiseLevels.scaled_linear(0.00085, 0.012, 1000)
         self.alive.add(weights)
-        return weights
+        cpu = torch.device("cpu")
+        return LoadedModel(checkpoint.name, "", "sd1", cpu, (), weights, torch.nn.Module(), levels, "epsilon")
 
     def task(
         self, request: ResolvedTxt2Img, resources: Resources, *, finished: frozenset[int]
@@ -79,7 +85,16 @@ class Machine:
 
 
 class Models:
-    """Finds whatever is asked for but "gone"."""
+    """Finds whatever is asked for but "gone", and no other files."""
+
+    def hash_of(self, name: str) -> str:
+        return "0" * 10
+
+    def files(self, kind: str) -> tuple[ModelFile, ...]:
+        return ()
+
+    def remembered(self, path: Path, name: str, compute: Callable[[], str]) -> str:
+        return compute()
 
     def find(self, name: str) -> Checkpoint:
         if name == "gone":
@@ -99,8 +114,11 @@ def machine(paths: Paths, database: Database, monkeypatch: pytest.MonkeyPatch, t
     options = EngineOptions(use_cpu=True, precision="full")
     write(tmp_path / "upscalers" / "tiny.safetensors", compact())
     upscalers = UpscalerRegistry([tmp_path / "upscalers"])
-    machine = Machine(Engine(models, SettingsStore(paths.settings_file), options, Counters(database), upscalers))
-    monkeypatch.setattr(engine_module, "load_folder", machine.load)
+    settings = SettingsStore(paths.settings_file)
+    vaes, networks = VaeService(models, settings), NetworkFileService(models)
+    machine = Machine(Engine(models, vaes, networks, settings, options, Counters(database), upscalers, ()))
+    monkeypatch.setattr(model_keeping, "load_checkpoint", machine.load)
+    monkeypatch.setattr(machine.engine.machine, "memory", lambda *_: MemoryPlan("resident", "It fits."))
     monkeypatch.setattr(engine_module, "txt2img", machine.task)
     return machine
 

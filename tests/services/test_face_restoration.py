@@ -32,7 +32,8 @@ def engine(paths: Paths) -> Engine:
     unused: Any = None
     settings = SettingsStore(paths.settings_file)
     options = EngineOptions(use_cpu=True, precision="full")
-    return Engine(unused, settings, options, unused, UpscalerRegistry(upscaler_folders(paths.models)))
+    upscalers = UpscalerRegistry(upscaler_folders(paths.models))
+    return Engine(unused, unused, unused, settings, options, unused, upscalers, ())
 
 
 def processed(engine: Engine, pixels: np.ndarray, **fields: object) -> tuple[np.ndarray, dict[str, str], list[str]]:

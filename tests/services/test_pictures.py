@@ -58,7 +58,7 @@ def test_networks_that_the_prompts_name_are_listed_once_each(service: PictureSer
     )
     reading = service.read_text(text)
     assert reading.not_honoured == (
-        "Prompt: <lora:fluffy:0.8> (there are no LoRAs yet)",
+        "Prompt: <lora:fluffy:0.8> (this LoRA is not here)",
         "Prompt: <hypernet:ink> (there are no hypernetworks)",
     )
     assert "<lora:fluffy:0.8>" in reading.request.prompt
@@ -96,7 +96,7 @@ def test_arguments_have_their_types(service: PictureService) -> None:
     [
         ("Script: Ultimate SD upscale", "Script: Ultimate SD upscale (is not known. Choose one of: Prompt matrix, "),
         ("Script: Loopback", "Script: Loopback (does not run with txt2img. Use img2img)"),
-        ("Script: X/Y/Z plot, X Type: VAE, X Values: a", "Script: X/Y/Z plot (X type 'VAE' is not known."),
+        ("Script: X/Y/Z plot, X Type: Aura, X Values: a", "Script: X/Y/Z plot (X type 'Aura' is not known."),
     ],
 )
 def test_a_script_that_cannot_be_run_stays_listed(service: PictureService, script: str, line: str) -> None:
@@ -104,7 +104,7 @@ def test_a_script_that_cannot_be_run_stays_listed(service: PictureService, scrip
     assert reading.request.script_name is None
     assert reading.not_honoured[0].startswith(line)
     rest = [row.split(":")[0] for row in reading.not_honoured[1:]]
-    assert rest == (["X Type", "X Values"] if "VAE" in script else [])
+    assert rest == (["X Type", "X Values"] if "Aura" in script else [])
 
 
 def test_what_is_no_part_of_the_script_stays_listed(service: PictureService) -> None:

@@ -91,6 +91,7 @@ SHARED: dict[str, Any] = {
     "s_min_uncond": 1.5,
     "s_min_uncond_all": True,
     "skip_early_cond": 0.2,
+    "sd_vae": "film.safetensors",
     "refiner_checkpoint": "some/refiner",
     "refiner_switch_at": 0.6,
     "refiner_switch_by_sample_steps": True,
@@ -196,6 +197,7 @@ def test_names_that_lists_do_not_hold_are_told_and_left(form: RequestFields) -> 
     assert sorted(dropped) == [
         "Hires upscaler 'Lanczos' is not here; yours is kept.",
         "Refiner 'some/refiner' is not here; yours is kept.",
+        "VAE 'film.safetensors' is not here; yours is kept.",
     ]
     assert form["hr_upscaler"] not in values and values[form["hr_checkpoint_name"]] == "some/other"
 
@@ -206,7 +208,7 @@ def test_filling_in_an_empty_option_empties_it(form: RequestFields) -> None:
     assert request == Txt2ImgRequest(
         **{
             name: getattr(FULL, name)
-            for name in ("steps", "sampler_name", "scheduler", "cfg_scale", "width", "height", "rng")
+            for name in ("steps", "sampler_name", "scheduler", "cfg_scale", "width", "height", "rng", "sd_vae")
         },
         model="some/model",
     )

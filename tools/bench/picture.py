@@ -14,11 +14,12 @@ from typing import Any
 import torch
 from diffusers import StableDiffusionPipeline
 
-from modules.checkpoints.diffusers_folder import load_folder
 from modules.checkpoints.loaded import LoadedModel
+from modules.checkpoints.loading import load_checkpoint
 from modules.checkpoints.registry import Checkpoint, Registry
 from modules.config.paths import resolve_paths
 from modules.pipeline.conditioning import PromptEncoder, PromptSteps
+from modules.pipeline.networks import JobNetworks
 from modules.pipeline.resources import Resources
 from modules.pipeline.text_cache import TextCache
 from modules.pipeline.txt2img import txt2img
@@ -47,7 +48,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=20)
     options = parser.parse_args()
     checkpoint = Registry(resolve_paths().checkpoint_folders).find("")
-    model = load_folder(checkpoint, device=torch.device("cpu"), dtype=torch.float32, attention="sdp")
+    model = load_checkpoint(checkpoint, device=torch.device("cpu"), dtype=torch.float32, attention="sdp")
     request = _request(checkpoint, options.steps)
     resources = Resources(lambda name: model, TextCache(), Nobody(), _nothing, _nothing)
     contenders: dict[str, Callable[[], object]] = {
@@ -95,10 +96,11 @@ def _bare(model: LoadedModel, request: ResolvedTxt2Img) -> Callable[[], object]:
     factor = model.pixels_per_latent
     x = torch.randn(2, model.latent_channels, request.height // factor, request.width // factor)
     timestep = torch.full((2,), 500.0)
+    networks = JobNetworks().of_pass(model, (), request.steps)
+    steps, check = PromptSteps(request.steps), Nobody().check
+    prompts = PromptEncoder(model, TextCache(), request, steps, check, networks=networks)
     with torch.inference_mode():
-        (told,) = PromptEncoder(model, TextCache(), request, PromptSteps(request.steps), Nobody().check).batch(
-            [(PROMPT, "")]
-        )(0)
+        (told,) = prompts.batch([(PROMPT, "")])(0)
         conditioning = torch.cat([told.positives[0].conditioning.states, told.negative.states])
 
     def run() -> None:

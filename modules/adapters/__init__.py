@@ -1,0 +1,1 @@
+"""Reversible changes to a loaded model: the LoRA family, and textual inversion."""

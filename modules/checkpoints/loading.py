@@ -1,0 +1,88 @@
+"""Brings a checkpoint into memory, whatever the form of its files: the one way in."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from modules.checkpoints.assembly import ONE_AT_A_TIME, Placement, assemble, build_vae, told_in_words
+from modules.checkpoints.diffusers_folder import folder_parts, folder_told_in_words, folder_vae
+from modules.checkpoints.identification import Family
+from modules.checkpoints.loaded import LoadedModel
+from modules.checkpoints.mapped_weights import MappedWeights
+from modules.checkpoints.network_part import NetworkPart, SharedParts
+from modules.checkpoints.registry import Checkpoint
+from modules.checkpoints.single_file import file_parts, vae_part
+from modules.checkpoints.weights_header import read_header
+from modules.checkpoints.weights_identity import WeightsIdentity, identify_weights
+from modules.diffusion.attention import AttentionKind
+from modules.errors import UnsupportedModel
+
+
+def load_checkpoint(
+    checkpoint: Checkpoint,
+    *,
+    device: torch.device,
+    dtype: torch.dtype,
+    attention: AttentionKind,
+    vae_dtype: torch.dtype | None = None,
+    text_dtype: torch.dtype | None = None,
+    vae: Path | None = None,
+    shared: SharedParts | None = None,
+) -> LoadedModel:
+    """Read every part of a file or a folder onto the device.
+
+    `vae_dtype`: None is float32 for VAEs that ask for it, else as the rest; `text_dtype`: None is as the network.
+    `vae` is what `load_vae` takes, and stands for the checkpoint's own. Models that are loaded with the same `shared`
+    hold equal VAEs and text encoders once. Raises UnsupportedModel, BrokenModel, OutOfMemory.
+    """
+    placement = Placement(device, dtype, attention, vae_dtype, text_dtype)
+    path = checkpoint.path
+    told = folder_told_in_words if path.is_dir() else _file_told_in_words
+    with told(checkpoint.name, path), ONE_AT_A_TIME:
+        if path.is_dir():
+            parts = folder_parts(checkpoint)
+            if vae is not None:
+                parts = replace(parts, vae=_vae_part(vae, parts.family))
+        else:
+            identity = _identity(checkpoint)
+            chosen = None if vae is None or identity.family is None else _vae_part(vae, identity.family)
+            parts = file_parts(path, identity, chosen)
+        return assemble(checkpoint, parts, placement, shared)
+
+
+def load_vae(
+    path: Path, *, family: Family, device: torch.device, dtype: torch.dtype, shared: SharedParts | None = None
+) -> Any:
+    """An AutoencoderKL for models of a family, from a file of its own, a checkpoint, or a diffusers folder.
+
+    Raises UnsupportedModel, BrokenModel, OutOfMemory.
+    """
+    told = folder_told_in_words if path.is_dir() else _file_told_in_words
+    with told(path.name, path), ONE_AT_A_TIME:
+        return build_vae(_vae_part(path, family), device, dtype, dtype, shared)
+
+
+def _vae_part(path: Path, family: Family) -> NetworkPart:
+    if path.is_dir():
+        return folder_vae(path)
+    found = vae_part(MappedWeights(path), family)
+    if found is None:
+        raise UnsupportedModel(f"{path.name} has no VAE inside. Choose a file from models/VAE.")
+    return found
+
+
+def _identity(checkpoint: Checkpoint) -> WeightsIdentity:
+    """What the registry knows of a file; of one that it was not asked for, what its header tells."""
+    known = checkpoint.identity
+    if known.kind == "checkpoint" and known.family is None and not known.unsupported:
+        return identify_weights(read_header(checkpoint.path))
+    return known
+
+
+def _file_told_in_words(name: str, path: Path) -> AbstractContextManager[None]:
+    return told_in_words(name, f"{path.name} is damaged or of a kind that is not known: download it again.")

@@ -1,0 +1,147 @@
+"""Models in memory, as requests name them: with their VAE, in the right number format, where a memory plan wants them.
+
+Everything that is decided about how a model is held is decided here, by the policies of `checkpoints`.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from modules.checkpoints.cache import MemoryBudget, ModelCache, ModelLoader
+from modules.checkpoints.identification import Family
+from modules.checkpoints.loaded import LoadedModel
+from modules.checkpoints.loading import load_checkpoint, load_vae
+from modules.checkpoints.network_part import SharedParts
+from modules.checkpoints.offloading import Offloader
+from modules.checkpoints.precision import PrecisionPlan, store_weights
+from modules.checkpoints.registry import Checkpoint
+from modules.checkpoints.tiny_decoder import TinyDecoder, find_tiny_decoder, load_tiny_decoder
+from modules.checkpoints.weights_header import read_header
+from modules.config.settings import SettingsStore
+from modules.diffusion.attention import set_attention
+from modules.errors import UserError
+from modules.schema.requests import NO_VAE
+from modules.services.machine import Machine
+from modules.services.models import ModelService
+from modules.services.vaes import VaeService
+
+log = logging.getLogger(__name__)
+
+Tell = Callable[[str], object]
+
+
+class ModelKeeper:
+    """Loads models and keeps those that were used last; one job runs at a time."""
+
+    def __init__(
+        self,
+        machine: Machine,
+        models: ModelService,
+        vaes: VaeService,
+        settings: SettingsStore,
+        tiny_decoder_folders: tuple[Path, ...],
+    ) -> None:
+        self._machine = machine
+        self._models = models
+        self._vaes = vaes
+        self._settings = settings
+        self._tiny_decoder_folders = tiny_decoder_folders
+        self._shared = SharedParts(
+            lambda path, name, compute: models.remembered(path, f"digest of the {name}", compute)
+        )
+        self._offloader = Offloader(machine.device)
+        loader = ModelLoader(self._load, self._load_vae, self._needed, self._offloader.rest)
+        self._cache = ModelCache(loader, self._budget)
+
+    @contextmanager
+    def job(self) -> Iterator[None]:
+        """Within it the models that were asked for stay in memory."""
+        with self._cache.job():
+            yield
+
+    def get(self, name: str, sd_vae: str = NO_VAE, *, tell: Tell = lambda text: None) -> LoadedModel:
+        """The checkpoint of a name with the VAE of a name. Raises ModelNotFound, UnsupportedModel, BrokenModel."""
+        checkpoint = self._models.find(name)
+        vae = None if sd_vae == NO_VAE else self._vaes.find(sd_vae).path
+        if not self._cache.holds(checkpoint, vae):
+            tell(f"Loading the model {checkpoint.name}")
+        return self._cache.get(checkpoint, vae)
+
+    def placed(
+        self, model: LoadedModel, width: int, height: int, batch: int, *, tell: Tell = lambda text: None
+    ) -> LoadedModel:
+        """A model where its memory plan wants it; `tell` hears of a plan that costs time."""
+        plan = self._machine.memory(model, width, height, batch)
+        if plan.mode != self._offloader.mode_of(model) and plan.mode != "resident":
+            tell(f"{plan.reason} So {plan.words.partition(': ')[2]}.")
+        self._offloader.place(model, plan.mode)
+        return model
+
+    def precision(self, checkpoint: Checkpoint) -> PrecisionPlan:
+        """The number formats of a checkpoint's parts, and why. Raises InvalidSetting."""
+        return self._machine.precision(_family_of(checkpoint))
+
+    def keep_only(self, names: Iterable[str]) -> bool:
+        """Let go of all models but those; whether there were any."""
+        return self._cache.keep_only([self._models.find(name) for name in names])
+
+    def _budget(self) -> MemoryBudget:
+        return MemoryBudget.of(self._machine.device, self._settings.current.model_memory_gib)
+
+    def _load(self, checkpoint: Checkpoint, vae: Path | None) -> LoadedModel:
+        started = time.monotonic()
+        plan = self.precision(checkpoint)
+        attention = self._machine.attention(plan.unet).kind
+        model = load_checkpoint(
+            checkpoint,
+            device=self._machine.device,
+            dtype=plan.unet,
+            attention=attention,
+            vae_dtype=plan.vae,
+            text_dtype=plan.text_encoders,
+            vae=vae,
+            shared=self._shared,
+        )
+        if plan.full_attention:
+            set_attention(model.unet, attention, full=True)
+        store_weights(model.unet, plan)
+        log.info("Loaded %s in %.1f s (%s)", checkpoint.name, time.monotonic() - started, plan.words)
+        return replace(model, tiny_decoder=self._tiny_decoder(model))
+
+    def _load_vae(self, checkpoint: Checkpoint, vae: Path) -> Any:
+        plan = self.precision(checkpoint)
+        return load_vae(
+            vae, family=_family_of(checkpoint), device=self._machine.device, dtype=plan.vae, shared=self._shared
+        )
+
+    def _needed(self, checkpoint: Checkpoint, vae: Path | None) -> int:
+        size = self.precision(checkpoint).unet.itemsize
+        paths = [Path(path) for path, *_ in checkpoint.weights_state]
+        numbers = (math.prod(info.shape) for path in paths for info in read_header(path).tensors.values())
+        return size * sum(numbers)
+
+    def _tiny_decoder(self, model: LoadedModel) -> TinyDecoder | None:
+        path = find_tiny_decoder(self._tiny_decoder_folders, model.family)
+        if path is None:
+            return None
+        try:
+            place = partial(load_tiny_decoder, device=self._machine.device, dtype=torch.float32)
+            return place(path, channels=model.latent_channels)
+        except (UserError, OSError) as error:
+            log.warning("Previews do without %s: %s", path.name, error)
+            return None
+
+
+def _family_of(checkpoint: Checkpoint) -> Family:
+    """Whether one can be run, loading it will tell."""
+    return checkpoint.identity.family or "sd1"

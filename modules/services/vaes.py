@@ -1,0 +1,76 @@
+"""Which VAE a picture is painted with."""
+
+from __future__ import annotations
+
+from modules.checkpoints.model_files import ModelFile
+from modules.checkpoints.registry import Checkpoint
+from modules.config.settings import SettingsStore
+from modules.errors import ModelNotFound
+from modules.schema.requests import AUTOMATIC, NO_VAE
+from modules.services.models import ModelService
+
+_BESIDE = ".vae"
+"""What a VAE's name has behind that of the checkpoint it belongs to."""
+
+
+class VaeService:
+    """Names are those infotexts carry: a file's name with its suffix."""
+
+    def __init__(self, models: ModelService, settings: SettingsStore) -> None:
+        self._models = models
+        self._settings = settings
+
+    def names(self) -> tuple[str, ...]:
+        """Everything that a request may name."""
+        return AUTOMATIC, NO_VAE, *(name_of(file) for file in self._files())
+
+    def find(self, name: str) -> ModelFile:
+        """The file of that name, with or without suffix, in any case. Raises ModelNotFound, UnsupportedModel."""
+        files = self._files()
+        wanted = name.strip().lower()
+        for file in files:
+            if wanted in (name_of(file).lower(), file.name.lower(), file.path.name.lower(), file.path.stem.lower()):
+                if (refusal := self._models.looked_at(file).refusal) is not None:
+                    raise refusal
+                return file
+        known = f"Choose one of: {', '.join(map(name_of, files))}." if files else "Put it into models/VAE."
+        raise ModelNotFound(f"VAE {name!r} is not here. {known}")
+
+    def chosen(self, checkpoint: Checkpoint, asked: str | None) -> str:
+        """The name of the VAE for a checkpoint, or NO_VAE for its own, where a request asks for `asked` or nothing.
+
+        A name in the request goes first, then the one in the checkpoint's card, the file that is named after the
+        checkpoint, and the settings. Raises ModelNotFound, UnsupportedModel.
+        """
+        for wanted in (asked, checkpoint.card.vae or None):
+            if wanted is not None and not _is(wanted, AUTOMATIC):
+                return self._named(wanted)
+        if (own := self._beside(checkpoint)) is not None:
+            return name_of(own)
+        setting = self._settings.current.sd_vae
+        return NO_VAE if asked is not None or _is(setting, AUTOMATIC) else self._named(setting)
+
+    def hash_of(self, name: str) -> str:
+        """The first ten digits of a VAE's sha256; empty for the one inside of a checkpoint."""
+        return "" if name == NO_VAE else self._models.file_hash(self.find(name))
+
+    def _named(self, name: str) -> str:
+        return NO_VAE if _is(name, NO_VAE) else name_of(self.find(name))
+
+    def _beside(self, checkpoint: Checkpoint) -> ModelFile | None:
+        stem = checkpoint.path.name if checkpoint.path.is_dir() else checkpoint.path.stem
+        return next((file for file in self._files() if file.path.stem.lower() == (stem + _BESIDE).lower()), None)
+
+    def _files(self) -> list[ModelFile]:
+        """Those of the VAE folders, and those that lie among the checkpoints."""
+        others = (file for file in self._models.files("checkpoint") if file.identity and file.identity.kind == "vae")
+        return [*self._models.files("vae"), *others]
+
+
+def name_of(file: ModelFile) -> str:
+    """A file's path below its folder."""
+    return file.name + file.path.suffix
+
+
+def _is(name: str, word: str) -> bool:
+    return name.strip().lower() == word.lower()

@@ -1,0 +1,38 @@
+"""Names of tensors in files of all trainers."""
+
+from __future__ import annotations
+
+import pytest
+
+from modules.adapters.key_names import split_name
+
+KOHYA, PEFT = "lora_unet_mid_block_attentions_0_proj_in", "base_model.model.mid_block.attentions.0.proj_in"
+
+
+@pytest.mark.parametrize(
+    ("name", "module", "part"),
+    [
+        (f"{KOHYA}.lora_up.weight", KOHYA, "up"),
+        (f"{KOHYA}.lora_mid.weight", KOHYA, "mid"),
+        (f"{KOHYA}.alpha", KOHYA, "alpha"),
+        (f"{KOHYA}.hada_w1_a", KOHYA, "hada_w1_a"),
+        (f"{KOHYA}.lokr_t2", KOHYA, "lokr_t2"),
+        (f"{KOHYA}.dora_scale", KOHYA, "dora_scale"),
+        (f"{KOHYA}.a1.weight", KOHYA, "a1"),
+        (f"{KOHYA}.weight", KOHYA, "weight"),
+        (f"{PEFT}.lora_A.weight", PEFT, "down"),
+        (f"{PEFT}.lora_B.default.weight", PEFT, "up"),
+        (f"{PEFT}.lora_magnitude_vector", PEFT, "magnitude"),
+        (f"{PEFT}.lora_magnitude_vector.default.weight", PEFT, "magnitude"),
+        ("unet.a.attn1.processor.to_q_lora.down.weight", "unet.a.attn1.processor.to_q", "down"),
+        ("unet.a.attn1.to_q.lora.up.weight", "unet.a.attn1.to_q", "up"),
+        ("text_encoder.a.mlp.fc1.lora_linear_layer.up.weight", "text_encoder.a.mlp.fc1", "up"),
+    ],
+)
+def test_a_name_is_split_into_module_and_part(name: str, module: str, part: str) -> None:
+    assert split_name(name) == (module, part)
+
+
+@pytest.mark.parametrize("name", ["", "weight", "alpha", "x.oft_R", "double_blocks.0.scale"])
+def test_other_names_have_no_module(name: str) -> None:
+    assert split_name(name) is None

@@ -1,0 +1,68 @@
+"""The machine's choices: the command line goes before the settings, and every choice says why."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from modules.checkpoints.loading import load_checkpoint
+from modules.checkpoints.registry import Registry
+from modules.config.settings import SettingsStore
+from modules.errors import InvalidSetting
+from modules.services.machine import Machine
+from modules.services.options import EngineOptions
+from tests.tiny_models import write_tiny_model
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> SettingsStore:
+    return SettingsStore(tmp_path / "config.json")
+
+
+def on_processor(settings: SettingsStore, **options: object) -> Machine:
+    return Machine(EngineOptions(use_cpu=True, **options), settings)  # type: ignore[arg-type]
+
+
+def test_settings_are_read_at_each_choice(settings: SettingsStore) -> None:
+    machine = on_processor(settings)
+    assert machine.device == torch.device("cpu")
+    assert machine.precision().storage is None
+    assert machine.attention(torch.float32).kind == "sdp"
+    settings.change(fp8_storage="Enable for SDXL", cross_attention_optimization="sub-quadratic")
+    assert machine.precision("sdxl").storage is torch.float8_e4m3fn
+    assert machine.precision("sd1").storage is None
+    assert machine.attention(torch.float32).kind == "sub-quadratic"
+
+
+def test_the_command_line_goes_before_the_settings(settings: SettingsStore) -> None:
+    settings.change(cross_attention_optimization="sdp-no-mem")
+    machine = on_processor(
+        settings, precision="bfloat16", attention="sub-quadratic", eight_bit=True, full_vae=True, full_attention=True
+    )
+    assert machine.attention(torch.float32).kind == "sub-quadratic"
+    assert machine.precision().words == "bfloat16, VAE float32, weights stored in float8_e4m3fn, attention float32"
+    with pytest.raises(InvalidSetting, match="--precision half needs a graphics card"):
+        on_processor(settings, precision="half").precision()
+
+
+def test_findings_say_what_and_why(settings: SettingsStore) -> None:
+    found = dict(on_processor(settings, precision="full", attention="xformers").findings("sdxl"))
+    assert found == {
+        "Device": "cpu",
+        "Precision": "float32. --precision full asks for it.",
+        "Attention": "sdp. xformers was asked for, but xformers has no kernels for processors.",
+        "Attention kinds": "usable: sdp, sdp-no-mem, sub-quadratic; xformers has no kernels for processors; "
+        "flash has no kernels for processors; sage has no kernels for processors",
+    }
+
+
+def test_nothing_is_moved_on_a_processor(settings: SettingsStore, tmp_path: Path) -> None:
+    folder = write_tiny_model(tmp_path / "tiny")
+    model = load_checkpoint(
+        Registry([folder]).find("tiny"), device=torch.device("cpu"), dtype=torch.float32, attention="sdp"
+    )
+    plan = on_processor(settings, memory="lowvram").memory(model, 512, 512, 1)
+    assert plan.mode == "resident"
+    assert plan.reason.endswith("--lowvram has no effect.")
