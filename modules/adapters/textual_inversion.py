@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from torch import Tensor
@@ -33,6 +35,15 @@ class Embedding:
     def family(self) -> Family | None:
         """Whose text encoders have vectors of that size; None for sizes that none has."""
         return _FAMILIES.get(tuple(tensor.shape[1] for tensor in self.vectors))
+
+    @cached_property
+    def key(self) -> str:
+        """Another one means other vectors."""
+        found = hashlib.sha256()
+        for vectors in self.vectors:
+            found.update(repr(tuple(vectors.shape)).encode())
+            found.update(vectors.contiguous().numpy().data)
+        return found.hexdigest()
 
     @property
     def length(self) -> int:

@@ -6,9 +6,12 @@ from collections.abc import Iterable, Sequence
 
 from fastapi import FastAPI
 
+from modules.api.downloads import download_routes
 from modules.api.guard import Guard
 from modules.api.jobs import job_routes
 from modules.api.logins import Logins
+from modules.api.merges import merge_routes
+from modules.api.models import model_routes
 from modules.services.build import Services
 
 
@@ -28,7 +31,8 @@ def create_application(
         return {"status": "ready"}
 
     if services is not None:
-        application.include_router(job_routes(services))
+        for routes in (job_routes, model_routes, download_routes, merge_routes):
+            application.include_router(routes(services))
     if logins:
         application.add_middleware(Logins, logins=logins)
     return application

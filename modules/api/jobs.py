@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from fastapi import APIRouter, HTTPException, Request
@@ -10,7 +9,8 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from modules.errors import NotFound, QueueFull, UserError
+from modules.api.exchange import Teller, body_of, fields_of
+from modules.errors import NotFound
 from modules.imaging.reading import MAX_FILE_BYTES
 from modules.schema.extras_request import ExtrasRequest
 from modules.schema.field_types import MAX_PICTURES, FileStem, FolderName
@@ -63,12 +63,13 @@ class JobReport(BaseModel):
 def job_routes(services: Services) -> APIRouter:
     """The routes; every refusal is {"detail": a sentence}."""
     router = APIRouter(prefix="/api/v1")
+    told = Teller(services.paths).told
 
     @router.post("/inputs")
     async def add_input(request: Request) -> StoredInput:
         """Store the picture that the body is."""
-        content = await _body(request, MAX_FILE_BYTES)
-        picture_id = await run_in_threadpool(_told, services.inputs.add_bytes, content)
+        content = await body_of(request, MAX_FILE_BYTES)
+        picture_id = await run_in_threadpool(told, services.inputs.add_bytes, content)
         width, height = services.inputs.size(picture_id)
         return StoredInput(id=picture_id, width=width, height=height)
 
@@ -79,30 +80,30 @@ def job_routes(services: Services) -> APIRouter:
         Kinds are txt2img, img2img, extras and batch, which has {"fields": those of all, "parts": [{"name", "fields"}],
         "folder"}.
         """
-        fields = _fields(await _body(request, MAX_REQUEST_BYTES))
-        return await run_in_threadpool(lambda: _report(services, _told(_submitted, services, kind, fields)))
+        fields = fields_of(await body_of(request, MAX_REQUEST_BYTES))
+        return await run_in_threadpool(lambda: _report(services, told(_submitted, services, kind, fields)))
 
     @router.post("/pictures/{picture_id}/{wish}", status_code=201)
     def remix(picture_id: int, wish: str) -> JobReport:
         """Queue what follows from a finished picture: see services.remixing.WISHES."""
-        return _report(services, _told(_remixed, services, picture_id, wish))
+        return _report(services, told(_remixed, services, picture_id, wish))
 
     @router.get("/jobs/{job_id}")
     def report(job_id: str) -> JobReport:
         """The state of a job, and its pictures so far."""
-        return _report(services, _told(services.generate.job, job_id))
+        return _report(services, told(services.generate.job, job_id))
 
     @router.delete("/jobs/{job_id}")
     def interrupt(job_id: str) -> JobReport:
         """Stop a job: within one step if it runs, at once if it waits."""
-        _told(services.generate.job, job_id)
+        told(services.generate.job, job_id)
         services.generate.interrupt(job_id)
         return _report(services, services.generate.job(job_id))
 
     @router.get("/pictures/{picture_id}")
     def picture(picture_id: int) -> FileResponse:
         """The file of a picture."""
-        path = services.pictures.file(_told(services.pictures.get, picture_id))
+        path = services.pictures.file(told(services.pictures.get, picture_id))
         if not path.is_file():
             raise HTTPException(404, f"Picture {picture_id} is no longer there.")
         return FileResponse(path)
@@ -136,35 +137,3 @@ def _remixed(services: Services, picture_id: int, wish: str) -> Job:
 
 def _report(services: Services, job: Job) -> JobReport:
     return JobReport(id=job.id, state=job.state, error=job.error, pictures=services.pictures.of_job(job.id))
-
-
-def _told(call: Any, *given: Any) -> Any:
-    """What a use case answers; its refusal as an HTTP status with the sentence."""
-    try:
-        return call(*given)
-    except NotFound as error:
-        raise HTTPException(404, str(error)) from error
-    except QueueFull as error:
-        raise HTTPException(429, str(error)) from error
-    except UserError as error:
-        raise HTTPException(422, str(error)) from error
-
-
-def _fields(body: bytes) -> dict[str, Any]:
-    try:
-        fields = json.loads(body or b"{}")
-    except (ValueError, RecursionError) as error:
-        raise HTTPException(400, "The body is no JSON. Send an object of fields and values.") from error
-    if not isinstance(fields, dict):
-        raise HTTPException(400, "The body is no JSON object. Send one of fields and values.")
-    return fields
-
-
-async def _body(request: Request, most: int) -> bytes:
-    """The body, which is not read further than `most` bytes."""
-    content = bytearray()
-    async for chunk in request.stream():
-        content += chunk
-        if len(content) > most:
-            raise HTTPException(413, f"The body is larger than {most // 2**20} MB. Send less.")
-    return bytes(content)

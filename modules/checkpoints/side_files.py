@@ -21,6 +21,7 @@ from typing import Any
 from PIL import Image
 
 from modules.config.files import write_atomically
+from modules.errors import InvalidRequest
 
 log = logging.getLogger(__name__)
 
@@ -82,9 +83,9 @@ class SideFiles:
         return next(iter(self.present(*PREVIEWS)), None)
 
     def write_user_metadata(self, changes: Mapping[str, Any]) -> None:
-        """Set some keys of NAME.json, and take away those that are None; all others stay. Raises StorageFull.
+        """Set some keys of NAME.json, and take away those that are None; all others stay.
 
-        A file that is no JSON object is kept aside under another name.
+        A file that is no JSON object is kept aside under another name. Raises StorageFull, InvalidRequest.
         """
         path = self.path(USER_METADATA)
         before = _read(path) if path.is_file() else b"{}"
@@ -95,8 +96,11 @@ class SideFiles:
             path.replace(kept)
             content = {}
         content.update(changes)
-        text = json.dumps({key: value for key, value in content.items() if value is not None}, indent=4)
-        write_atomically(path, text.encode())
+        text = json.dumps({key: value for key, value in content.items() if value is not None}, indent=4).encode()
+        if len(text) > MOST_BYTES:  # it would not be read again
+            problem = f"would have {len(text):,} bytes, and the most is {MOST_BYTES:,}"
+            raise InvalidRequest("Card", path.name, problem, "Shorten its texts.")
+        write_atomically(path, text)
 
     def write_preview(self, image: Image.Image) -> Path:
         """Make a picture the preview; its path. Written anew, without what the file carried. Raises StorageFull."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,9 +39,15 @@ def move_to_new_name(temporary: Path, path: Path) -> None:
     _sync_folder(path.parent)
 
 
-def sweep_temporary_files(folder: Path) -> int:
-    """Remove what killed writers left below `folder`; returns how many files went."""
+def sweep_temporary_files(folder: Path, *, idle_seconds: float = 0.0) -> int:
+    """Remove what killed writers left below `folder`; returns how many files went.
+
+    `idle_seconds`: those that somebody wrote to within that time may be another program's, and stay.
+    """
     leftovers = list(folder.rglob(f"*{TEMPORARY_SUFFIX}")) if folder.is_dir() else []
+    if idle_seconds:
+        latest = time.time() - idle_seconds
+        leftovers = [leftover for leftover in leftovers if leftover.stat().st_mtime < latest]
     for leftover in leftovers:
         leftover.unlink(missing_ok=True)
     return len(leftovers)

@@ -45,7 +45,8 @@ class PictureRecords:
 
     def get(self, picture_id: int) -> Picture:
         """The picture of that id. Raises NotFound."""
-        row = self._database.row(f"SELECT {_COLUMNS} FROM pictures WHERE id = ?", (picture_id,))
+        is_one = abs(picture_id) < 1 << 63  # the database has no larger numbers
+        row = self._database.row(f"SELECT {_COLUMNS} FROM pictures WHERE id = ?", (picture_id,)) if is_one else None
         if row is None:
             raise NotFound(f"Picture {picture_id} is no longer there. Open the Gallery tab again to see what is.")
         return _picture(row)

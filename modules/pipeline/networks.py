@@ -67,6 +67,12 @@ class JobNetworks:
         self._sessions.clear()
         self._until_the_end.close()
 
+    def key_of(self, prompt: str, negative_prompt: str) -> Hashable:
+        """Two of the same key: the networks that these prompts name are the same files with the same content."""
+        adapters = tuple(self.files.adapter(use.name).key for use in lora_uses(prompt))
+        words = self.files.embeddings(f"{prompt}\n{negative_prompt}")
+        return adapters, tuple((name, embedding.key) for name, embedding in words.items())
+
     def of_pass(
         self,
         model: LoadedModel,

@@ -71,7 +71,10 @@ def _shared_first_pass(
     request: ResolvedTxt2Img, run: SamplingRun, indices: list[int], progress: Progress, tools: Resources
 ) -> torch.Tensor:
     """The first pass, or its latents where the request before differed in its second pass alone."""
-    place = (request, run.model.fingerprint, _refiner(request, "first pass"), indices)
+    networks = tuple(
+        tools.networks.key_of(request.prompt_of(index), request.negative_prompt_of(index)) for index in indices
+    )
+    place = (request, (run.model.fingerprint, networks), _refiner(request, "first pass"), indices)
     latents = tools.first_passes.get(*place)
     if latents is None:
         latents = _first_pass(request, run, indices, progress)

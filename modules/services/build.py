@@ -43,6 +43,8 @@ from modules.services.vaes import VaeService
 from modules.services.wildcards import WildcardService
 from modules.upscaling.registry import UpscalerRegistry
 
+_A_DAY = 86_400.0
+
 
 @dataclass(frozen=True)
 class Services:
@@ -146,6 +148,8 @@ def open_services(paths: Paths, options: EngineOptions) -> Iterator[Services]:
     with hold_data_folder(paths):
         for folder in (paths.outputs, paths.cache):
             sweep_temporary_files(folder)
+        # Merges and conversions write there, which other processes may be at.
+        sweep_temporary_files(paths.models / "Stable-diffusion", idle_seconds=_A_DAY)
         services = build_services(paths, options)
         try:
             yield services

@@ -73,11 +73,10 @@ def merge_request(models: Sequence[str], options: Mapping[str, Any]) -> MergeReq
         discard=tuple(options["discard"]),
         copy_metadata=not options["no_metadata"],
     )
-    if len(models) > METHODS[recipe.method]:
-        wanted = METHODS[recipe.method]
-        raise InvalidRequest(
-            "Method", recipe.method, f"takes {wanted}, and {len(models)} models are given", "Name fewer."
-        )
+    wanted = METHODS[recipe.method]
+    if len(models) != wanted:
+        remedy = f"Name {wanted}."
+        raise InvalidRequest("Method", recipe.method, f"takes {wanted}, and {len(models)} models are given", remedy)
     a, b, c = [*models, "", ""][:3]
     return MergeRequest(recipe, a, b, c, options["bake_vae"], options["output"], options["overwrite"])
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
@@ -95,9 +96,9 @@ class ModelCard:
         return self.file.problem
 
     def holds(self, words: str) -> bool:
-        """Whether each word of a search is somewhere in its path, hash, family or texts."""
+        """Whether each word of a search is somewhere in its name, hash, family or texts."""
         card = self.card
-        facts = (str(self.path), self.name, self.sha256, self.title, str(self.family or ""), card.title)
+        facts = (self.name + self.path.suffix, self.sha256, self.title, str(self.family or ""), card.title)
         words_of_card = (card.base_model, card.description, card.notes, *card.trigger_words)
         text = "\n".join((*facts, *words_of_card)).lower()
         return all(word in text for word in words.lower().split())
@@ -145,7 +146,10 @@ class ModelCards:
 
         Raises ModelNotFound, StorageFull.
         """
-        file = self._file(kind, name)
+        return self.thumbnail_of(self._file(kind, name))
+
+    def thumbnail_of(self, file: ModelFile) -> Path | None:
+        """The same of a file that was found already. Raises StorageFull."""
         preview = _sides(file, None).preview()
         stated = preview.stat() if preview is not None else None
         state = (stated.st_size, stated.st_mtime_ns) if stated else (file.state.size, file.state.stamp)
@@ -169,7 +173,8 @@ class ModelCards:
         Raises ModelNotFound, InvalidRequest, StorageFull.
         """
         file = self._file(kind, name)
-        write_card(_sides(file, None), changes)
+        with _told_in_words(file):
+            write_card(_sides(file, None), changes)
         return self._card(file, None)
 
     def set_preview(self, kind: FolderKind, name: str, picture: Path | bytes) -> ModelCard:
@@ -177,8 +182,9 @@ class ModelCards:
 
         Raises ModelNotFound, UnreadablePicture, StorageFull.
         """
-        file = self._file(kind, name)
-        _sides(file, None).write_preview(load_input(picture))
+        file, image = self._file(kind, name), load_input(picture)
+        with _told_in_words(file):
+            _sides(file, None).write_preview(image)
         return self._card(file, None)
 
     def _of(self, kind: FolderKind) -> tuple[ModelFile, ...]:
@@ -204,6 +210,17 @@ class ModelCards:
             identity = file.identity or WeightsIdentity("unknown", "")
             kept = self._kept[file.path] = _Kept(file.identity, texts, read_card(file.path, identity, sides))
         return ModelCard(file, kept.card, sides.preview())
+
+
+@contextmanager
+def _told_in_words(file: ModelFile) -> Iterator[None]:
+    """Raises InvalidRequest where the files beside a model cannot be written."""
+    try:
+        yield
+    except PermissionError as error:
+        problem = "cannot be changed: its folder may not be written to"
+        remedy = f"Allow this program to write into {file.path.parent}, or put the model elsewhere."
+        raise InvalidRequest("Model", file.name, problem, remedy) from error
 
 
 def _sides(file: ModelFile, names: frozenset[str] | None) -> SideFiles:

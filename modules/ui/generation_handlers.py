@@ -30,7 +30,7 @@ from modules.ui.source_panel import BATCH, SIZES
 _HIRES_SIZES = ("enable_hr", "hr_scale", "hr_resize_x", "hr_resize_y")
 HIRES_FIELDS = (*_HIRES_SIZES, "width", "height", "firstpass_image")
 """What the sizes of a second pass follow from."""
-LISTS = ("hr_upscaler", "hr_checkpoint_name", "refiner_checkpoint", "sd_upscale_upscaler")
+LISTS = ("hr_upscaler", "hr_checkpoint_name", "refiner_checkpoint", "sd_upscale_upscaler", "sd_vae")
 """Lists that files on the disk are in, beside models and styles."""
 Values = Mapping[Component, Any]
 Changes = dict[Component, Any]

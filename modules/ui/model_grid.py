@@ -68,8 +68,8 @@ class Previews:
             if len(self._known) >= _MOST_KEPT:
                 self._known.clear()
             try:
-                file = self._cards.thumbnail(card.kind, card.name)
-            except (ModelNotFound, StorageFull):
+                file = self._cards.thumbnail_of(card.file)
+            except (OSError, StorageFull):
                 return ""
             self._known[mark] = address_of(file) if file is not None else ""
         return self._known[mark]

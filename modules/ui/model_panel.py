@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import gradio as gr
 from gradio.components import Component
@@ -37,6 +38,7 @@ class ModelPanel:
     """The tab whose form it goes to."""
     negative: gr.Checkbox
     remark: gr.HTML
+    about: gr.HTML
     words: gr.HTML
     """Trigger words, a button each."""
     facts: gr.HTML
@@ -50,7 +52,7 @@ class ModelPanel:
 
     def shown(self) -> set[Component]:
         """What changes with the file."""
-        told = {self.title, self.picture, self.using, self.use, self.place, self.negative, self.remark}
+        told = {self.title, self.picture, self.using, self.use, self.place, self.negative, self.remark, self.about}
         return {
             *told, self.column, self.chosen, self.words, self.facts, self.notice, self.metadata, *self.form.values()
         }  # fmt: skip
@@ -60,21 +62,10 @@ def lay_out_model() -> ModelPanel:
     """The panel, hidden until a file is opened."""
     chosen = gr.Textbox(visible="hidden", elem_id="model-chosen")
     with gr.Column(visible=False, elem_id="model-panel", elem_classes=["side-panel"]) as column:
-        with gr.Row(elem_classes=["model-head"]):
-            title = lay_out_remark("model-title", "model-title")
-            close = gr.Button("Close", size="sm", scale=0, min_width=36, elem_id="model-close", elem_classes=["chip"])
-        picture = gr.Image(
-            interactive=False,
-            show_label=False,
-            container=False,
-            visible=False,
-            buttons=["fullscreen"],
-            elem_id="model-picture",
-            elem_classes=["large-picture"],
-        )
-        using, use, place, negative, words, remark = _lay_out_use()
-        notice = lay_out_notice()
-        facts = gr.HTML(
+        parts = _lay_out_head() | _lay_out_use()
+        parts["notice"] = lay_out_notice()
+        parts["about"] = lay_out_remark("model-about")
+        parts["facts"] = gr.HTML(
             value=[],
             html_template=asset("facts.html"),
             js_on_load=asset("facts.js"),
@@ -82,12 +73,25 @@ def lay_out_model() -> ModelPanel:
             elem_classes=["painted"],
         )
         with gr.Column(elem_classes=["accordions"]):
-            form, save, newest, upload = _lay_out_card()
-            metadata = _lay_out_metadata()
-    return ModelPanel(
-        column, chosen, title, close, picture, using, use, place, negative, remark, words, facts, notice, form, save,
-        newest, upload, metadata,
-    )  # fmt: skip
+            parts |= _lay_out_card()
+            parts["metadata"] = _lay_out_metadata()
+    return ModelPanel(column=column, chosen=chosen, **parts)
+
+
+def _lay_out_head() -> dict[str, Any]:
+    with gr.Row(elem_classes=["model-head"]):
+        title = lay_out_remark("model-title", "model-title")
+        close = gr.Button("Close", size="sm", scale=0, min_width=36, elem_id="model-close", elem_classes=["chip"])
+    picture = gr.Image(
+        interactive=False,
+        show_label=False,
+        container=False,
+        visible=False,
+        buttons=["fullscreen"],
+        elem_id="model-picture",
+        elem_classes=["large-picture"],
+    )
+    return {"title": title, "close": close, "picture": picture}
 
 
 def _lay_out_metadata() -> gr.Textbox:
@@ -104,7 +108,7 @@ def _lay_out_metadata() -> gr.Textbox:
         )
 
 
-def _lay_out_use() -> tuple[gr.Column, gr.Button, gr.Radio, gr.Checkbox, gr.HTML, gr.HTML]:
+def _lay_out_use() -> dict[str, Any]:
     with gr.Column(elem_id="model-using") as using:
         with gr.Row(elem_classes=["model-use-row"]):
             use = gr.Button("Use", variant="primary", size="md", scale=2, min_width=150, elem_id="model-use")
@@ -120,10 +124,10 @@ def _lay_out_use() -> tuple[gr.Column, gr.Button, gr.Radio, gr.Checkbox, gr.HTML
             elem_classes=["painted"],
         )
         remark = lay_out_remark("model-remark")
-    return using, use, place, negative, words, remark
+    return {"using": using, "use": use, "place": place, "negative": negative, "words": words, "remark": remark}
 
 
-def _lay_out_card() -> tuple[dict[str, Component], gr.Button, gr.Button, gr.UploadButton]:
+def _lay_out_card() -> dict[str, Any]:
     with gr.Accordion("Edit the card", open=False, elem_id="model-card-fields"):
         form: dict[str, Component] = {
             "description": lay_out_text("model-description", label="Description", value="", placeholder=""),
@@ -141,9 +145,16 @@ def _lay_out_card() -> tuple[dict[str, Component], gr.Button, gr.Button, gr.Uplo
             form["vae"] = lay_out_choice("model-vae", [("Automatic", "")], "", label="VAE of this checkpoint")
         form["notes"] = lay_out_text("model-notes", label="Notes", value="", placeholder="For yourself")
         with gr.Row(elem_classes=["tool-row"]):
-            save = gr.Button("Save", variant="primary", size="sm", scale=0, min_width=90, elem_id="model-save")
+            save = gr.Button(
+                "Save", variant="primary", size="sm", scale=0, min_width=90, elem_id="model-save", elem_classes=["chip"]
+            )
             newest = gr.Button(
-                "Newest picture as preview", size="sm", scale=0, min_width=36, elem_id="model-newest-preview"
+                "Newest picture as preview",
+                size="sm",
+                scale=0,
+                min_width=36,
+                elem_id="model-newest-preview",
+                elem_classes=["chip"],
             )
             upload = gr.UploadButton(
                 "Preview from a file",
@@ -152,5 +163,6 @@ def _lay_out_card() -> tuple[dict[str, Component], gr.Button, gr.Button, gr.Uplo
                 min_width=36,
                 file_types=FILE_TYPES,
                 elem_id="model-upload-preview",
+                elem_classes=["chip"],
             )
-    return form, save, newest, upload
+    return {"form": form, "save": save, "newest": newest, "upload": upload}

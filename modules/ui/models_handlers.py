@@ -25,8 +25,6 @@ Values = Mapping[Component, Any]
 Changes = dict[Component, Any]
 DEMO = "atelier-demo"
 """The checkpoint that ships with the program."""
-_LISTS = (*LISTS, "sd_vae")
-"""Fields that offer model files, beside the checkpoint itself."""
 
 
 class ModelsHandlers:
@@ -73,7 +71,7 @@ class ModelsHandlers:
         found = cards.all(kind, search, order=plain, descending=order.startswith("-"))
         limit = _limit(values, tab)
         first = found[:limit]
-        counts = {name: len(self._services.models.files(name)) for name in KINDS}
+        counts = {name: len(self._services.model_files.all(name, wait=0.0)) for name in KINDS}
         there = [name for name in KINDS if counts[name] or name == kind or name not in RARE]
         choices = [(f"{KINDS[name]} {counts[name]:,}", name) for name in there]
         changes: Changes = {
@@ -131,7 +129,7 @@ class ListHandlers:
 
     def _names(self, tab: GenerationTab) -> list[str]:
         there = tab.form.by_name()
-        return [name for name in _LISTS if isinstance(there.get(name), gr.Dropdown)]
+        return [name for name in LISTS if isinstance(there.get(name), gr.Dropdown)]
 
 
 def has_own_checkpoints(services: Services) -> bool:

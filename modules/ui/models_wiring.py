@@ -29,6 +29,12 @@ _GO_BACK = """() => {
   if (window.matchMedia('(max-width: 760px)').matches) card?.scrollIntoView({block: 'center'});
   return [];
 }"""
+_GO_TO_DOWNLOADS = """() => {
+  const told = document.querySelector('#models-side > .notice-box p:not(:empty)');
+  setTimeout(() => (told || document.querySelector('.download'))?.scrollIntoView({block: 'nearest'}), 60);
+  return [];
+}"""
+"""What was begun, or why it was not, stands above the list."""
 
 
 def wire_models(wiring: Wiring, tab: ModelsTab, model: gr.Dropdown) -> None:
@@ -104,8 +110,9 @@ def _wire_downloads(wiring: Wiring, tab: ModelsTab) -> None:
     )
     panel.timer.tick(guard(handlers.show, empties=False), None, shown, **wiring.quiet)
     tab.seen.change(guard(handlers.show, empties=False), None, shown, **wiring.quiet)
-    panel.listed.select(guard(handlers.start_listed), None, shown, **wiring.quiet)
+    started = panel.listed.select(guard(handlers.start_listed), None, shown, **wiring.quiet)
+    started.then(None, None, None, js=_GO_TO_DOWNLOADS)
     panel.current.select(guard(handlers.act), None, shown, **wiring.quiet)
-    panel.start.click(
-        guard(handlers.start), set(panel.form().values()), {*shown, *panel.form().values()}, **wiring.quiet
-    )
+    form = set(panel.form().values())
+    started = panel.start.click(guard(handlers.start), form, {*shown, *form}, **wiring.quiet)
+    started.then(None, None, None, js=_GO_TO_DOWNLOADS)

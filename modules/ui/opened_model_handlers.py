@@ -11,7 +11,7 @@ import gradio as gr
 from gradio.components import Component
 from PIL import Image
 
-from modules.errors import InvalidRequest, ModelNotFound, UnreadablePicture, UserError
+from modules.errors import InvalidRequest, ModelNotFound, UserError
 from modules.imaging.reading import load_input
 from modules.services.build import Services
 from modules.services.model_cards import ModelCard
@@ -162,6 +162,7 @@ class OpenedModelHandlers:
             panel.words: gr.HTML(value=list(words), visible=bool(words) and not model.problem),
             panel.remark: _HINTS.get(model.kind, ""),
             panel.notice: model.problem,
+            panel.about: card.description,
             panel.facts: _facts(model),
             panel.metadata: self._told(model),
         }
@@ -169,9 +170,9 @@ class OpenedModelHandlers:
     def _picture(self, model: ModelCard) -> Image.Image | None:
         """The preview, large; the small one where it is inside of the file; None where there is none."""
         try:
-            source = model.preview or self._services.cards.thumbnail(model.kind, model.name)
+            source = model.preview or self._services.cards.thumbnail_of(model.file)
             picture = load_input(source) if source is not None else None
-        except (UnreadablePicture, UserError):
+        except (OSError, UserError):
             return None
         if picture is not None:
             picture.thumbnail((LARGEST_SIDE, LARGEST_SIDE))

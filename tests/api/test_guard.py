@@ -64,6 +64,39 @@ def test_no_route_without_a_class(demo_services: Services) -> None:
         "/api/v1/jobs/{job_id}",
         "/api/v1/pictures/{picture_id}",
         "/api/v1/pictures/{picture_id}/{wish}",
+        "/api/v1/models",
+        "/api/v1/models/refresh",
+        "/api/v1/models/current",
+        "/api/v1/models/{kind}/{name}",
+        "/api/v1/model-previews/{kind}/{name}",
+        "/api/v1/downloads",
+        "/api/v1/downloads/listed",
+        "/api/v1/downloads/{download_id}",
+        "/api/v1/downloads/{download_id}/{wish}",
+        "/api/v1/merges",
+        "/api/v1/merges/{merge_id}",
+        "/api/v1/merges/{merge_id}/cancel",
     }
     application = create_application(hosts=None, services=demo_services)
     assert application.openapi()["paths"].keys() == public | for_those_who_may_log_in
+
+
+def test_every_route_of_the_api_is_guarded(idle_services: Services) -> None:
+    """Without a login, from another site, or by another name nothing is answered, whatever the route."""
+    hosts = ["127.0.0.1"]
+    application = create_application(hosts=hosts, services=idle_services, logins=[("ann", "secret")])
+    asked = TestClient(application, base_url=OWN)
+    paths = {path: one for path, one in application.openapi()["paths"].items() if path.startswith("/api/")}
+    requests = [(method.upper(), path) for path, methods in paths.items() for method in methods]
+    assert len(requests) > 20
+    for method, path in requests:
+        place = path.replace("{", "").replace("}", "")
+        login = ("ann", "secret")
+        answers = [
+            asked.request(method, place, content=b"{"),
+            asked.request(method, place, auth=("ann", "wrong")),
+            asked.request(method, place, auth=login, headers={"origin": "https://evil.example"}),
+            asked.request(method, place, auth=login, headers={"sec-fetch-site": "cross-site"}),
+            asked.request(method, place, auth=login, headers={"host": "evil.example"}),
+        ]
+        assert [answer.status_code for answer in answers] == [401, 401, 403, 403, 421], (method, place)

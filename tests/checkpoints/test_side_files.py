@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from modules.checkpoints.side_files import MOST_BYTES, MOST_PREVIEW_SIDE, PREVIEWS, SideFiles, embedded_preview
+from modules.errors import InvalidRequest
 from modules.imaging.reading import load_input
 
 
@@ -141,3 +142,12 @@ def test_previews_in_headers() -> None:
         assert embedded_preview({"ssmd_cover_images": nothing}) is None
     for nothing in ("https://example.org/x.png", "data:image/png;base64,*", "data:image/png;base64,"):
         assert embedded_preview({"modelspec.thumbnail": nothing}) is None
+
+
+def test_a_card_that_would_not_be_read_again_is_refused(tmp_path: Path) -> None:
+    (model := tmp_path / "m.safetensors").write_bytes(b"")
+    sides = SideFiles(model)
+    sides.write_user_metadata({"notes": "kept"})
+    with pytest.raises(InvalidRequest, match=r"m\.json.*1,048,576.*Shorten"):
+        sides.write_user_metadata({"description": "ü" * 200_000})
+    assert sides.user_metadata() == {"notes": "kept"}

@@ -12,7 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from modules.config.files import move_to_new_name, sweep_temporary_files, temporary_file, write_atomically
+from modules.config.files import (
+    TEMPORARY_SUFFIX,
+    move_to_new_name,
+    sweep_temporary_files,
+    temporary_file,
+    write_atomically,
+)
 from modules.errors import StorageFull
 
 ROOT = Path(__file__).parent.parent.parent
@@ -65,3 +71,12 @@ def test_full_disk_is_told_in_words_and_leaves_nothing(tmp_path: Path) -> None:
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_somebody_may_still_write_stays(tmp_path: Path) -> None:
+    old, fresh = tmp_path / f"a{TEMPORARY_SUFFIX}", tmp_path / f"b{TEMPORARY_SUFFIX}"
+    for path in (old, fresh):
+        path.write_bytes(b"1")
+    os.utime(old, (1, 1))
+    assert sweep_temporary_files(tmp_path, idle_seconds=3600) == 1
+    assert [path.name for path in tmp_path.iterdir()] == [fresh.name]

@@ -13,7 +13,9 @@ import torch
 from modules.adapters.adapter import Adapter, read_adapter
 from modules.adapters.textual_inversion import Embedding, read_embedding
 from modules.errors import InvalidRequest, ModelNotFound, UnsupportedModel
+from modules.pipeline.first_pass_memory import FirstPassMemory
 from modules.pipeline.networks import JobNetworks
+from modules.pipeline.txt2img import txt2img
 from modules.prompt.extra_networks import lora_uses
 from tests.pipeline.painting import PICTURE, Onlooker, Studio, to_img2img, to_txt2img
 from tests.tiny_networks import write_embedding, write_lora
@@ -184,3 +186,17 @@ def test_a_model_that_shares_its_text_encoder_with_one_that_wears_a_lora(studio:
         shared = {name: tensor.clone() for name, tensor in weights.items()}
         first.put_in(0)
         assert any(not torch.equal(shared[name], tensor) for name, tensor in weights.items())
+
+
+def test_another_file_of_the_same_name_makes_another_first_pass(studio: Studio, tmp_path: Path) -> None:
+    """Grids share first passes; a LoRA that was trained on in between is another one."""
+    fields = {"enable_hr": True, "hr_upscaler": "Latent", "denoising_strength": 0.3, "prompt": "a<lora:ink:1>"}
+    dressed = studio.with_networks(Files(tmp_path))
+    memory, pictures = FirstPassMemory(), []
+    for seed in (1, 1, 2):
+        write_lora(tmp_path / "ink.safetensors", studio.models["plain"], seed=seed)
+        resources = replace(dressed.resources(), first_passes=memory)
+        with resources.networks:
+            (painted_one,) = txt2img(to_txt2img(**fields), resources)
+        pictures.append(painted_one.pixels)
+    assert np.array_equal(pictures[0], pictures[1]) and not np.array_equal(pictures[1], pictures[2])

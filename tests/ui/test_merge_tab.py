@@ -93,7 +93,7 @@ def test_what_cannot_be_merged_is_refused_in_words(services: Services, merge: Me
 
 @pytest.mark.parametrize(("method", "visible"), [("No interpolation", 1), ("Weighted sum", 2), ("Add difference", 3)])
 def test_a_method_shows_the_models_that_it_takes(merge: MergeTab, method: str, visible: int) -> None:
-    changes = MergeHandlers(None, merge).choose_method(values_of(merge, method=method))  # type: ignore[arg-type]
+    changes = MergeHandlers(None, merge).choose_method(values_of(merge, method=method))
     models = [changes[merge.form[name]].visible for name in ("primary", "secondary", "tertiary")]
     assert models.count(True) == visible and models[0] is True
     assert changes[merge.form["multiplier"]].visible is (visible > 1)

@@ -1,0 +1,99 @@
+"""What routes share: bodies that are read no further than allowed, what they ask for, and refusals as sentences."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from fastapi import HTTPException, Request
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from modules.config.paths import Paths
+from modules.errors import NotFound, QueueFull, UserError
+from modules.schema.refusals import refusal
+
+MAX_BODY_BYTES = 256 * 2**10
+"""Of a body without pictures; the longest card that people write has a few KB."""
+
+Answer = TypeVar("Answer")
+Wanted = TypeVar("Wanted", bound="Body")
+
+
+def readable(value: Any) -> Any:
+    """The same without lone surrogates, which names and texts of strangers may hold and no answer can carry."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode("utf-8")
+    if isinstance(value, Mapping):
+        return {readable(name): readable(one) for name, one in value.items()}
+    return [readable(one) for one in value] if isinstance(value, (list, tuple)) else value
+
+
+class Body(BaseModel):
+    """What a client asks for: only known fields, of exactly their types."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Teller:
+    """Tells refusals; folders of this computer are called by their last part alone."""
+
+    def __init__(self, paths: Paths) -> None:
+        folders = {paths.data, paths.models, *(one for many in paths.model_folders.values() for one in many)}
+        self._names = {str(folder): folder.name for folder in folders if folder.name}
+        longest_first = map(re.escape, sorted(self._names, key=len, reverse=True))
+        # Inside of a web address the same letters mean another thing.
+        self._folder = re.compile(rf"(?<![^\s'\"(])({'|'.join(longest_first)})(?![\w-])")
+
+    def told(
+        self, call: Callable[..., Answer], *given: Any, absent: tuple[type[UserError], ...] = (NotFound,)
+    ) -> Answer:
+        """What a use case answers; its refusal as an HTTP status with the sentence, `absent` ones as 404."""
+        try:
+            return call(*given)
+        except absent as error:
+            raise HTTPException(404, self.shown(str(error))) from error
+        except QueueFull as error:
+            raise HTTPException(429, self.shown(str(error))) from error
+        except UserError as error:
+            raise HTTPException(422, self.shown(str(error))) from error
+
+    def shown(self, sentence: str) -> str:
+        """A sentence for whoever sits elsewhere."""
+        return str(readable(self._folder.sub(lambda match: self._names[match[0]], sentence)))
+
+
+async def read_as(kind: type[Wanted], request: Request, most: int = MAX_BODY_BYTES) -> Wanted:
+    """What a body asks for. Raises HTTPException: 400 for no JSON object, 413, 422."""
+    return checked(kind, fields_of(await body_of(request, most)))
+
+
+def checked(kind: type[Wanted], fields: Mapping[str, Any]) -> Wanted:
+    """What some fields ask for. Raises HTTPException: 422."""
+    try:
+        return kind.model_validate(fields)
+    except ValidationError as error:
+        raise HTTPException(422, str(refusal(error, kind.model_fields))) from error
+
+
+def fields_of(body: bytes) -> dict[str, Any]:
+    """The fields of a JSON object; none of an empty body. Raises HTTPException: 400."""
+    try:
+        fields = readable(json.loads(body or b"{}"))
+    except (ValueError, RecursionError) as error:
+        raise HTTPException(400, "The body is no JSON. Send an object of fields and values.") from error
+    if not isinstance(fields, dict):
+        raise HTTPException(400, "The body is no JSON object. Send one of fields and values.")
+    return fields
+
+
+async def body_of(request: Request, most: int) -> bytes:
+    """The body, which is not read further than `most` bytes. Raises HTTPException: 413."""
+    content = bytearray()
+    async for chunk in request.stream():
+        content += chunk
+        if len(content) > most:
+            limit = f"{most // 2**20} MB" if most >= 2**20 else f"{most // 2**10} KB"
+            raise HTTPException(413, f"The body is larger than {limit}. Send less.")
+    return bytes(content)
