@@ -15,6 +15,7 @@ from modules.checkpoints.folder_walk import FoundFile, walk
 from modules.checkpoints.inspection import Finding, finding_from_fact, inspect_file, inspect_folder
 from modules.checkpoints.weights_header import PICKLES
 from modules.checkpoints.weights_identity import WeightsIdentity
+from modules.checkpoints.weights_kinds import BELONGS
 from modules.config.model_folders import FOLDER_KINDS as FOLDER_KINDS
 from modules.config.model_folders import FolderKind as FolderKind
 from modules.errors import BrokenModel, UnsupportedModel, UserError
@@ -31,16 +32,6 @@ _BATCH_SECONDS = 0.2
 
 _IDENTITY = "identity 1"
 """The number grows with the table of `weights_kinds`, so that what was told by an older one is looked at again."""
-BELONGS = {
-    "checkpoint": "models/Stable-diffusion",
-    "vae": "models/VAE",
-    "tiny-vae": "models/VAE-approx",
-    "lora": "models/Lora",
-    "embedding": "models/embeddings",
-    "hypernetwork": "models/hypernetworks",
-    "controlnet": "models/ControlNet",
-    "upscaler": "models/upscalers",
-}
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,20 +15,11 @@ from modules.checkpoints.mapped_weights import MappedWeights
 from modules.checkpoints.network_part import NetworkPart
 from modules.checkpoints.part_weights import text_encoder_weights, unet_weights, vae_weights
 from modules.checkpoints.prompt_tokenizer import PromptTokenizer
-from modules.checkpoints.weights_identity import WeightsIdentity, WeightsKind
+from modules.checkpoints.weights_identity import WeightsIdentity
+from modules.checkpoints.weights_kinds import BELONGS
 from modules.diffusion.noise_levels import NoiseLevels
 from modules.errors import BrokenModel, UnsupportedModel
 
-_PLACES: Mapping[WeightsKind, str] = {
-    "vae": "models/VAE",
-    "tiny-vae": "models/VAE-approx",
-    "lora": "models/Lora",
-    "embedding": "models/embeddings",
-    "hypernetwork": "models/hypernetworks",
-    "upscaler": "models/ESRGAN",
-    "controlnet": "models/ControlNet",
-}
-"""Where files of other kinds belong."""
 _LAST_OF_OPEN_CLIP = "encoder.layers.23.layer_norm1.weight"
 """SD 2 reads the layer before the last of OpenCLIP ViT-H's 24; diffusers' files end with that one."""
 _BETAS, _TIMESTEPS = (0.00085, 0.012), 1000
@@ -70,7 +60,7 @@ def vae_part(file: MappedWeights, family: Family) -> NetworkPart | None:
 def _family(path: Path, identity: WeightsIdentity) -> Family:
     """Raises UnsupportedModel for what cannot be run."""
     if identity.kind != "checkpoint":
-        place = _PLACES.get(identity.kind)
+        place = BELONGS.get(identity.kind)
         remedy = f"It belongs into {place}." if place else "Choose a whole checkpoint."
         raise UnsupportedModel(f"{path.name} is no checkpoint: {identity.title}. {remedy}")
     if identity.unsupported or identity.family is None:

@@ -35,6 +35,18 @@ FAMILY_TITLES: dict[Family, str] = {
     "sdxl-refiner": "Stable Diffusion XL refiner",
 }
 
+BELONGS: dict[WeightsKind, str] = {
+    "checkpoint": "models/Stable-diffusion",
+    "vae": "models/VAE",
+    "tiny-vae": "models/VAE-approx",
+    "lora": "models/Lora",
+    "embedding": "models/embeddings",
+    "hypernetwork": "models/hypernetworks",
+    "controlnet": "models/ControlNet",
+    "upscaler": "models/upscalers",
+}
+"""The folders of files that are used by themselves."""
+
 
 @dataclass(frozen=True)
 class Row:

@@ -81,7 +81,7 @@ DOWNLOAD_LIST = (
         "vae",
         335,
         "MIT",
-        "Decodes pictures of Stable Diffusion XL in 16 bits, where the original one overflows and must use 32.",
+        "Decodes pictures of Stable Diffusion XL without numbers that leave the range of 16 bits.",
         "235745af8d86bf4a4c1b5b4f529868b37019a10f7c0b2e79ad0abca3a22bc6e1",
         "sdxl-vae-fp16-fix.safetensors",
     ),

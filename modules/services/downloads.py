@@ -145,7 +145,9 @@ class DownloadService:
             if work is not None and not work.shown.is_over:
                 return id
             known = DownloadRecord(id, source.shown, source.is_whole, name=called) if work is None else work.record
-            record = replace(known, kind=kind or known.kind, sha256=sha256.strip().lower() or known.sha256)
+            # What failed may have failed because of a mistyped digest, which must not stick.
+            digest = "" if work is not None and work.shown.state == "failed" else known.sha256
+            record = replace(known, kind=kind or known.kind, sha256=sha256.strip().lower() or digest)
             self._records.write(record)
             found = self._found(record)
             if work is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,6 +41,8 @@ class EngineLoader:
         """The engine, with torch imported by the first call."""
         with self._lock:
             if self._engine is None:
+                # diffusers imports xformers, which complains where it has no kernels; doctor tells of that.
+                logging.getLogger("xformers").setLevel(logging.ERROR)
                 from modules.services.engine import Engine
 
                 self._engine = Engine(*self._made_of)

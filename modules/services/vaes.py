@@ -30,9 +30,10 @@ class VaeService:
         wanted = name.strip().lower()
         for file in files:
             if wanted in (name_of(file).lower(), file.name.lower(), file.path.name.lower(), file.path.stem.lower()):
-                if (refusal := self._models.looked_at(file).refusal) is not None:
-                    raise refusal
-                return file
+                found = self._models.looked_at(file)
+                if found.refusal is not None and not _lies_elsewhere(found):
+                    raise found.refusal
+                return found
         known = f"Choose one of: {', '.join(map(name_of, files))}." if files else "Put it into models/VAE."
         raise ModelNotFound(f"VAE {name!r} is not here. {known}")
 
@@ -63,8 +64,13 @@ class VaeService:
 
     def _files(self) -> list[ModelFile]:
         """Those of the VAE folders, and those that lie among the checkpoints."""
-        others = (file for file in self._models.files("checkpoint") if file.identity and file.identity.kind == "vae")
-        return [*self._models.files("vae"), *others]
+        return [*self._models.files("vae"), *filter(_lies_elsewhere, self._models.files("checkpoint"))]
+
+
+def _lies_elsewhere(file: ModelFile) -> bool:
+    """Whether a file is a good VAE whose only fault is that it lies among the checkpoints."""
+    identity = file.identity
+    return identity is not None and identity.kind == "vae" and not identity.unsupported and not file.is_broken
 
 
 def name_of(file: ModelFile) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from modules.checkpoints import diffusers_folder
+from modules.checkpoints import loading
 from modules.checkpoints.card import Card, Recommended, read_card
 from modules.checkpoints.loaded import LoadedModel
 from modules.checkpoints.loading import load_checkpoint
@@ -165,7 +165,7 @@ def test_a_model_that_does_not_fit_is_told_in_words(error: Exception, monkeypatc
     def fail(*_: object) -> LoadedModel:
         raise error
 
-    monkeypatch.setattr(diffusers_folder, "assemble", fail)
+    monkeypatch.setattr(loading, "assemble", fail)
     checkpoint = Checkpoint("large", DEMO_MODEL, read_card(DEMO_MODEL))
     with pytest.raises(OutOfMemory, match="Model 'large' does not fit into the memory"):
         load_checkpoint(checkpoint, device=torch.device("cpu"), dtype=torch.float32, attention="sdp")

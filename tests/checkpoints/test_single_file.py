@@ -231,7 +231,7 @@ def test_other_shapes_are_named(original: dict[str, torch.Tensor], tmp_path: Pat
             r"odd\.safetensors is no checkpoint: LoRA for Stable Diffusion 1\. It belongs into models/Lora",
         ),
         ({"kind": "vae", "title": "a VAE"}, "belongs into models/VAE"),
-        ({"kind": "upscaler", "title": "an upscaler"}, "belongs into models/ESRGAN"),
+        ({"kind": "upscaler", "title": "an upscaler"}, "belongs into models/upscalers"),
         ({"kind": "part", "title": "a text encoder"}, "is no checkpoint: a text encoder. Choose a whole checkpoint"),
         (
             {"family": None, "unsupported": "Flux is not supported yet."},

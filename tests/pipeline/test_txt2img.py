@@ -153,7 +153,7 @@ def test_every_picture_follows_its_own_prompt(paint: Paint) -> None:
 
 def test_networks_and_comments_in_the_prompt_are_not_read_as_words(paint: Paint) -> None:
     plain = paint(prompt="a red house")[0]
-    assert np.array_equal(plain, paint(prompt="a red house<lora:nothing:0.8>")[0])
+    assert np.array_equal(plain, paint(prompt="a red house<hypernet:nothing:0.8>")[0])
     assert np.array_equal(plain, paint(prompt="a red house# and a boat")[0])
 
 

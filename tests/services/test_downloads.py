@@ -253,6 +253,12 @@ def test_a_wrong_hash_throws_the_file_away(hub: HubServer, service: DownloadServ
     assert not files_of(paths) and not list(paths.models.rglob("*.safetensors"))
 
 
+def test_a_mistyped_hash_does_not_stick(hub: HubServer, service: DownloadService) -> None:
+    url = hub.put("/files/ink.safetensors", lora())
+    assert fetched(service, url, sha256="a" * 64).state == "failed"
+    assert fetched(service, url).state == "done"
+
+
 def test_a_hash_that_is_not_the_hubs_is_told_before_anything_is_fetched(
     hub: HubServer, service: DownloadService
 ) -> None:

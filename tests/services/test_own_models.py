@@ -123,6 +123,14 @@ def test_which_vae_is_chosen(paths: Paths, filled: Services) -> None:
         assert vaes.chosen(checkpoint, None) == "atelier-demo.vae.safetensors"
         assert vaes.chosen(checkpoint, "Automatic") == "atelier-demo.vae.safetensors"
         assert vaes.chosen(checkpoint, "dark") == "dark.safetensors"
+        beside = filled.models.find("small")
+        among = filled.paths.models / "Stable-diffusion" / "small.vae.safetensors"
+        among.write_bytes((folder / "dark.safetensors").read_bytes())
+        filled.model_files.refresh(wait=None, read=True)
+        assert vaes.chosen(beside, None) == "small.vae.safetensors"
+        (picture,) = made(filled, txt2img(model="small"))
+        assert parse_infotext(picture.infotext).parameters["VAE"] == "small.vae.safetensors"
+        among.unlink()
     finally:
         filled.settings.change(sd_vae="Automatic")
         (folder / "atelier-demo.vae.safetensors").unlink()
