@@ -239,6 +239,8 @@ def merge(options: argparse.Namespace, paths: Paths) -> int:
     result = state.result
     counts = f"{result.merged} tensors merged, {result.kept} kept as they are in A"
     print(f"{counts}, {result.left_out} of the others left out.", file=sys.stderr)
+    if result.note:
+        print(result.note, file=sys.stderr)
     print(result.path)
     return 0
 
@@ -252,7 +254,8 @@ def convert(options: argparse.Namespace, paths: Paths) -> int:
     limits = {"memory": memory, "seconds": options.time_limit}
     done = convert_file(options.file, options.output, overwrite=options.overwrite, **limits)
     if done.dropped:
-        print(f"Left out, since they are no weights: {', '.join(done.dropped[:20])}", file=sys.stderr)
+        more = f" and {len(done.dropped) - 20} more" if len(done.dropped) > 20 else ""
+        print(f"Left out, since they are no weights: {', '.join(done.dropped[:20])}{more}", file=sys.stderr)
     print(done.path)
     return 0
 

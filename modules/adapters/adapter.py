@@ -53,10 +53,10 @@ def read_adapter(path: Path) -> Adapter:
     for module, tensors in modules.items():
         try:
             change, left = module_change(module, {part: tensor for part, (_, tensor) in tensors.items()}, scaling)
-        except (ValueError, IndexError, RuntimeError) as error:
+        except (ValueError, IndexError, RuntimeError, ArithmeticError) as error:
             raise BrokenModel(
-                f"{path.name} cannot be used: the shapes of its tensors for {module[:80]!r} contradict each other. "
-                "Download it again."
+                f"{path.name} cannot be used: the shapes of its tensors for {module[:80]!r} contradict each other, or "
+                "their rank or alpha is no number to compute with. Download it again."
             ) from error
         unknown += [tensors[part][0] for part in left]
         if change.weight or change.bias is not None:

@@ -60,19 +60,26 @@ class Scaling:
             if setting == "use_rslora" and _is_true(value):
                 stabilised.add(part)
             elif setting == "lora_alpha" and isinstance(value, (int, float)):
-                alphas[part] = float(value)
+                alphas[part] = _float(value)
             elif setting == "alpha_pattern" and isinstance(value, dict):
-                by_end.update({end: float(one) for end, one in value.items() if isinstance(one, (int, float))})
+                by_end.update({end: _float(one) for end, one in value.items() if isinstance(one, (int, float))})
         return cls(frozenset(stabilised), alphas, by_end)
 
     def of(self, module: str, rank: int, alpha: float | None) -> float:
-        """What a product of that rank is multiplied by; `alpha` is the file's own for the module."""
+        """What a product of that rank is multiplied by; `alpha` is the file's own for the module.
+
+        Raises ValueError for a rank of zero and for an alpha that is not finite.
+        """
         part = module.partition(".")[0]
         if alpha is None:
             ends = (value for end, value in self.alphas_by_end.items() if module.endswith(f".{end}"))
             alpha = next(ends, self.alphas.get(part, self.alphas.get("")))
+        if not rank:
+            raise ValueError("its rank is zero")
         if alpha is None:
             return 1.0
+        if not math.isfinite(alpha):
+            raise ValueError(f"its alpha is {alpha}")
         is_stabilised = bool(self.rank_stabilised & {part, ""})
         return alpha / (math.sqrt(rank) if is_stabilised else rank)
 
@@ -81,7 +88,7 @@ def module_change(module: str, tensors: Mapping[str, Tensor], scaling: Scaling) 
     """The change of a module, and the parts of its tensors that belong to none.
 
     `tensors` are those of the module by their parts, as `key_names.split_name` names them. Raises ValueError,
-    IndexError or RuntimeError where shapes contradict each other.
+    IndexError or RuntimeError where shapes contradict each other, and ValueError where rank or alpha mean nothing.
     """
     left = dict(tensors)
     alpha = _number(left.pop("alpha", None))
@@ -89,6 +96,11 @@ def module_change(module: str, tensors: Mapping[str, Tensor], scaling: Scaling) 
     def scale(rank: int) -> float:
         return scaling.of(module, rank, alpha)
 
+    if alpha is not None and not math.isfinite(alpha):
+        raise ValueError(f"its alpha is {alpha}")
+    biases = [left.pop(part) for part in ("diff_b", "b_norm") if part in left]
+    if left.keys() >= {"up_bias", "up", "down"}:
+        biases.append(left.pop("up_bias") * scale(left["down"].shape[0]))
     found = [change for read in (_low_rank, _hadamard, _kronecker, _generalized) if (change := read(left, scale))]
     found += _rotations(left, alpha or 0.0)
     found += [Difference(left.pop(part)) for part in ("diff", "w_norm") if part in left]
@@ -96,7 +108,6 @@ def module_change(module: str, tensors: Mapping[str, Tensor], scaling: Scaling) 
         found.append(Rescaling(left.pop("weight"), bool(_number(left.pop("on_input")))))
     if found:
         found[0] = _decomposed(found[0], left)
-    biases = [left.pop(part) for part in ("diff_b", "b_norm") if part in left]
     return ModuleChange(tuple(found), biases[0] if biases else None), frozenset(left)
 
 
@@ -174,6 +185,14 @@ def _decomposed(change: WeightChange, left: dict[str, Tensor]) -> WeightChange:
 
 def _number(tensor: Tensor | None) -> float | None:
     return None if tensor is None else float(tensor.flatten()[0])
+
+
+def _float(value: float) -> float:
+    """Infinite where a whole number is too large for a float."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
 
 
 def _json(text: str) -> dict[str, object]:

@@ -12,6 +12,7 @@ _ENDS = {
     "lora_linear_layer.down.weight": "down",
     "lora_B.weight": "up",
     "lora_A.weight": "down",
+    "lora_B.bias": "up_bias",
     "lora_magnitude_vector": "magnitude",
     "lora_magnitude_vector.weight": "magnitude",
     "dora_scale": "dora_scale",
@@ -55,9 +56,9 @@ def split_name(name: str) -> tuple[str, str] | None:
 
 
 def _without_adapter_name(name: str) -> str:
-    """peft's "x.lora_A.default.weight" as "x.lora_A.weight"."""
+    """peft's "x.lora_A.default.weight" as "x.lora_A.weight", and so for a bias."""
     for mark in _PEFT:
         module, found, rest = name.partition(mark)
         if found:
-            return f"{module}{mark}weight"
+            return f"{module}{mark}{'bias' if rest.rpartition('.')[2] == 'bias' else 'weight'}"
     return name

@@ -63,6 +63,8 @@ class MergeReport(BaseModel):
     """Tensors of the result, known when it is done, as the next two."""
     kept: int | None
     left_out: int | None
+    note: str
+    """What did not go as it should, though the model is there."""
 
 
 def merge_routes(services: Services) -> APIRouter:
@@ -146,4 +148,5 @@ def _report(state: MergeState, tell: Teller) -> MergeReport:
         merged=result.merged if result else None,
         kept=result.kept if result else None,
         left_out=result.left_out if result else None,
+        note=tell.shown(result.note) if result else "",
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,12 +32,17 @@ class ModelLoader:
 
     load: Callable[[Checkpoint, Path | None], LoadedModel]
     """A checkpoint with the VAE of a file, or with its own. Raises UserErrors."""
-    load_vae: Callable[[Checkpoint, Path], Any]
-    """The VAE of a file by itself, for a checkpoint that is loaded already."""
+    load_vae: Callable[[Checkpoint, Path | None], Any]
+    """The VAE of a file by itself, or the checkpoint's own, for a checkpoint that is loaded already."""
     needed: Callable[[Checkpoint, Path | None], int]
     """How many bytes the loaded model will take, told from its files' headers."""
-    rest: Callable[[LoadedModel], object]
-    """Move a model that is not needed for now into the computer's memory; whoever runs it next brings it back."""
+    rest: Callable[[LoadedModel, Iterable[LoadedModel]], object]
+    """Move a model that is not needed for now into the computer's memory, but for what some others hold too.
+
+    Whoever runs it next brings it back.
+    """
+    form: Callable[[Checkpoint], Hashable]
+    """How a checkpoint would be loaded now: number formats and the like. Another one means another model."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +61,20 @@ class MemoryBudget:
         return MemoryBudget(int(torch.cuda.get_device_properties(device).total_memory * _SHARE_OF_CARD), computer)
 
 
-Key = tuple[object, object]
-"""Of a checkpoint's weights, and of the VAE that was put into it."""
+@dataclass(frozen=True)
+class Key:
+    """What a loaded model was made of."""
+
+    place: Hashable
+    """Name and path: another state of the same place takes the place of this one."""
+    state: Hashable
+    """Of the checkpoint's files, and how they were loaded."""
+    vae: Hashable
+    """State of the VAE's file that was put into it; None for its own."""
+
+    def is_twin_of(self, other: Key) -> bool:
+        """Whether they differ in their VAE at most."""
+        return (self.place, self.state) == (other.place, other.state)
 
 
 class ModelCache:
@@ -87,9 +104,9 @@ class ModelCache:
                 self._needed = None
 
     def holds(self, checkpoint: Checkpoint, vae: Path | None = None) -> bool:
-        """Whether `get` would answer without reading a checkpoint's file."""
-        key = _key(checkpoint, vae)
-        return any(own == key[0] for own, _ in (*self._running, *self._waiting))
+        """Whether `get` would answer without reading more than a VAE."""
+        key = self._key(checkpoint, vae)
+        return any(own.is_twin_of(key) for own in (*self._running, *self._waiting))
 
     def get(self, checkpoint: Checkpoint, vae: Path | None = None) -> LoadedModel:
         """The model of a checkpoint, loaded if need be, with the VAE of a file or its own; callers take turns.
@@ -97,7 +114,7 @@ class ModelCache:
         Raises as loading does.
         """
         with self._lock:
-            key = _key(checkpoint, vae)
+            key = self._key(checkpoint, vae)
             if (model := self._waiting.pop(key, None)) is not None:
                 self._make_room(bytes_of([model]))
                 self._running[key] = model
@@ -111,22 +128,40 @@ class ModelCache:
 
     def keep_only(self, checkpoints: Iterable[Checkpoint]) -> bool:
         """Let go of all other models; whether there were any."""
-        kept = {_key(checkpoint, None)[0] for checkpoint in checkpoints}
+        kept = {_place(checkpoint) for checkpoint in checkpoints}
         with self._lock:
-            others = [(place, key) for place in (self._running, self._waiting) for key in place if key[0] not in kept]
-            for place, key in others:
-                del place[key]
+            others = [
+                (shelf, key) for shelf in (self._running, self._waiting) for key in shelf if key.place not in kept
+            ]
+            for shelf, key in others:
+                del shelf[key]
             return bool(others)
+
+    def rest_idle(self) -> bool:
+        """Let all models go, or wait, that the running job has not asked for; whether there were any."""
+        with self._lock:
+            before = len(self._running)
+            self._make_room(self._budget().running + 1)
+            return len(self._running) < before
 
     def _made(self, checkpoint: Checkpoint, vae: Path | None, key: Key) -> LoadedModel:
         """A model that is not kept: one that is but for its VAE is given another, others are loaded."""
-        twins = [own for own in self._running if own[0] == key[0]]
-        if twins and vae is not None:
-            return replace(self._running[twins[-1]], vae=self._loader.load_vae(checkpoint, vae))
-        for twin in twins:  # their network would be held twice, and what they lack is the checkpoint's own VAE
-            del self._running[twin]
+        for shelf in (self._running, self._waiting):
+            if (twin := next((own for own in shelf if own.is_twin_of(key)), None)) is not None:
+                return replace(shelf[twin], vae=self._loader.load_vae(checkpoint, vae))
+            for own in [own for own in shelf if own.place == key.place]:  # nobody can ask for an earlier state again
+                del shelf[own]
         self._make_room(self._loader.needed(checkpoint, vae))
         return self._loaded(checkpoint, vae)
+
+    def _key(self, checkpoint: Checkpoint, vae: Path | None) -> Key:
+        """The same weights under the same name; a card may change without a reload."""
+        told = None if vae is None else vae.stat()
+        return Key(
+            _place(checkpoint),
+            (checkpoint.weights_state, self._loader.form(checkpoint)),
+            None if told is None else (str(vae), told.st_size, told.st_mtime_ns),
+        )
 
     def _loaded(self, checkpoint: Checkpoint, vae: Path | None) -> LoadedModel:
         """The model, beside the others where memory allows it; else they are let go and it is loaded once more."""
@@ -151,7 +186,7 @@ class ModelCache:
                 break
             model = self._running.pop(key)
             if budget.waiting:
-                self._loader.rest(model)
+                self._loader.rest(model, self._running.values())
                 self._waiting[key] = model
         while self._waiting and bytes_of(self._waiting.values()) > budget.waiting:
             self._waiting.popitem(last=False)
@@ -176,10 +211,5 @@ def _networks_of(models: Iterable[LoadedModel]) -> dict[int, Any]:
     }
 
 
-def _key(checkpoint: Checkpoint, vae: Path | None) -> Key:
-    """The same weights under the same name; a card may change without a reload."""
-    state = None
-    if vae is not None:
-        told = vae.stat()
-        state = (str(vae), told.st_size, told.st_mtime_ns)
-    return (checkpoint.name, checkpoint.path, checkpoint.weights_state), state
+def _place(checkpoint: Checkpoint) -> Hashable:
+    return checkpoint.name, checkpoint.path

@@ -6,6 +6,7 @@
 | other programs, files written, sockets | audit hook | audit hook | audit hook |
 | memory, size of files, time of the processor | limits | limits (memory is not enforced) | – |
 | rights gained by programs | no_new_privs | – | – |
+| life beyond that of its parent | death signal | – | – |
 
 An audit hook sees what Python does, not what machine code does by itself: it is a barrier behind others.
 It imports nothing but the standard library, since it has to be at work before torch starts threads.
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -45,7 +47,7 @@ _REFUSED = (
 
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _NEW_USER, _NEW_NETWORK = 0x10000000, 0x40000000
-_NO_NEW_PRIVILEGES = 38
+_NO_NEW_PRIVILEGES, _DEATH_SIGNAL = 38, 1
 
 
 class Refused(Exception):
@@ -59,6 +61,18 @@ def leave_network() -> bool:
     library = ctypes.CDLL(None, use_errno=True)
     library.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0)
     return any(library.unshare(flags) == 0 for flags in (_NEW_NETWORK, _NEW_USER | _NEW_NETWORK))
+
+
+def end_with_parent(parent: int) -> None:
+    """Have the system kill this process as soon as its parent ends, which has that id; exits where it has already.
+
+    To be called behind `leave_network`: the system forgets the wish when rights change (prctl(2), PR_SET_PDEATHSIG).
+    """
+    if sys.platform != "linux":
+        return
+    ctypes.CDLL(None, use_errno=True).prctl(_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        sys.exit(1)
 
 
 def limit_resources(*, memory: int, written: int, seconds: int) -> None:

@@ -23,6 +23,10 @@ LOWEST_MULTIPLIER, HIGHEST_MULTIPLIER = -2.0, 3.0
 
 MOST_PATTERNS = 50
 MOST_PATTERN_CHARACTERS = 200
+MOST_FAMILY_CHARACTERS = 1 << 20
+"""Of what a parent tells of its own parents."""
+MOST_KEPT_CHARACTERS = 1 << 16
+"""Of a text in the parents' metadata; longer ones are thumbnails and lists of captions, which grow with every merge."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +109,8 @@ def recipe_metadata(recipe: MergeRecipe, parents: tuple[Parent, ...], *, vae: st
     metadata: dict[str, str] = {}
     if recipe.copy_metadata:
         for parent in reversed(parents):
-            metadata.update(parent.metadata)
+            short = {name: value for name, value in parent.metadata.items() if len(value) <= MOST_KEPT_CHARACTERS}
+            metadata.update(short)
         metadata.pop("modelspec.hash_sha256", None)  # of other numbers than the result's
     hashes = [parent.sha256 for parent in parents] + [None] * (3 - len(parents))
     told: dict[str, Any] = {
@@ -146,9 +151,9 @@ def _family_tree(parents: tuple[Parent, ...]) -> dict[str, Any]:
 
 
 def _object(text: str | None) -> dict[str, Any] | None:
-    """A JSON object out of a stranger's metadata; None where there is none."""
+    """A JSON object out of a stranger's metadata; None where there is none, or one that is too large to hand on."""
     try:
-        content = json.loads(text or "")
+        content = json.loads(text) if text and len(text) <= MOST_FAMILY_CHARACTERS else None
     except (ValueError, RecursionError):
         return None
     return content if isinstance(content, dict) else None

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -15,9 +14,11 @@ from modules.checkpoints.block_weights import BlockWeights
 from modules.checkpoints.mapped_weights import MappedWeights
 from modules.checkpoints.merge_recipe import METHODS, MergeFiles, MergeRecipe, Parent, recipe_metadata
 from modules.checkpoints.new_file import new_file
-from modules.checkpoints.streamed_weights import TensorOutline, write_weights
+from modules.checkpoints.streamed_weights import TensorOutline, header_bytes, write_weights
+from modules.checkpoints.weights_header import MOST_HEADER_BYTES
 from modules.checkpoints.weights_identity import WeightsIdentity, identify_weights
-from modules.errors import InvalidRequest, NumbersOverflowed, UnsupportedModel
+from modules.config.files import write_atomically
+from modules.errors import InvalidRequest, NumbersOverflowed, StorageFull, UnsupportedModel
 
 TYPES = {"fp16": torch.float16, "bf16": torch.bfloat16, "fp32": torch.float32}
 PIECE = 1 << 22
@@ -39,6 +40,8 @@ class MergeResult:
     merged: int
     kept: int
     left_out: int
+    note: str = ""
+    """A sentence on what went wrong beside the file, which is whole."""
 
 
 def merge(
@@ -58,6 +61,7 @@ def merge(
     fit the method or one another, what `read_header` raises, StorageFull, FileExistsError and NumbersOverflowed.
     """
     _check_files(recipe, files, output)
+    replaces = overwrite and output.exists()
     with _opened(files) as opened:
         run = _Merge(recipe, opened, check)
         outlines = run.outlines()
@@ -65,11 +69,11 @@ def merge(
         vae = files.vae.name if files.vae else ""
         metadata = recipe_metadata(recipe, parents, vae=vae, task=_TASKS.get(_channels(opened.parents[0]), ""))
         expected = sum(outline.bytes for outline in outlines.values())
+        _check_header(outlines, metadata)
         run.listen(progress, expected)
         with new_file(output, overwrite=overwrite, expected_bytes=expected) as file:
             write_weights(file, outlines, metadata, run.pieces)
-    _copy_configuration(files, output)
-    return run.result(output)
+    return replace(run.result(output), note=_copy_configuration(files, output, replaces=replaces))
 
 
 @dataclass(frozen=True)
@@ -328,9 +332,34 @@ def _check_range(name: str, before: torch.Tensor, after: torch.Tensor) -> None:
         )
 
 
-def _copy_configuration(files: MergeFiles, output: Path) -> None:
-    """A .yaml beside a checkpoint says how its network predicts: the result gets the first that a parent has."""
+def _check_header(outlines: dict[str, TensorOutline], metadata: dict[str, str]) -> None:
+    """Raises InvalidRequest where the result would be a file that we do not read."""
+    size = header_bytes(outlines, metadata)
+    if size > MOST_HEADER_BYTES:
+        raise InvalidRequest(
+            "Metadata",
+            f"{size:,} bytes",
+            f"with the tensors' names are more than the {MOST_HEADER_BYTES:,} that can be read again",
+            "Do not copy the metadata of the models (--no-metadata).",
+        )
+
+
+def _copy_configuration(files: MergeFiles, output: Path, *, replaces: bool) -> str:
+    """A .yaml beside a checkpoint says how its network predicts: the result gets the first that a parent has.
+
+    `replaces`: the one that is there belongs to the file that was overwritten. Returns a sentence where it fails.
+    """
     found = next((path.with_suffix(".yaml") for path in files.parents if path.with_suffix(".yaml").is_file()), None)
     target = output.with_suffix(".yaml")
-    if found is not None and not target.exists():
-        shutil.copyfile(found, target)
+    try:
+        if found is None:
+            if replaces:
+                target.unlink(missing_ok=True)
+        elif replaces or not target.is_file():
+            write_atomically(target, found.read_bytes())
+    except (OSError, StorageFull) as error:
+        told = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        if found is None:
+            return f"The configuration {target} of the earlier file is still there ({told}). Remove it."
+        return f"The configuration {found.name} was not copied to {target} ({told}). Copy it there."
+    return ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -28,6 +28,10 @@ FIRST_WAIT = 3.0
 """The same for the very first one."""
 POLL = 4.0
 """Seconds between two looks at the disk while nobody asks; network drives tell nothing by themselves."""
+_REST = 10
+"""How many times as long as a look at the disk took it is left alone thereafter, at least, while nobody asks."""
+_READING = 1.0
+"""Seconds of reading headers that no other look at the disk interrupts; more where a look takes longer."""
 _BATCH_SECONDS = 0.2
 
 _IDENTITY = "identity 1"
@@ -103,6 +107,7 @@ class ModelFiles:
         self._wanted_kinds: set[FolderKind] = set()
         self._listed = 0
         self._read = 0
+        self._look_seconds = 0.0
         self._scanner: threading.Thread | None = None
         self._stopped = threading.Event()
         self._poller: threading.Thread | None = None
@@ -130,12 +135,7 @@ class ModelFiles:
         Whether that came about within `wait` seconds (None: however long it takes).
         """
         with self._changed:
-            self._wanted += 1
-            self._wanted_kinds.update(kinds)
-            mine = self._wanted
-            if self._scanner is None:
-                self._scanner = threading.Thread(target=self._scan_as_wanted, name="model files", daemon=True)
-                self._scanner.start()
+            mine = self._want(kinds)
             return self._changed.wait_for(lambda: (self._read if read else self._listed) >= mine, wait)
 
     def read(self, file: ModelFile) -> ModelFile:
@@ -188,6 +188,8 @@ class ModelFiles:
     def close(self) -> None:
         """Stop looking and hashing, and close the facts."""
         self._stopped.set()
+        with self._changed:
+            self._changed.notify_all()
         for thread in (self._poller, self._scanner, self._hasher):
             if thread is not None:
                 thread.join(timeout=2.0)  # it may hang in a network drive that is gone
@@ -195,19 +197,35 @@ class ModelFiles:
 
     def _poll(self) -> None:
         while not self._stopped.is_set():
-            self.refresh(wait=0.0)
-            self._stopped.wait(POLL)
+            with self._changed:
+                mine = self._want(FOLDER_KINDS)
+                self._changed.wait_for(lambda mine=mine: self._listed >= mine or self._stopped.is_set())  # type: ignore[misc]
+                rest = max(POLL, _REST * self._look_seconds)
+            self._stopped.wait(rest)
+
+    def _want(self, kinds: Iterable[FolderKind]) -> int:
+        """Ask for a look at the disk, by its number; called with the lock."""
+        self._wanted += 1
+        self._wanted_kinds.update(kinds)
+        if self._scanner is None:
+            self._scanner = threading.Thread(target=self._scan_as_wanted, name="model files", daemon=True)
+            self._scanner.start()
+        return self._wanted
 
     def _scan_as_wanted(self) -> None:
         """One look at the disk after the other, until nobody wants another one."""
         try:
             while (look := self._next_look()) is not None:
                 number, kinds = look
+                began = time.monotonic()
                 listed = {kind: self._list_kind(kind) for kind in FOLDER_KINDS if kind in kinds}
+                seconds = time.monotonic() - began
                 with self._changed:
                     self._listed = number
+                    if len(kinds) == len(FOLDER_KINDS):
+                        self._look_seconds = seconds
                     self._publish({**self._snapshot.files, **listed})
-                if self._read_new_files(number):
+                if self._read_new_files(number, max(_READING, seconds)):
                     with self._changed:
                         self._read = number
                         self._changed.notify_all()
@@ -257,10 +275,10 @@ class ModelFiles:
         finding = finding_from_fact(self.facts.get(file.state, _IDENTITY))
         return listed if finding is None else _with(listed, finding)
 
-    def _read_new_files(self, number: int) -> bool:
+    def _read_new_files(self, number: int, least: float) -> bool:
         """Read headers that were not read yet, and show what was found every now and then.
 
-        Whether it came to the end: where another look is wanted, that goes first.
+        Whether it came to the end: where another look is wanted, that goes first after `least` seconds.
         """
         found: list[ModelFile] = []
         facts: list[Fact] = []
@@ -272,14 +290,14 @@ class ModelFiles:
             found.clear()
             return time.monotonic()
 
-        shown = time.monotonic()
+        began = shown = time.monotonic()
         for file in [file for kind in FOLDER_KINDS for file in self._snapshot.files[kind] if not file.was_read]:
             looked_at, fact = self._looked_at(file)
             found.append(looked_at)
             facts.extend([fact] if fact else [])
             if self._stopped.is_set() or time.monotonic() - shown > _BATCH_SECONDS:
                 shown = show()
-                if self._stopped.is_set() or self._wanted > number:
+                if self._stopped.is_set() or (self._wanted > number and shown - began >= least):
                     return False
         show()
         return True
@@ -312,12 +330,15 @@ class ModelFiles:
     def _hash_in_background(self) -> None:
         """Hash one file after the other, slowly, until there is none left or it is to stop; then wait for more."""
         be_polite()
-        failed: set[FileState] = set()
+        tried: set[tuple[FolderKind, FileState]] = set()
         while not self._stopped.is_set():
-            file = next((one for one in self._unhashed() if one.state not in failed), None)
+            file = next(self._unhashed(tried), None)
             if file is None:
+                # Files that went away, as with a drive, are tried again when they come back.
+                tried &= {(kind, one.state) for kind, files in self._snapshot.files.items() for one in files}
                 self._stopped.wait(POLL)
                 continue
+            tried.add((file.kind, file.state))
             try:
                 self._replace([replace(file, sha256=self._hashes.sha256(file.path, Pace(self._stopped)))])
                 if file.kind == "lora":
@@ -325,15 +346,16 @@ class ModelFiles:
             except Stopped:
                 return
             except (OSError, UserError) as error:
-                failed.add(file.state)
                 log.debug("%s was not hashed: %s", file.path, error)
 
-    def _unhashed(self) -> Iterator[ModelFile]:
-        """Files that can be used and have no hash, checkpoints first."""
+    def _unhashed(self, tried: Set[tuple[FolderKind, FileState]]) -> Iterator[ModelFile]:
+        """Files that can be used and lack a hash, checkpoints first, without those that were tried as they are now."""
         for kind in FOLDER_KINDS:
-            yield from (
-                file for file in self._snapshot.files[kind] if file.was_read and not file.problem and not file.sha256
-            )
+            for file in self._snapshot.files[kind]:
+                if not file.was_read or file.problem or (kind, file.state) in tried:
+                    continue
+                if not file.sha256 or (kind == "lora" and self._hashes.known_network_hash(file.state) is None):
+                    yield file
 
 
 def _with(file: ModelFile, finding: Finding) -> ModelFile:

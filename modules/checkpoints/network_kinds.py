@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from modules.checkpoints.identification import Family
@@ -22,7 +23,7 @@ _ALGORITHMS = (
 )
 """By how the names of its tensors end; the first that fits counts, as a DoRA has what a LoRA has."""
 
-_LORA_PARTS = ("lora_A", "lora_B", "lora_down", "lora_up", "lora")
+_LORA_PARTS = ("lora_A", "lora_B", "lora_down", "lora_up", "lora", "lora_linear_layer")
 _FLAT = (
     "lora_unet_",
     "lora_te_",
@@ -36,6 +37,7 @@ _FLAT = (
 """What names begin with in which all dots of the network's own names are underscores."""
 
 _OTHERS = (
+    ("AnimateDiff", ("motion_modules", "temporal_transformer")),
     ("Qwen-Image", ("img_mod",)),
     ("Stable Diffusion 3", ("joint_blocks", "lora_te3", "lora_prior_joint")),
     ("Flux", ("double_blocks", "single_blocks", "single_transformer_blocks")),
@@ -44,13 +46,27 @@ _OTHERS = (
     ("PixArt or LTX-Video", ("adaln_single", "adaln.single")),
     ("Hunyuan-DiT", ("mlp_t5",)),
     ("Lumina or Z-Image", ("layers_0_attention", "layers.0.attention", "layers_0_feed", "layers.0.feed")),
+)
+"""Families that cannot be run, by what stands in the names."""
+
+_PERHAPS_OTHERS = (
     (
         "Wan",
         ("blocks_0_cross_attn", "blocks.0.cross_attn", "blocks_0_self_attn", "blocks.0.self_attn", "blocks.0.attn1"),
     ),
     ("a transformer model", ("transformer.", "lora_transformer_", "diffusion_model.transformer_blocks")),
 )
-"""Families that cannot be run, by what stands in the names."""
+"""The same, by marks that stand in Stable Diffusion's names too."""
+_UNET_PARTS = ("down_blocks", "up_blocks", "mid_block", "input_blocks", "middle_block", "output_blocks")
+_TEXT_ENCODERS = (
+    "lora_te_",
+    "lora_te1_",
+    "lora_te2_",
+    "lycoris_te",
+    "oft_te",
+    "text_encoder",
+    "base_model.model.text_",
+)
 
 _ARCHITECTURES: tuple[tuple[str, Family], ...] = (
     ("stable-diffusion-xl-v1-refiner", "sdxl-refiner"),
@@ -79,6 +95,8 @@ def network_in(names: TensorNames, metadata_of_base: str) -> Network | None:
     `metadata_of_base` is what the file says of its family, for networks whose shapes tell nothing.
     """
     algorithm = next((name for name, tails in _ALGORITHMS if not names.tails.isdisjoint(tails)), None)
+    if algorithm is None and any(".lora_A." in name for name in names.tensors):
+        algorithm = "LoRA"  # the last part but one is the name that a person gave to a peft adapter
     is_flat = any(name.startswith(_FLAT) for name in names.heads)
     if algorithm is None and not is_flat:
         return None
@@ -86,9 +104,9 @@ def network_in(names: TensorNames, metadata_of_base: str) -> Network | None:
         return None  # other networks have parts of these names
     if algorithm == "LoRA" and not is_flat and not _has_lora_parts(names):
         return None
-    family = _family(names) or _told(metadata_of_base)
-    other = _other_family(names) if family is None or _family(names) is None else ""
-    return Network(algorithm or "network", None if other else family, other)
+    other = _other_family(names)
+    family = None if other else _family(names) or _told(metadata_of_base)
+    return Network(algorithm or "network", family, other)
 
 
 def _has_lora_parts(names: TensorNames) -> bool:
@@ -102,10 +120,14 @@ def _told(text: str) -> Family | None:
 
 def _other_family(names: TensorNames) -> str:
     """The title of a family that cannot be run; of names that tell nothing, an empty text."""
-    for title, marks in _OTHERS:
-        if any(mark in name for name in names.tensors for mark in marks):
-            return title
-    return ""
+    certain = _first_marked(_OTHERS, names.tensors)
+    if certain or any(part in name for name in names.tensors for part in _UNET_PARTS):
+        return certain
+    return _first_marked(_PERHAPS_OTHERS, [name for name in names.tensors if not name.startswith(_TEXT_ENCODERS)])
+
+
+def _first_marked(rows: tuple[tuple[str, tuple[str, ...]], ...], names: Collection[str]) -> str:
+    return next((title for title, marks in rows if any(mark in name for name in names for mark in marks)), "")
 
 
 def _family(names: TensorNames) -> Family | None:
@@ -134,7 +156,7 @@ def _family_of_text_encoder(names: TensorNames) -> Family | None:
     """Of a network for the text encoder alone, by the width of its layers."""
     for name, info in names.tensors.items():
         flat = name.replace(".", "_")
-        if flat.startswith(("lora_te_", "text_encoder_")) and "q_proj" in flat:
+        if flat.startswith(("lora_te_", "text_encoder_")) and ("q_proj" in flat or "attn_to_q" in flat):
             width = _input_width(names, name, info)
             if width in (768, 1024):
                 return WIDTHS[width]
@@ -154,5 +176,5 @@ def _input_width(names: TensorNames, name: str, info: TensorInfo) -> int | None:
 
 
 def _is_down(stem: str) -> bool:
-    last = stem.rpartition(".")[2]
-    return last in ("lora_down", "lora_A", "down") or stem.endswith("lora_A.default")
+    *_, before, last = ("", *stem.split("."))
+    return last in ("lora_down", "lora_A", "down") or before == "lora_A"

@@ -20,6 +20,8 @@ Remembered = Callable[[Path, str, Callable[[], str]], str]
 
 _PAGES_AT_ONCE = 256 << 20
 """Bytes of a file that may be in memory beside the network that is made of them."""
+_BIG = 1 << 20
+"""Bytes of a tensor before which the files are looked at: reading it takes longer than the look."""
 _NAMED_IN_ERRORS = 3
 
 
@@ -39,14 +41,17 @@ class NetworkPart:
     """What the views look into."""
 
     def built(self, device: torch.device, dtype: torch.dtype) -> Any:
-        """The network in evaluation mode. Raises ValueError where its tensors are not those of its configuration."""
+        """The network in evaluation mode.
+
+        Raises ValueError where its tensors are not those of its configuration, BrokenModel where a file was changed.
+        """
         network = self._empty()
         slots = network.state_dict()
         self._check(slots)
         state: dict[str, torch.Tensor] = {}
         read = 0
         for name in slots:
-            view = self.weights[_plain(name)]
+            view = self._looked_after(self.weights[_plain(name)])
             # Contiguous: a view may be a tensor turned round.
             state[name] = view.to(device, dtype, copy=True, memory_format=torch.contiguous_format)
             read += view.nbytes
@@ -59,13 +64,16 @@ class NetworkPart:
         return network.eval().requires_grad_(False)
 
     def digest(self) -> str:
-        """sha256 of the network's tensors as they are in the file: names in order, types, shapes and bytes."""
+        """sha256 of the network's tensors as they are in the file: names in order, types, shapes and bytes.
+
+        Raises BrokenModel where a file was changed.
+        """
         found = hashlib.sha256()
         read = 0
         for name in sorted(map(_plain, self._empty().state_dict())):
             if name not in self.weights:
                 continue
-            tensor = self.weights[name].contiguous()
+            tensor = self._looked_after(self.weights[name]).contiguous()
             found.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
             found.update(tensor.flatten().view(torch.uint8).numpy().data)
             read += tensor.nbytes
@@ -101,6 +109,13 @@ class NetworkPart:
         if odd:
             raise ValueError(f"The {self.name} has {_some(odd)}.")
 
+    def _looked_after(self, view: torch.Tensor) -> torch.Tensor:
+        """A view that is about to be read. Raises BrokenModel where it is big and a file was changed."""
+        if view.nbytes >= _BIG:
+            for file in self.files:
+                file.check()
+        return view
+
     def _let_go(self) -> None:
         for file in self.files:
             file.let_go()
@@ -119,7 +134,7 @@ class SharedParts:
 
     def built(self, part: NetworkPart, device: torch.device, dtype: torch.dtype) -> Any:
         """The network as `part.built` makes it, or the one that has the same content already. Raises what that does."""
-        digest = self._remembered(part.files[0].path, part.name, part.digest)
+        digest = self._remembered(part.files[0].path, _name_of_content(part), part.digest)
         key = (digest, part.facts, str(device), str(dtype))
         network = self._networks.get(key)
         if network is None:
@@ -133,6 +148,12 @@ class SharedParts:
 
 def _computed(path: Path, name: str, compute: Callable[[], str]) -> str:
     return compute()
+
+
+def _name_of_content(part: NetworkPart) -> str:
+    """The part's name, and the states of all its files but the first one, of which the digest is remembered."""
+    further = [(file.path.name, *file.state) for file in part.files[1:]]
+    return f"{part.name} with {hashlib.sha256(repr(further).encode()).hexdigest()[:16]}" if further else part.name
 
 
 def _fill_buffers(network: Any, device: torch.device) -> None:

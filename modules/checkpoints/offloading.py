@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
-from accelerate.hooks import ModelHook, add_hook_to_module, remove_hook_from_module
 from diffusers.hooks import HookRegistry
 
 from modules.checkpoints.loaded import LoadedModel
@@ -47,10 +47,14 @@ class Offloader:
                 self._place(part, "balanced" if mode == "streamed" else mode)
             self._place(model.unet, mode)
 
-    def rest(self, model: LoadedModel) -> None:
-        """Have a model that is not needed for now in the computer's memory, without hooks; `place` brings it back."""
+    def rest(self, model: LoadedModel, keeping: Iterable[LoadedModel] = ()) -> None:
+        """Have a model that is not needed for now in the computer's memory, without hooks; `place` brings it back.
+
+        Parts that the models in `keeping` hold too stay where and as they are.
+        """
         with self._lock:
-            for part in _parts(model):
+            kept = {id(part) for other in keeping for part in _parts(other)}
+            for part in (part for part in _parts(model) if id(part) not in kept):
                 self._free(part)
                 self._move(part, _REST)
 
@@ -83,7 +87,7 @@ class Offloader:
             self._move(part, _REST)
             if mode == "streamed":
                 _stream(part, self._device)
-            add_hook_to_module(part, _Entering(self, self._device))
+            _Entering(self, self._device).put_on(part)
         self._modes[part] = mode
 
     def _free(self, part: Any) -> None:
@@ -91,29 +95,40 @@ class Offloader:
         before = self._modes.pop(part, "resident")
         if before == "resident":
             return
-        remove_hook_from_module(part)
+        _Entering.take_off(part)
         if before == "streamed":
-            hooks = HookRegistry.check_if_exists_or_initialize(part)
-            for name in _STREAMING:
-                hooks.remove_hook(name, recurse=True)
+            _stop_streaming(part)
         if self._inside is not None and self._inside() is part:
             self._inside = None
 
 
-class _Entering(ModelHook):  # type: ignore[misc]  # accelerate has no types
-    """Tells the offloader that a part is about to compute: forward, and encode and decode of a VAE."""
+class _Entering:
+    """Tells the offloader that a part is about to compute: forward, and encode and decode of a VAE.
 
-    no_grad = False
+    A part does not hold itself by it, as it would by accelerate's hooks, and so goes when its last model does.
+    """
 
     def __init__(self, offloader: Offloader, device: torch.device) -> None:
         self._offloader = weakref.ref(offloader)
         self.execution_device = device
         """Read by `runs_on`, and by diffusers."""
+        self._handle: Any = None
 
-    def pre_forward(self, module: torch.nn.Module, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
+    def put_on(self, part: Any) -> None:
+        """Have a part call this; the attribute is the one that diffusers' VAEs look for."""
+        self._handle = part.register_forward_pre_hook(lambda module, given: self.pre_forward(module))
+        part._hf_hook = self
+
+    @staticmethod
+    def take_off(part: Any) -> None:
+        """Undo `put_on`."""
+        part._hf_hook._handle.remove()
+        del part._hf_hook
+
+    def pre_forward(self, part: torch.nn.Module) -> None:
+        """Called before a part computes."""
         if (offloader := self._offloader()) is not None:
-            offloader.enter(module)
-        return args, kwargs
+            offloader.enter(part)
 
 
 def _stream(network: Any, device: torch.device) -> None:
@@ -121,6 +136,20 @@ def _stream(network: Any, device: torch.device) -> None:
     network.enable_group_offload(
         onload_device=device, offload_device=_REST, offload_type="leaf_level", use_stream=device.type == "cuda"
     )
+
+
+def _stop_streaming(network: Any) -> None:
+    """Take the hooks off, and all by which diffusers has each layer hold itself, so that its memory goes with it."""
+    hooks = HookRegistry.check_if_exists_or_initialize(network)
+    for name in _STREAMING:
+        hooks.remove_hook(name, recurse=True)
+    for layer in network.modules():
+        if getattr(layer.__dict__.get("forward"), "__func__", None) is type(layer).forward:
+            del layer.forward
+        registry = layer.__dict__.get("_diffusers_hook")
+        if registry is not None and not registry.hooks:
+            del layer._diffusers_hook
+    gc.collect()  # hooks that are off, some since the first step, hold themselves, and layers
 
 
 def _parts(model: LoadedModel) -> list[Any]:

@@ -2,7 +2,7 @@
 
 torch's weights-only reader, which runs no code of the file, is one barrier; the process's confinement is the other.
 The file is read from its path, the result goes to standard output, and the last line of standard error is a JSON
-object: {"tensors", "metadata", "dropped", "no_network"} or {"refused": kind, "reason"}.
+object: {"tensors", "dropped", "no_network"} or {"refused": kind, "reason"}.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from typing import Any, BinaryIO
 
 import torch
 
-from modules.checkpoints.confinement import Refused, leave_network, limit_resources, refuse_events
+from modules.checkpoints.confinement import Refused, end_with_parent, leave_network, limit_resources, refuse_events
 from modules.checkpoints.streamed_weights import TYPE_NAMES, TensorOutline, write_weights
 
 EMBEDDING = "emb_params"
@@ -87,9 +87,13 @@ class StandIn:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Convert `arguments`: path, bytes of memory, bytes of result at most, seconds. Exit code 3 is a refusal."""
+    """Convert `arguments`: path, bytes of memory, bytes of result at most, seconds, the parent's id.
+
+    Exit code 3 is a refusal.
+    """
     no_network = leave_network()
-    path, (memory, written, seconds) = Path(arguments[0]), map(int, arguments[1:4])
+    path, (memory, written, seconds, parent) = Path(arguments[0]), map(int, arguments[1:5])
+    end_with_parent(parent)
     target = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever a library prints must not get into the result
     warnings.simplefilter("ignore")
@@ -103,8 +107,7 @@ def main(arguments: Sequence[str]) -> int:
     except Exception as error:  # noqa: BLE001  the boundary of the process: its parent tells of it
         explained = _explained(error)
         return _tell({"refused": explained.kind, "reason": explained.reason}, 3)
-    told = {"tensors": len(weights.tensors), "metadata": weights.metadata, "dropped": weights.dropped}
-    return _tell({**told, "no_network": no_network}, 0)
+    return _tell({"tensors": len(weights.tensors), "dropped": weights.dropped, "no_network": no_network}, 0)
 
 
 def convert(path: Path, target: BinaryIO, *, most_bytes: int) -> Weights:

@@ -49,9 +49,8 @@ def write_weights(
 
     Wide types come first, so that every tensor begins at a multiple of its numbers' size. Raises OSError.
     """
-    names = sorted(outlines, key=lambda name: (-outlines[name].dtype.itemsize, name))
-    file.write(_header(names, outlines, metadata))
-    for name in names:
+    file.write(_header(outlines, metadata))
+    for name in _in_order(outlines):
         written = 0
         for piece in pieces(name):
             assert piece.dtype == outlines[name].dtype, name
@@ -60,10 +59,19 @@ def write_weights(
         assert written == outlines[name].bytes, name
 
 
-def _header(names: Iterable[str], outlines: Mapping[str, TensorOutline], metadata: Mapping[str, str]) -> bytes:
+def header_bytes(outlines: Mapping[str, TensorOutline], metadata: Mapping[str, str]) -> int:
+    """How long the header of such a file is; readers take `weights_header.MOST_HEADER_BYTES` at most."""
+    return len(_header(outlines, metadata))
+
+
+def _in_order(outlines: Mapping[str, TensorOutline]) -> list[str]:
+    return sorted(outlines, key=lambda name: (-outlines[name].dtype.itemsize, name))
+
+
+def _header(outlines: Mapping[str, TensorOutline], metadata: Mapping[str, str]) -> bytes:
     content: dict[str, object] = {"__metadata__": dict(metadata)} if metadata else {}
     end = 0
-    for name in names:
+    for name in _in_order(outlines):
         begin, end = end, end + outlines[name].bytes
         shape = list(outlines[name].shape)
         content[name] = {"dtype": TYPE_NAMES[outlines[name].dtype], "shape": shape, "data_offsets": [begin, end]}

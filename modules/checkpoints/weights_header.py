@@ -26,6 +26,8 @@ BITS = {
     "F4": 4,
 }
 """Of one number, by the format's names of types."""
+MOST_SIDES = 8
+"""Of a tensor; real ones have up to five."""
 
 PICKLES = (".ckpt", ".pt", ".pth", ".bin", ".pkl")
 _LENGTH_BYTES = 8
@@ -126,13 +128,17 @@ def _info(path: Path, name: str, entry: Any, begin: int) -> TensorInfo:
         bits = BITS[dtype]
         if type(start) is not int or type(end) is not int or start < 0 or type(shape) is not list:
             raise ValueError
+        if len(shape) > MOST_SIDES:
+            raise ValueError
+        place = (end - start) * 8
         for side in shape:
             if type(side) is not int or side < 0:
                 raise ValueError
-            bits *= side
+            if bits <= place or side == 0:  # what is too large already need not be known, unless it comes to nothing
+                bits *= side
     except (TypeError, KeyError, ValueError) as error:
         raise _broken(path, f"its header does not describe the tensor {name[:80]!r} properly", _AGAIN) from error
-    if bits != (end - start) * 8:
+    if bits != place:
         raise _broken(path, f"shape and place of its tensor {name[:80]!r} contradict each other", _AGAIN)
     return TensorInfo(dtype, tuple(shape), begin + start, begin + end)
 

@@ -1,4 +1,4 @@
-"""How a file of ours is written: whole or not at all."""
+"""How a file of ours is named and written: as every system takes it, and whole or not at all."""
 
 from __future__ import annotations
 
@@ -7,13 +7,43 @@ import os
 import secrets
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from modules.errors import StorageFull
 
 TEMPORARY_SUFFIX = ".atelier-part"
 """Ends the name of a file that is being written; a server sweeps such leftovers when it starts."""
+LONGEST_NAME = 150
+"""Characters of a file's name; side files and temporary ones add to it, and folders stop at 255 bytes."""
+FORBIDDEN_IN_NAMES = '<>:"/\\|?*'
+
+_LONGEST_SUFFIX = 20
+_OF_WINDOWS = frozenset(
+    {
+        *("con", "prn", "aux", "nul", "conin$", "conout$"),
+        *(f"{port}{number}" for port in ("com", "lpt") for number in "0123456789¹²³"),
+    }
+)
+
+
+def safe_name(name: str) -> str:
+    """A file's name that every system takes and that stays in its folder; "" where nothing is left of it.
+
+    A name that is safe already comes back as it is.
+    """
+    last = name.replace("\\", "/").rsplit("/", 1)[-1]
+    signs = ("_" if sign in FORBIDDEN_IN_NAMES or not sign.isprintable() else sign for sign in last)
+    name = "".join(signs).strip(". ")
+    stem, dot, suffix = name.rpartition(".")
+    if not dot:
+        stem, suffix = name, ""
+    stem = stem[: LONGEST_NAME - len(suffix) - 1] if len(suffix) < _LONGEST_SUFFIX else stem[:LONGEST_NAME]
+    while len(stem.encode()) > LONGEST_NAME:
+        stem = stem[:-1]
+    if stem.split(".", 1)[0].strip().lower() in _OF_WINDOWS:
+        stem = f"_{stem}"
+    return f"{stem}{dot}{suffix[:_LONGEST_SUFFIX]}" if stem else ""
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -44,13 +74,18 @@ def sweep_temporary_files(folder: Path, *, idle_seconds: float = 0.0) -> int:
 
     `idle_seconds`: those that somebody wrote to within that time may be another program's, and stay.
     """
-    leftovers = list(folder.rglob(f"*{TEMPORARY_SUFFIX}")) if folder.is_dir() else []
-    if idle_seconds:
-        latest = time.time() - idle_seconds
-        leftovers = [leftover for leftover in leftovers if leftover.stat().st_mtime < latest]
-    for leftover in leftovers:
-        leftover.unlink(missing_ok=True)
-    return len(leftovers)
+    swept = 0
+    latest = time.time() - idle_seconds
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            if not name.endswith(TEMPORARY_SUFFIX):
+                continue
+            leftover = Path(parent, name)
+            with suppress(OSError):  # others sweep and write there too, and some may not be removed
+                if not idle_seconds or leftover.stat().st_mtime < latest:
+                    leftover.unlink()
+                    swept += 1
+    return swept
 
 
 def storage_full(path: Path) -> StorageFull:

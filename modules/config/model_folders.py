@@ -53,11 +53,11 @@ def adopted_folders(installation: Path) -> FoldersByKind:
 
     Raises InvalidSetting for a folder that is none of these.
     """
-    given = installation.expanduser().resolve()
+    given = _unfolded(str(installation))
     for root in (given / place for place in _PLACES):
-        if (root / "models" / "Stable-diffusion").is_dir():
+        if _is_folder(root / "models" / "Stable-diffusion"):
             return _existing({kind: [root / name for name in names] for kind, names in _A1111.items()})
-        if (root / "models" / "checkpoints").is_dir():
+        if _is_folder(root / "models" / "checkpoints"):
             own = {kind: [root / "models" / name for name in names] for kind, names in _COMFYUI.items()}
             further = _further_folders(root / _FURTHER)
             return _existing({kind: [*folders, *further.get(kind, ())] for kind, folders in own.items()})
@@ -68,32 +68,48 @@ def adopted_folders(installation: Path) -> FoldersByKind:
 
 
 def _existing(folders: Mapping[FolderKind, Sequence[Path]]) -> FoldersByKind:
-    return {kind: tuple(dict.fromkeys(one for one in ones if one.is_dir())) for kind, ones in folders.items()}
+    return {kind: tuple(dict.fromkeys(filter(_is_folder, ones))) for kind, ones in folders.items()}
+
+
+def _is_folder(path: Path) -> bool:
+    """Whether there is a folder that may be looked at."""
+    return os.path.isdir(path)  # noqa: PTH112  Path's own raises where it may not look
 
 
 def _further_folders(file: Path) -> dict[FolderKind, list[Path]]:
     """What ComfyUI's list of further folders names. Raises InvalidSetting for a list that cannot be read."""
-    if not file.is_file():
-        return {}
     try:
+        if not file.is_file():
+            return {}
         with file.open("rb") as opened:
             content = yaml.safe_load(opened.read(_MOST_BYTES))
+        found: dict[FolderKind, list[Path]] = {}
+        for section in content.values() if isinstance(content, dict) else ():
+            for kind, folder in _lines(section, file.parent):
+                found.setdefault(kind, []).append(folder)
     except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
         raise InvalidSetting(f"{file} cannot be read: {error}. Mend it, or move it away.") from error
-    kinds = {name: kind for kind, names in _COMFYUI.items() for name in names}
-    found: dict[FolderKind, list[Path]] = {}
-    for section in content.values() if isinstance(content, dict) else ():
-        for name, folder in _lines(section, file.parent):
-            if name in kinds:
-                found.setdefault(kinds[name], []).append(folder)
     return found
 
 
-def _lines(section: Any, root: Path) -> Iterator[tuple[str, Path]]:
-    """Names and folders of one program in the list; a name may have several folders, one on each line."""
+def _lines(section: Any, root: Path) -> Iterator[tuple[FolderKind, Path]]:
+    """Kinds and folders of one program in the list; a name may have several folders, one on each line.
+
+    Raises ValueError for what cannot be a path.
+    """
     if not isinstance(section, dict):
         return
-    base = root / os.path.expandvars(Path(str(section.get("base_path") or "")).expanduser())
-    for name, value in section.items():
-        if isinstance(name, str) and isinstance(value, str):
-            yield from ((name, (base / line.strip()).resolve()) for line in value.splitlines() if line.strip())
+    base = _unfolded(str(section.get("base_path") or ""), root)
+    for kind, names in _COMFYUI.items():
+        for value in (section.get(name) for name in names):
+            lines = value.splitlines() if isinstance(value, str) else ()
+            yield from ((kind, _unfolded(line.strip(), base)) for line in lines if line.strip())
+
+
+def _unfolded(path: str, base: Path | None = None) -> Path:
+    """A path as people write it, made whole; relative ones are below `base`. Raises ValueError for a NUL in it.
+
+    The home of somebody who is not known stays as it is written, and so is a folder that is not there.
+    """
+    told = os.path.expandvars(os.path.expanduser(path))  # noqa: PTH111  Path's own raises for people it does not know
+    return Path(os.path.realpath(told if base is None else base / told))

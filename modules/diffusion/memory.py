@@ -6,17 +6,24 @@ from typing import Any
 
 import torch
 
-_OF_A_PROCESSOR = "DefaultCPUAllocator: can't allocate memory"
+_SAYINGS = (
+    "DefaultCPUAllocator: can't allocate memory",
+    "MPS backend out of memory",
+    "CUDA error: out of memory",
+    "HIP error: out of memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+)
 
 
 def ran_out_of_memory(error: BaseException) -> bool:
     """Whether an error says that a device or the computer itself has no room left.
 
-    torch has an error of its own for graphics cards only; its allocator for processors raises a RuntimeError.
+    torch has an error of its own for what its allocator for NVIDIA's and AMD's cards lacks; other allocators, drivers
+    and libraries raise a RuntimeError.
     """
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
         return True
-    return isinstance(error, RuntimeError) and _OF_A_PROCESSOR in str(error)
+    return isinstance(error, RuntimeError) and any(saying in str(error) for saying in _SAYINGS)
 
 
 def runs_on(network: Any) -> torch.device:

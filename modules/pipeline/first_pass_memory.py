@@ -28,23 +28,20 @@ class FirstPassMemory:
         self._key: object = None
         self._latents: torch.Tensor | None = None
 
-    def get(
-        self, request: ResolvedTxt2Img, weights: Hashable, refiner: str | None, indices: list[int]
-    ) -> torch.Tensor | None:
+    def get(self, request: ResolvedTxt2Img, weights: Hashable, indices: list[int]) -> torch.Tensor | None:
         """The latents of those pictures of a request's first pass, if they are the ones that are kept."""
-        return self._latents if self._key == _key(request, weights, refiner, indices) else None
+        return self._latents if self._key == _key(request, weights, indices) else None
 
     def keep(
         self,
         request: ResolvedTxt2Img,
         weights: Hashable,
-        refiner: str | None,
         indices: list[int],
         latents: torch.Tensor,
     ) -> None:
         """Keep them in the place of those before."""
-        self._key, self._latents = _key(request, weights, refiner, indices), latents
+        self._key, self._latents = _key(request, weights, indices), latents
 
 
-def _key(request: ResolvedTxt2Img, weights: Hashable, refiner: str | None, indices: list[int]) -> object:
-    return request.model_dump_json(exclude=_OF_THE_SECOND), weights, refiner, tuple(indices)
+def _key(request: ResolvedTxt2Img, weights: Hashable, indices: list[int]) -> object:
+    return request.model_dump_json(exclude=_OF_THE_SECOND), weights, tuple(indices)

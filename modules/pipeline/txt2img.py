@@ -7,6 +7,7 @@ from functools import partial
 
 import torch
 
+from modules.checkpoints.precision import stored_in_eight_bits
 from modules.pipeline.batches import missing_batches
 from modules.pipeline.hires import SecondPass
 from modules.pipeline.input_conditioning import channels_without_picture
@@ -71,10 +72,12 @@ def _shared_first_pass(
     request: ResolvedTxt2Img, run: SamplingRun, indices: list[int], progress: Progress, tools: Resources
 ) -> torch.Tensor:
     """The first pass, or its latents where the request before differed in its second pass alone."""
+    if _refiner(request, "first pass") is not None:
+        return _first_pass(request, run, indices, progress)  # whose weights are not known here
     networks = tuple(
         tools.networks.key_of(request.prompt_of(index), request.negative_prompt_of(index)) for index in indices
     )
-    place = (request, (run.model.fingerprint, networks), _refiner(request, "first pass"), indices)
+    place = (request, (run.model.fingerprint, stored_in_eight_bits(run.model.unet), networks), indices)
     latents = tools.first_passes.get(*place)
     if latents is None:
         latents = _first_pass(request, run, indices, progress)

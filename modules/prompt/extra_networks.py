@@ -2,6 +2,7 @@
 
     tag      = "<" kind ":" argument { ":" argument } ">"       kind: letters, digits and underscores
     argument = name "=" value | value                           exactly one "=" makes an argument a named one
+    first    = "te=" | "unet=" | "dyn=" | "steps=", value       the first is the network's name, unless it begins so
     range    = number "-" number                                an argument of a LoRA that may stand anywhere
 
 A tag ends at the first ">". Whatever is not a whole tag is text. `<lora:name:0.8:0.2-0.7>` works from the first fifth
@@ -23,6 +24,7 @@ _NUMBER = r"[0-9]{1,9}(?:\.[0-9]{0,9})?|\.[0-9]{1,9}"
 _RANGE = re.compile(f"(?:{_NUMBER})-(?:{_NUMBER})")
 LORA_KINDS = frozenset({"lora", "lyco"})
 HYPERNETWORK_KIND = "hypernet"
+NAMED_ARGUMENTS = ("te", "unet", "dyn", "steps")
 
 
 @dataclass(frozen=True)
@@ -118,9 +120,9 @@ def hypernetwork_use(tag: NetworkTag) -> HypernetworkUse | None:
 
 def _tag(kind: str, content: str, position: int, source: str) -> NetworkTag:
     arguments, named = [], []
-    for argument in content.split(":"):
+    for place, argument in enumerate(content.split(":")):
         name, equals, value = argument.partition("=")
-        if equals and "=" not in value:
+        if equals and "=" not in value and (place or name in NAMED_ARGUMENTS):
             named.append((name, value))
         else:
             arguments.append(argument)

@@ -52,7 +52,7 @@ def write_infotext(
         "CFG scale": _spelled("CFG scale", request.cfg_scale),
         "Seed": request.seed_of(index),
         "Size": f"{request.width}x{request.height}",
-        "Model hash": model_hash,
+        **({"Model hash": model_hash} if model_hash else {}),
         "Model": request.model,
         **_of_the_vae(request, vae_hash),
         **_of_the_noise(request, index),

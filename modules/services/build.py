@@ -117,7 +117,7 @@ def build_services(paths: Paths, options: EngineOptions) -> Services:
         runner=runner,
     )
     input_service = InputService(inputs)
-    pictures = PictureService(database, records, inputs, paths, scripts, networks)
+    pictures = PictureService(database, records, inputs, paths, scripts, networks, vaes)
     return Services(
         paths=paths,
         settings=settings,
@@ -148,8 +148,9 @@ def open_services(paths: Paths, options: EngineOptions) -> Iterator[Services]:
     with hold_data_folder(paths):
         for folder in (paths.outputs, paths.cache):
             sweep_temporary_files(folder)
-        # Merges and conversions write there, which other processes may be at.
-        sweep_temporary_files(paths.models / "Stable-diffusion", idle_seconds=_A_DAY)
+        # Merges, conversions and downloads write there, which other processes may be at.
+        for folder in {folders[0] for folders in paths.model_folders.values()}:
+            sweep_temporary_files(folder, idle_seconds=_A_DAY)
         services = build_services(paths, options)
         try:
             yield services

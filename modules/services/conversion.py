@@ -7,6 +7,7 @@ import math
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,14 @@ MOST_GROWTH = 3
 """The result's size at most, as a multiple of the file's: tensors that share memory get their own."""
 SPARE_RESULT = 64 << 20
 _MOST_TOLD = 2000
+_MOST_DROPPED = 100
+_MOST_METADATA = 100
+_LONGEST_ENTRY = 300
+_LONGEST_VALUE = 1000
+_LAST_WORDS = 5.0
+"""Seconds to wait for the rest of what an ended process said."""
+_MOST_ANSWERED = 1 << 20
+"""Bytes of what the process says that are kept, from the end."""
 _REFUSED = 3
 # -I keeps the current folder, the person's packages and Python's settings out of the process.
 _START = (
@@ -39,7 +48,10 @@ _SETTINGS = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREA
 
 @dataclass(frozen=True)
 class Conversion:
-    """A finished conversion. `dropped` are entries that are no tensors, as far as they are told."""
+    """A finished conversion. `dropped` are entries that are no tensors, as far as they are told.
+
+    The file chose every name and text: here they are of one line and of limited length, fit to be shown.
+    """
 
     path: Path
     tensors: int
@@ -69,7 +81,7 @@ def convert(
     most = MOST_GROWTH * size + SPARE_RESULT
     allowed = memory or 2 * size + SPARE_MEMORY
     command = [sys.executable, "-I", "-c", _START, str(ROOT), str(source.resolve())]
-    command += [str(allowed), str(most), str(math.ceil(seconds))]
+    command += [str(allowed), str(most), str(math.ceil(seconds)), str(os.getpid())]
     with new_file(target, overwrite=overwrite, expected_bytes=size) as file:
         code, told = _run(command, file, seconds, check, source)
         if code != 0:
@@ -81,9 +93,9 @@ def convert(
     return Conversion(
         target,
         len(header.tensors),
-        {name: value for name, value in header.metadata.items() if name != "format"},
-        tuple(str(entry) for entry in told.get("dropped", [])),
-        bool(told.get("no_network")),
+        _told_metadata(header.metadata),
+        _told_entries(told.get("dropped")),
+        told.get("no_network") is True,
     )
 
 
@@ -112,13 +124,17 @@ def _run(
     process = subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.PIPE, env=environment, cwd=ROOT
     )
-    waited = 0.0
+    assert process.stderr is not None
+    said, waited = bytearray(), 0.0
+    listener = threading.Thread(target=_listen, args=(process.stderr, said), daemon=True)
+    listener.start()
     try:
         while True:
             check()
             try:
-                said = process.communicate(timeout=0.25)[1]
-                return process.returncode, _answer(said)
+                code = process.wait(timeout=0.25)
+                listener.join(_LAST_WORDS)
+                return code, _answer(bytes(said))
             except subprocess.TimeoutExpired:
                 waited += 0.25
                 if waited >= seconds:
@@ -129,7 +145,17 @@ def _run(
     finally:
         if process.poll() is None:
             process.kill()
-            process.communicate()
+            process.wait()
+        listener.join(_LAST_WORDS)
+        if not listener.is_alive():  # else somebody else holds the other end, and closing would wait for them
+            process.stderr.close()
+
+
+def _listen(stream: IO[bytes], said: bytearray) -> None:
+    """Keep the end of what is said, however much it is."""
+    while piece := stream.read(1 << 16):
+        said += piece
+        del said[:-_MOST_ANSWERED]
 
 
 def _answer(said: bytes) -> dict[str, Any]:
@@ -140,6 +166,24 @@ def _answer(said: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return told if isinstance(told, dict) else {}
+
+
+def _told_entries(dropped: object) -> tuple[str, ...]:
+    entries = dropped[:_MOST_DROPPED] if isinstance(dropped, list) else []
+    return tuple(_printable(entry, _LONGEST_ENTRY) for entry in entries if isinstance(entry, str))
+
+
+def _told_metadata(metadata: Mapping[str, str]) -> dict[str, str]:
+    told = {name: value for name, value in metadata.items() if name != "format"}
+    return {
+        _printable(name, _LONGEST_ENTRY): _printable(value, _LONGEST_VALUE)
+        for name, value in list(told.items())[:_MOST_METADATA]
+    }
+
+
+def _printable(text: str, most: int) -> str:
+    """The beginning of a text without line ends, and without signs that a terminal would obey."""
+    return "".join(sign for sign in text[:most] if sign.isprintable())
 
 
 def _refusal(source: Path, target: Path, code: int, told: Mapping[str, Any], memory: int) -> UserError:
@@ -157,6 +201,6 @@ def _refusal(source: Path, target: Path, code: int, told: Mapping[str, Any], mem
         )
     if kind == "full":
         return storage_full(target)
-    reason = "".join(sign for sign in str(told.get("reason", ""))[:_MOST_TOLD] if sign.isprintable())
+    reason = _printable(str(told.get("reason", "")), _MOST_TOLD)
     sentence = f"{source.name} is not converted: {reason}. Get a .safetensors version of it"
     return BrokenModel(f"{sentence}, or download it again.") if kind == "broken" else UnsupportedModel(f"{sentence}.")

@@ -6,11 +6,11 @@ import os
 import platform
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 
 import psutil
 
 from modules.config.extras_words import USUAL_UPSCALER
+from modules.config.model_folders import FolderKind
 from modules.config.paths import Paths
 from modules.errors import UserError
 from modules.schema.infotext import VERSION
@@ -21,7 +21,6 @@ from modules.services.scripts import ScriptService
 from modules.upscaling.registry import BUILT_IN, UpscalerRegistry
 
 _PACKAGES = ("torch", "torchvision", "gradio", "diffusers", "transformers", "accelerate", "xformers", "pillow")
-_WEIGHTS = (".safetensors", ".ckpt", ".pt", ".bin")
 
 
 class Doctor:
@@ -60,20 +59,27 @@ class Doctor:
 
     def _folders(self) -> Iterator[tuple[str, str]]:
         yield "Data folder", f"{self._paths.data}, {_gib(psutil.disk_usage(str(self._paths.data)).free)} free"
-        for label, folders in (
-            ("VAEs", self._paths.vae_folders),
-            ("LoRAs", self._paths.lora_folders),
-            ("Embeddings", self._paths.embedding_folders),
-        ):
-            yield label, "; ".join(f"{_count_weights(folder)} files in {folder}" for folder in folders)
+        kinds: tuple[tuple[str, FolderKind], ...] = (("VAEs", "vae"), ("LoRAs", "lora"), ("Embeddings", "embedding"))
+        for label, kind in kinds:
+            files = [file.path for file in self._models.files(kind)]
+            folders = [(folder, folder.absolute()) for folder in self._paths.model_folders[kind]]
+            yield (
+                label,
+                "; ".join(
+                    f"{sum(file.is_relative_to(below) for file in files)} files in {folder}"
+                    for folder, below in folders
+                ),
+            )
 
     def _device(self) -> Iterator[tuple[str, str]]:
-        machine = self._engine.engine().machine
         try:
             family = self._models.current().identity.family or "sd1"
         except UserError:
             family = "sd1"
-        yield from machine.findings(family)
+        try:
+            yield from self._engine.engine().machine.findings(family)
+        except UserError as error:
+            yield "Device", str(error)  # such as a precision that it does not have
 
     def _checkpoints(self) -> Iterator[tuple[str, str]]:
         known = self._models.all()
@@ -118,10 +124,6 @@ def _version(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return "not installed"
-
-
-def _count_weights(folder: Path) -> int:
-    return sum(path.suffix in _WEIGHTS for path in folder.rglob("*")) if folder.is_dir() else 0
 
 
 def _gib(size: int) -> str:

@@ -15,8 +15,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from modules.config.files import write_atomically
-from modules.services.download_sources import Source, safe_name
+from modules.config.files import safe_name, write_atomically
+from modules.services.download_sources import Source
 
 log = logging.getLogger(__name__)
 

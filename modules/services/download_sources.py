@@ -12,20 +12,20 @@ from urllib.parse import parse_qs, parse_qsl, quote, unquote, urlencode, urlspli
 from huggingface_hub import get_token, hf_hub_url
 from huggingface_hub.errors import HFValidationError
 
+from modules.config.files import safe_name
 from modules.errors import InvalidRequest
 
 HUB = "https://huggingface.co"
 CIVITAI = "https://civitai.com"
 CIVITAI_TOKEN = "CIVITAI_TOKEN"  # noqa: S105  the name of a variable
-LONGEST_NAME = 150
-"""Characters of a file's name; side files and temporary ones add to it, and folders stop at 255 bytes."""
 
 _NAMES_THAT_TELL_NOTHING = frozenset({"diffusion_pytorch_model", "model", "pytorch_model", "pytorch_lora_weights"})
-_SECRETS = ("token", "key", "secret", "signature", "sig", "password", "auth", "credential", "policy")
-_OF_WINDOWS = frozenset(
-    {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(10))}
-)
-_NOT_IN_NAMES = re.compile(r'[\x00-\x1f\x7f\ud800-\udfff<>:"/\\|?*]')
+_SECRET_WORDS = frozenset({"auth", "authorization", "jwt", "key", "keys", "policy", "pwd", "sig"})
+_SECRET_ENDS = ("apikey", "credential", "credentials", "passwd", "password", "secret", "signature", "token", "tokens")
+"""Of words, in the names of parameters: nobody's other words end so."""
+_SIGNED = ("x-amz-", "x-goog-")
+"""Beginnings of the parameters of addresses that are signed as a whole."""
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 
 @dataclass(frozen=True)
@@ -80,20 +80,6 @@ def authorization(url: str, endpoint: str) -> str | None:
     return f"Bearer {token.strip()}" if token and token.strip() else None
 
 
-def safe_name(name: str) -> str:
-    """A file's name that every system takes and that stays in its folder; "" where nothing is left of it."""
-    name = _NOT_IN_NAMES.sub("_", name.replace("\\", "/").rsplit("/", 1)[-1]).strip(". ")
-    stem, dot, suffix = name.rpartition(".")
-    if not dot:
-        stem, suffix = name, ""
-    stem = stem[: LONGEST_NAME - len(suffix) - 1] if len(suffix) < 20 else stem[:LONGEST_NAME]
-    while len(stem.encode()) > LONGEST_NAME:
-        stem = stem[:-1]
-    if stem.split(".", 1)[0].strip().lower() in _OF_WINDOWS:
-        stem = f"_{stem}"
-    return f"{stem}{dot}{suffix[:20]}" if stem else ""
-
-
 def name_in_header(disposition: str) -> str:
     """The file's name in a Content-Disposition (RFC 6266), made safe; "" without one."""
     message = Message()
@@ -108,13 +94,16 @@ def without_secrets(url: str) -> str:
     """An address to show and to store: no password, none of the parameters that look like one, no fragment."""
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
-    query = [
-        (name, value)
-        for name, value in parse_qsl(parts.query, keep_blank_values=True)
-        if not any(secret in name.lower() for secret in _SECRETS)
-    ]
+    query = [(name, value) for name, value in parse_qsl(parts.query, keep_blank_values=True) if not _is_secret(name)]
     unchanged = len(query) == len(parse_qsl(parts.query, keep_blank_values=True))
     return urlunsplit((parts.scheme, host, parts.path, parts.query if unchanged else urlencode(query), ""))
+
+
+def _is_secret(parameter: str) -> bool:
+    """Whether a parameter of that name looks like a password: by whole words, so that author and design are none."""
+    words = [word.lower() for word in _WORD.findall(parameter)]
+    is_signed = parameter.lower().startswith(_SIGNED)
+    return is_signed or any(word in _SECRET_WORDS or word.endswith(_SECRET_ENDS) for word in words)
 
 
 def _of_repository(repository: str, file: str, revision: str, endpoint: str) -> Source:

@@ -19,13 +19,13 @@ from filelock import FileLock, Timeout
 
 from modules.checkpoints.weights_header import PICKLES, read_header
 from modules.checkpoints.weights_identity import WeightsIdentity, identify_weights
-from modules.config.files import TEMPORARY_SUFFIX, move_to_new_name
+from modules.config.files import TEMPORARY_SUFFIX, move_to_new_name, safe_name
 from modules.config.model_folders import FolderKind
 from modules.config.paths import Paths
 from modules.errors import BrokenModel, DownloadFailed, InvalidRequest, NotFound, UnsupportedModel, UserError
 from modules.services.download_list import listed
 from modules.services.download_records import DownloadRecord, DownloadRecords, id_of
-from modules.services.download_sources import Source, hub_endpoint, origin, safe_name, source_of
+from modules.services.download_sources import Source, hub_endpoint, origin, source_of
 from modules.services.download_transfer import Stop, Stopped, Transfer, TryAgain
 from modules.services.guarded_http import Lookup, guarded_client
 

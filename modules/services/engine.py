@@ -21,7 +21,7 @@ from modules.checkpoints.prompt_tokenizer import PromptTokenizer
 from modules.checkpoints.registry import Checkpoint
 from modules.config.settings import SettingsStore
 from modules.diffusion.memory import ran_out_of_memory
-from modules.errors import OutOfMemory, StorageFull
+from modules.errors import OutOfMemory, StorageFull, UserError
 from modules.pipeline.conditioning import count_tokens
 from modules.pipeline.extras import ExtrasTools, ProcessedPicture, process
 from modules.pipeline.first_pass_memory import FirstPassMemory
@@ -35,7 +35,7 @@ from modules.prompt.chunks import TokenCount
 from modules.schema.extras_request import ExtrasRequest
 from modules.schema.hires_fields import second_pass_sides
 from modules.schema.infotext import write_infotext
-from modules.schema.requests import Resolved, ResolvedImg2Img, ResolvedTxt2Img
+from modules.schema.requests import NO_VAE, Resolved, ResolvedImg2Img, ResolvedTxt2Img
 from modules.services.counters import TEXTS_ENCODED, TEXTS_FOUND, Counters
 from modules.services.job_pictures import FinishedPicture
 from modules.services.machine import Machine
@@ -93,7 +93,7 @@ class Engine:
 
     def seconds_per_step(self, checkpoint: Checkpoint, width: int, height: int) -> float:
         """Time of one guided network call, the best of three; nothing is sampled."""
-        model = self._keeper.get(checkpoint.name)
+        model = self._keeper.get(checkpoint.name, self._vaes.chosen(checkpoint, None))
         self._keeper.placed(model, width, height, 1)
         factor = model.pixels_per_latent
         with torch.inference_mode():
@@ -180,6 +180,7 @@ class Engine:
         """Let go of all models but the needed ones, and of all upscalers; whether there was anything."""
         models = self._keeper.keep_only(needed)
         upscalers = self._upscaler_cache.clear()
+        self._networks.clear()
         return models or upscalers
 
     def _upscale(self, watcher: Watcher, name: str, pixels: np.ndarray, width: int, height: int) -> np.ndarray:
@@ -188,9 +189,14 @@ class Engine:
         return Enlargement(upscaler).apply(pixels, BySize(width, height), listener=listener)
 
     def _model(self, request: Resolved, watcher: Watcher, name: str) -> LoadedModel:
-        model = self._keeper.get(name, request.sd_vae, tell=watcher.stage)
+        model = self._keeper.get(name, self._vae_for(request, name), tell=watcher.stage)
         width, height = _largest_sides(request)
         return self._keeper.placed(model, width, height, request.batch_size, tell=watcher.stage)
+
+    def _vae_for(self, request: Resolved, name: str) -> str:
+        """The request's, which a checkpoint of another family cannot use."""
+        families = {self._models.find(one).identity.family for one in (request.model, name)}
+        return request.sd_vae if len(families) == 1 else NO_VAE
 
     def process(
         self, request: ExtrasRequest, pixels: np.ndarray, watcher: Watcher, *, most: int
@@ -240,7 +246,9 @@ class Engine:
         checkpoint = self._models.current()
         if self._tokenizer is None or self._tokenizer[0] != checkpoint.path:
             self._tokenizer = (checkpoint.path, read_tokenizer(checkpoint.path))
-        lengths = {name: embedding.length for name, embedding in self._networks.embeddings(prompt).items()}
+        family = checkpoint.identity.family
+        found = self._networks.embeddings(prompt).items()
+        lengths = {name: one.length for name, one in found if one.family in (None, family) or family is None}
         return count_tokens(self._tokenizer[1], prompt, lengths)
 
     def _count_reuse(self) -> None:
@@ -252,16 +260,23 @@ class Engine:
 
     def describe(self, request: Resolved, further: Mapping[str, str], *, index: int = 0) -> str:
         """The infotext of a picture of a request, with `further` parameters."""
-        precision = self._keeper.precision(self._models.find(request.model))
         return write_infotext(
             request,
             index=index,
-            model_hash=self._models.hash_of(request.model),
-            vae_hash=self._vaes.hash_of(request.sd_vae),
-            precision=precision.words,
-            attention=self.machine.attention(precision.unet).kind,
+            model_hash=self._told(lambda: self._models.hash_of(request.model)),
+            vae_hash=self._told(lambda: self._vaes.hash_of(request.sd_vae)),
+            precision=self._told(lambda: self._keeper.precision(self._models.find(request.model)).words),
+            attention=self.machine.attention(self.machine.precision().unet).kind,
             further={**self._network_files.hashes(request, index), **further},
         )
+
+    def _told(self, tell: Callable[[], str]) -> str:
+        """What is known of a file; nothing where it went away, which is no reason to lose a picture."""
+        try:
+            return tell()
+        except (UserError, OSError):
+            log.warning("A picture's text is without something that went away", exc_info=True)
+            return ""
 
 
 def _task(

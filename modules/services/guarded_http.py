@@ -1,7 +1,9 @@
 """Web requests that cannot be turned against the machine's own network.
 
 Every connection goes to an address that was looked up and found to be public, and the connection is made to that very
-address, so that a name which changes its address in between gains nothing (DNS rebinding).
+address, so that a name which changes its address in between gains nothing (DNS rebinding). Through a proxy of the
+environment it is the proxy that looks a name up and connects; it is asked only for names that are known to be public
+here too. So where nobody but the proxy knows names, downloads need to be allowed private addresses.
 """
 
 from __future__ import annotations
@@ -19,6 +21,14 @@ from modules.services.download_sources import origin, without_secrets
 TIMEOUT = httpx.Timeout(connect=15, read=30, write=30, pool=30)
 AGENT = "Atelier"
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_SHUT = tuple(
+    map(
+        ipaddress.ip_network,
+        # Shared by the protocols' own services, translated inside of one network, and site-local; not all of them
+        # are private to every version of Python.
+        ("192.0.0.0/24", "64:ff9b:1::/48", "fec0::/10"),
+    )
+)
 
 Lookup = Callable[[str, int], list[str]]
 
@@ -55,10 +65,11 @@ class GuardedTransport(httpx.BaseTransport):
         free = self._allow_private or origin(url) in self._trusted
         proxy = _proxy_for(request.url)
         addresses = self._addresses(request, may_fail=proxy is not None)
-        if not free and not all(map(is_public, addresses)):
+        if not free and not (addresses and all(map(is_public, addresses))):
+            problem = "leads into a private network" if addresses else "is known to the proxy alone, and may be private"
             raise _refused(
                 url,
-                "leads into a private network",
+                problem,
                 "Choose a public address; what you trust is fetched by: "
                 "python launch.py download --allow-private-downloads ADDRESS",
             )
@@ -73,14 +84,15 @@ class GuardedTransport(httpx.BaseTransport):
             transport.close()
 
     def _addresses(self, request: httpx.Request, *, may_fail: bool) -> list[str]:
-        """Those of the host. Behind a proxy names may be unknown: then it is the proxy that looks them up."""
+        """Those of the host; none where it is unknown, which behind a proxy it may be. Raises ConnectError."""
         port = request.url.port or (443 if request.url.scheme == "https" else 80)
         try:
-            return self._lookup(request.url.host, port)
+            found, reason = self._lookup(request.url.host, port), None
         except (OSError, UnicodeError) as error:
-            if may_fail:
-                return []
-            raise httpx.ConnectError(f"{request.url.host} was not found", request=request) from error
+            found, reason = [], error
+        if not found and not may_fail:
+            raise httpx.ConnectError(f"{request.url.host} was not found", request=request) from reason
+        return found
 
     def _connected(self, request: httpx.Request, addresses: list[str]) -> httpx.Response:
         """The answer of the first address that can be reached; the name stays that of the certificate and of Host."""
@@ -97,7 +109,7 @@ class GuardedTransport(httpx.BaseTransport):
             except (httpx.ConnectError, httpx.ConnectTimeout):
                 if place == len(addresses):
                     raise
-        raise httpx.ConnectError(f"{request.url.host} has no address", request=request)
+        raise AssertionError("addresses are there, or the name was not found")
 
 
 def addresses_of(host: str, port: int) -> list[str]:
@@ -115,6 +127,8 @@ def is_public(text: str) -> bool:
             wrapped = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
         if wrapped:
             return is_public(str(wrapped))
+    if any(address in network for network in _SHUT):
+        return False
     shut = address.is_multicast or address.is_reserved or address.is_loopback or address.is_link_local
     return address.is_global and not shut
 

@@ -54,6 +54,11 @@ class Machine:
         return self.latest_memory_plan
 
     @property
+    def plans_freely(self) -> bool:
+        """Whether nobody asked for a memory mode."""
+        return self._options.memory == "auto"
+
+    @property
     def device_name(self) -> str:
         """The device as its maker calls it."""
         return self.facts.name if self.device.type == "cuda" else self.device.type

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from modules.checkpoints.file_hashes import be_polite
 from modules.checkpoints.merge_recipe import METHODS, MergeFiles, MergeRecipe, Method, result_name
+from modules.config.files import FORBIDDEN_IN_NAMES, LONGEST_NAME, safe_name
 from modules.config.paths import Paths
 from modules.errors import Interrupted, InvalidRequest, QueueFull, UserError
 from modules.services.models import ModelService
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from modules.checkpoints.merging import MergeResult
 
 SUFFIX = ".safetensors"
-MOST_NAME_BYTES = 200
-_FORBIDDEN = '<>:"/\\|?*'
 log = logging.getLogger(__name__)
 
 
@@ -153,17 +152,16 @@ class MergeService:
 
     def _target(self, name: str, *, is_given: bool) -> Path:
         """Where the result goes. Raises InvalidRequest for what is no name of a file."""
-        if self._trusted and is_given and Path(name).name != name:
-            return Path(name).expanduser().with_suffix(SUFFIX)
-        name = name.removesuffix(SUFFIX).strip()
+        if self._trusted and is_given and Path(name).name not in (name, "", ".."):
+            path = Path(name).expanduser()
+            return path.with_name(_with_suffix(path.name))
+        file = _with_suffix(name.strip())
         if not is_given:
-            name = "".join("_" if sign in _FORBIDDEN else sign for sign in name)
-            name = name.encode()[:MOST_NAME_BYTES].decode(errors="ignore")
-        problem = any(sign in _FORBIDDEN or not sign.isprintable() for sign in name) or name.startswith(".")
-        if not name or problem or len(name.encode()) > MOST_NAME_BYTES:
-            remedy = f"Use at most {MOST_NAME_BYTES} letters, and none of {_FORBIDDEN}"
-            raise InvalidRequest("Name", name, "is no name for a file", f"{remedy} in it.")
-        return self._folder / (name + SUFFIX)
+            file = safe_name("".join("_" if sign in FORBIDDEN_IN_NAMES else sign for sign in file))
+        if file != safe_name(file) or Path(file).suffix.lower() != SUFFIX:
+            remedy = f"Use at most {LONGEST_NAME - len(SUFFIX)} letters, none of {FORBIDDEN_IN_NAMES}, and no dot first"
+            raise InvalidRequest("Name", name, "is no name for a file", f"{remedy}; Windows keeps some short names.")
+        return self._folder / file
 
     def _run(self, recipe: MergeRecipe, files: MergeFiles, target: Path, overwrite: bool) -> None:
         """The thread: every way to end becomes a state."""
@@ -199,3 +197,7 @@ class MergeService:
     def _change(self, **values: Any) -> None:
         assert self._state is not None
         self._state = replace(self._state, **values)
+
+
+def _with_suffix(name: str) -> str:
+    return name if name.lower().endswith(SUFFIX) else name + SUFFIX

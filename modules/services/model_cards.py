@@ -134,7 +134,10 @@ class ModelCards:
         return sorted(found, key=lambda card: _key(card, order), reverse=descending)
 
     def find(self, kind: FolderKind, name: str) -> ModelCard:
-        """The card of a model by its name, in any case. Raises ModelNotFound, InvalidRequest."""
+        """The card of a model by its name, in any case, with or without spaces around it.
+
+        Raises ModelNotFound, InvalidRequest.
+        """
         return self._card(self._file(kind, name), None)
 
     def training_facts(self, kind: FolderKind, name: str) -> TrainingFacts:
@@ -194,9 +197,9 @@ class ModelCards:
 
     def _file(self, kind: FolderKind, name: str) -> ModelFile:
         wanted = name.strip().lower()
-        for file in self._of(kind):
-            if file.name.lower() == wanted:
-                return file
+        found = [file for file in self._of(kind) if file.name.strip().lower() == wanted]
+        if found:
+            return next((file for file in found if file.name == name), found[0])
         raise ModelNotFound(f"There is no {kind} {name!r} here. It may have been moved or renamed.")
 
     def _card(self, file: ModelFile, names: frozenset[str] | None) -> ModelCard:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -37,6 +37,9 @@ from modules.services.vaes import VaeService
 
 log = logging.getLogger(__name__)
 
+_ROOM_TO_WORK = 1.5
+"""So many times its weights a model needs at most to work at usual sizes."""
+
 Tell = Callable[[str], object]
 
 
@@ -60,7 +63,7 @@ class ModelKeeper:
             lambda path, name, compute: models.remembered(path, f"digest of the {name}", compute)
         )
         self._offloader = Offloader(machine.device)
-        loader = ModelLoader(self._load, self._load_vae, self._needed, self._offloader.rest)
+        loader = ModelLoader(self._load, self._load_vae, self._needed, self._offloader.rest, self._form)
         self._cache = ModelCache(loader, self._budget)
 
     @contextmanager
@@ -82,6 +85,8 @@ class ModelKeeper:
     ) -> LoadedModel:
         """A model where its memory plan wants it; `tell` hears of a plan that costs time."""
         plan = self._machine.memory(model, width, height, batch)
+        if plan.mode != "resident" and self._cache.rest_idle():
+            plan = self._machine.memory(model, width, height, batch)
         if plan.mode != self._offloader.mode_of(model) and plan.mode != "resident":
             tell(f"{plan.reason} So {plan.words.partition(': ')[2]}.")
         self._offloader.place(model, plan.mode)
@@ -95,6 +100,10 @@ class ModelKeeper:
         """Let go of all models but those; whether there were any."""
         return self._cache.keep_only([self._models.find(name) for name in names])
 
+    def _form(self, checkpoint: Checkpoint) -> Hashable:
+        plan = self.precision(checkpoint)
+        return replace(plan, reason=""), self._machine.attention(plan.unet).kind
+
     def _budget(self) -> MemoryBudget:
         return MemoryBudget.of(self._machine.device, self._settings.current.model_memory_gib)
 
@@ -104,7 +113,7 @@ class ModelKeeper:
         attention = self._machine.attention(plan.unet).kind
         model = load_checkpoint(
             checkpoint,
-            device=self._machine.device,
+            device=self._first_device(checkpoint, vae),
             dtype=plan.unet,
             attention=attention,
             vae_dtype=plan.vae,
@@ -116,13 +125,22 @@ class ModelKeeper:
             set_attention(model.unet, attention, full=True)
         store_weights(model.unet, plan)
         log.info("Loaded %s in %.1f s (%s)", checkpoint.name, time.monotonic() - started, plan.words)
-        return replace(model, tiny_decoder=self._tiny_decoder(model))
+        return replace(model, device=self._machine.device, tiny_decoder=self._tiny_decoder(model))
 
-    def _load_vae(self, checkpoint: Checkpoint, vae: Path) -> Any:
-        plan = self.precision(checkpoint)
-        return load_vae(
-            vae, family=_family_of(checkpoint), device=self._machine.device, dtype=plan.vae, shared=self._shared
-        )
+    def _first_device(self, checkpoint: Checkpoint, vae: Path | None) -> torch.device:
+        """Where a model is loaded to: the computer's memory, unless it is sure to stay on the card as a whole."""
+        device = self._machine.device
+        if device.type != "cuda":
+            return device
+        free, _ = torch.cuda.mem_get_info(device)
+        fits = self._machine.plans_freely and self._needed(checkpoint, vae) * _ROOM_TO_WORK < free
+        return device if fits else torch.device("cpu")
+
+    def _load_vae(self, checkpoint: Checkpoint, vae: Path | None) -> Any:
+        if vae is None:
+            vae = checkpoint.path / "vae" if checkpoint.path.is_dir() else checkpoint.path
+        family, plan = _family_of(checkpoint), self.precision(checkpoint)
+        return load_vae(vae, family=family, device=self._machine.device, dtype=plan.vae, shared=self._shared)
 
     def _needed(self, checkpoint: Checkpoint, vae: Path | None) -> int:
         size = self.precision(checkpoint).unet.itemsize

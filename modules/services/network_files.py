@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 
 from modules.checkpoints.model_files import ModelFile
-from modules.errors import ModelNotFound
-from modules.prompt.extra_networks import NetworkTag, lora_uses
+from modules.errors import InvalidRequest, ModelNotFound, UnsupportedModel, UserError
+from modules.prompt.comments import strip_comments
+from modules.prompt.extra_networks import (
+    HYPERNETWORK_KIND,
+    NetworkTag,
+    extra_networks,
+    lora_uses,
+    take_extra_networks,
+)
 from modules.schema.requests import Resolved, ResolvedTxt2Img
 from modules.services.models import ModelService
 
@@ -31,12 +39,14 @@ class NetworkFileService:
     def _by_name(self) -> dict[str, ModelFile]:
         """The LoRAs by path and by name alone, in lower case."""
         files = self._models.files("lora")
-        return {file.path.stem.lower(): file for file in reversed(files)} | {file.name.lower(): file for file in files}
+        return {file.path.stem.lower().strip(): file for file in reversed(files)} | {
+            file.name.lower().strip(): file for file in files
+        }
 
     def embeddings(self, text: str) -> dict[str, ModelFile]:
-        """The embeddings whose names stand in a text, by those names; broken ones are words like any others."""
-        lowered = text.lower()
-        found = {file.path.stem: file for file in self._models.files("embedding") if file.path.stem.lower() in lowered}
+        """The embeddings whose names stand in a text as words of their own, by those names, but for broken ones."""
+        files = {file.path.stem: file for file in self._models.files("embedding")}
+        found = {name: file for name, file in files.items() if stands_in(name, text)}
         return {name: file for name, file in found.items() if self._models.looked_at(file).refusal is None}
 
     def called_here(self, tag: NetworkTag, told_hash: str) -> str | None:
@@ -52,21 +62,86 @@ class NetworkFileService:
         return None if found is None else tag.source.replace(f":{name}", f":{found.name}", 1)
 
     def check(self, request: Resolved) -> None:
-        """Raises ModelNotFound, UnsupportedModel, BrokenModel for a LoRA that cannot be used, InvalidRequest."""
-        for name in dict.fromkeys(use.name for prompt in _prompts_of(request) for use in lora_uses(prompt)):
+        """Raises InvalidRequest for what is no network here, and as `lora` does.
+
+        Raises UnsupportedModel for a LoRA of another family than the model that is to wear it.
+        """
+        prompts = list(_prompts_of(request))
+        for tag in (tag for prompt in prompts for tag in extra_networks(strip_comments(prompt))):
+            if tag.kind == HYPERNETWORK_KIND:
+                raise InvalidRequest(
+                    "Prompt", tag.source, "asks for a hypernetwork, which there are none of", "Take it out."
+                )
+        for name in dict.fromkeys(use.name for prompt in prompts for use in lora_uses(prompt)):
             self.lora(name)
+        self._check_families(request)
+
+    def _check_families(self, request: Resolved) -> None:
+        """Before anything is painted: the pass that wears it may be the second one."""
+        passes = [(request.model, [request.prompt_of(index) for index in range(request.picture_count)])]
+        if isinstance(request, ResolvedTxt2Img) and request.enable_hr:
+            second = [request.hr_prompt_of(one) or request.prompt_of(one) for one in range(request.picture_count)]
+            passes.append((request.hr_checkpoint_name or request.model, second))
+        for model, prompts in passes:
+            own = self._models.find(model).identity.family
+            for name in dict.fromkeys(use.name for prompt in dict.fromkeys(prompts) for use in lora_uses(prompt)):
+                identity = self.lora(name).identity
+                if identity is not None and identity.family and own and identity.family != own:
+                    raise UnsupportedModel(
+                        f"Prompt: the LoRA {name!r} is a {identity.title}, and the model {model!r} is of another "
+                        "family. Leave it out, or choose a model of its kind."
+                    )
 
     def hashes(self, request: Resolved, index: int) -> dict[str, str]:
-        """What the infotext of a picture says of its networks."""
+        """What the infotext of a picture says of its networks; a file that is gone by now has no row."""
         prompts = _prompts_of(request, index)
-        loras = {use.name: self.lora(use.name) for text in prompts for use in lora_uses(text)}
-        words = self.embeddings("\n".join([*prompts, *_negatives_of(request, index)]))
+        loras = {use.name: partial(self.lora, use.name) for text in prompts for use in lora_uses(text)}
+        words = {name: partial(_same, file) for name, file in self._words_of(request, index).items()}
         rows = {"Lora hashes": loras, "TI hashes": words}
+        told = {key: {name: self._hash(find) for name, find in row.items()} for key, row in rows.items()}
         return {
-            key: ", ".join(f"{name}: {self._models.network_hash(file)}" for name, file in row.items())
-            for key, row in rows.items()
-            if row
+            key: ", ".join(f"{name}: {digits}" for name, digits in row.items() if digits)
+            for key, row in told.items()
+            if any(row.values())
         }
+
+    def _words_of(self, request: Resolved, index: int) -> dict[str, ModelFile]:
+        """The embeddings that a picture was painted with."""
+        shown = [take_extra_networks(strip_comments(text))[0] for text in _prompts_of(request, index)]
+        found = self.embeddings("\n".join([*shown, *_negatives_of(request, index)]))
+        try:
+            family = self._models.find(request.model).identity.family
+        except UserError:
+            family = None
+        return {
+            name: file
+            for name, file in found.items()
+            if file.identity is None or file.identity.family in (None, family) or family is None
+        }
+
+    def _hash(self, find: Callable[[], ModelFile]) -> str:
+        try:
+            return self._models.network_hash(find())
+        except (UserError, OSError):
+            return ""
+
+
+def stands_in(name: str, text: str) -> bool:
+    """Whether a name stands somewhere in a text, in any case, and is not a part of a longer word there."""
+    name, text = name.lower(), text.lower()
+    at = text.find(name)
+    while at >= 0:
+        end = at + len(name)
+        begins = not (at and text[at - 1].isalpha() and name[0].isalpha())
+        ends = not (end < len(text) and text[end].isalpha() and name[-1].isalpha())
+        if begins and ends:
+            return True
+        at = text.find(name, at + 1)
+    return False
+
+
+def _same(file: ModelFile) -> ModelFile:
+    return file
 
 
 def _prompts_of(request: Resolved, index: int | None = None) -> Iterable[str]:

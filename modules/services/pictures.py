@@ -20,9 +20,10 @@ from modules.prompt.comments import strip_comments
 from modules.prompt.extra_networks import HYPERNETWORK_KIND, LORA_KINDS, extra_networks
 from modules.schema.infotext import Infotext, NotHonoured, Reading, parse_infotext, request_of
 from modules.schema.pictures import Picture
-from modules.schema.requests import Img2ImgRequest, Txt2ImgRequest
+from modules.schema.requests import AUTOMATIC, NO_VAE, Img2ImgRequest, Txt2ImgRequest
 from modules.services.network_files import NetworkFileService
 from modules.services.scripts import ScriptService
+from modules.services.vaes import VaeService
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,10 @@ class PictureService:
         paths: Paths,
         scripts: ScriptService,
         networks: NetworkFileService,
+        vaes: VaeService,
     ) -> None:
         self._networks = networks
+        self._vaes = vaes
         self._database = database
         self._records = records
         self._inputs = inputs
@@ -97,7 +100,7 @@ class PictureService:
     def read_text(self, infotext: str) -> PictureReading:
         """Read an infotext that came as text; that of a grid gives the script that made it."""
         parsed = parse_infotext(infotext)
-        reading = self._with_networks(self._with_script(request_of(parsed), parsed), parsed)
+        reading = self._with_vae(self._with_networks(self._with_script(request_of(parsed), parsed), parsed))
         request = reading.request
         refused = (*reading.refused, *_unknown_names(request), *self._missing_inputs(request))
         return PictureReading(infotext, parsed, reading.request, reading.typed, tuple(map(str, refused)))
@@ -146,6 +149,21 @@ class PictureService:
             (*reading.refused, *dict.fromkeys(missing)),
             reading.typed and _renamed(reading.typed, renamed),
         )
+
+    def _with_vae(self, reading: Reading) -> Reading:
+        """The reading without a VAE that is not here, which is among what is refused then."""
+        asked = reading.request.sd_vae
+        try:
+            if asked not in (None, AUTOMATIC, NO_VAE):
+                self._vaes.find(asked)
+            return reading
+        except UserError:
+            own = {"sd_vae": NO_VAE}
+            return Reading(
+                reading.request.model_copy(update=own),
+                (*reading.refused, NotHonoured("VAE", str(asked), "it is not here; the checkpoint's own is used")),
+                reading.typed and reading.typed.model_copy(update=own),
+            )
 
     def _missing_inputs(self, request: Txt2ImgRequest | Img2ImgRequest) -> Iterator[NotHonoured]:
         """The input pictures that a request begins with and that are not stored here."""

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import logging
+
 from modules.checkpoints.model_files import ModelFile
 from modules.checkpoints.registry import Checkpoint
+from modules.checkpoints.weights_header import PICKLES
 from modules.config.settings import SettingsStore
-from modules.errors import ModelNotFound
+from modules.errors import ModelNotFound, UserError
 from modules.schema.requests import AUTOMATIC, NO_VAE
 from modules.services.models import ModelService
+
+log = logging.getLogger(__name__)
 
 _BESIDE = ".vae"
 """What a VAE's name has behind that of the checkpoint it belongs to."""
@@ -28,8 +33,13 @@ class VaeService:
         """The file of that name, with or without suffix, in any case. Raises ModelNotFound, UnsupportedModel."""
         files = self._files()
         wanted = name.strip().lower()
+        # A1111's infotexts name pickles, which were converted for this program.
+        stems = {wanted, *(wanted.removesuffix(suffix) for suffix in PICKLES)}
         for file in files:
-            if wanted in (name_of(file).lower(), file.name.lower(), file.path.name.lower(), file.path.stem.lower()):
+            if wanted in (name_of(file).lower(), file.path.name.lower()) or stems & {
+                file.name.lower(),
+                file.path.stem.lower(),
+            }:
                 found = self._models.looked_at(file)
                 if found.refusal is not None and not _lies_elsewhere(found):
                     raise found.refusal
@@ -43,9 +53,13 @@ class VaeService:
         A name in the request goes first, then the one in the checkpoint's card, the file that is named after the
         checkpoint, and the settings. Raises ModelNotFound, UnsupportedModel.
         """
-        for wanted in (asked, checkpoint.card.vae or None):
-            if wanted is not None and not _is(wanted, AUTOMATIC):
-                return self._named(wanted)
+        if asked is not None and not _is(asked, AUTOMATIC):
+            return self._named(asked)
+        if (told := checkpoint.card.vae) and not _is(told, AUTOMATIC):
+            try:
+                return self._named(told)
+            except UserError as error:
+                log.warning("The card of %s asks for a VAE that cannot be used: %s", checkpoint.name, error)
         if (own := self._beside(checkpoint)) is not None:
             return name_of(own)
         setting = self._settings.current.sd_vae

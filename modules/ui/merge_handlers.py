@@ -138,8 +138,9 @@ def _result(state: MergeState | None) -> str:
         return "The merge was cancelled; nothing is left of it."
     if state.state == "failed":
         return ""
+    note = f" {state.result.note}" if state.result and state.result.note else ""
     try:
         size = size_words(state.target.stat().st_size)
     except OSError:
-        return f"{state.target.stem} was made."
-    return f"{state.target.stem} is among your checkpoints now: {size}."
+        return f"{state.target.stem} was made.{note}"
+    return f"{state.target.stem} is among your checkpoints now: {size}.{note}"

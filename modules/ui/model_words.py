@@ -6,9 +6,11 @@ from collections.abc import Collection
 
 from modules.checkpoints.card import Card
 from modules.errors import InvalidRequest
+from modules.prompt.extra_networks import NAMED_ARGUMENTS
 from modules.services.model_cards import ModelCard
 
-_NOT_IN_A_TAG = ":>"
+_NOT_IN_A_TAG = ":>#"
+_NAMED = tuple(f"{name}=" for name in NAMED_ARGUMENTS)
 MOST_WORDS = 60
 """Trigger words that are offered; more are for the search."""
 
@@ -28,7 +30,11 @@ def lora_text(model: ModelCard, stems: Collection[str]) -> tuple[str, str, str]:
     stem = model.path.stem
     name = stem if sum(one.lower() == stem.lower() for one in stems) <= 1 else model.name
     if any(sign in name for sign in _NOT_IN_A_TAG):
-        raise InvalidRequest("Name", name, "cannot stand in a prompt", "Rename the file so that it is without : and >.")
+        remedy = "Rename the file so that it is without :, > and #."
+        raise InvalidRequest("Name", name, "cannot stand in a prompt", remedy)
+    if name.startswith(_NAMED):
+        remedy = f"Rename the file so that it does not begin with {name.partition('=')[0]}=."
+        raise InvalidRequest("Name", name, "is read as a setting in a prompt", remedy)
     card = model.card
     weight = 1.0 if card.preferred_weight is None else card.preferred_weight
     words = card.activation_text or next(iter(card.trained_words), "")

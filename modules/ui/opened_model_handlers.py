@@ -13,6 +13,7 @@ from PIL import Image
 
 from modules.errors import InvalidRequest, ModelNotFound, UserError
 from modules.imaging.reading import load_input
+from modules.schema.requests import AUTOMATIC, NO_VAE
 from modules.services.build import Services
 from modules.services.model_cards import ModelCard
 from modules.ui.generation_tab import GenerationTab
@@ -139,17 +140,12 @@ class OpenedModelHandlers:
         goes_into_form = model.kind in _USES and model.kind != "checkpoint"
         texts = {"description", "activation_text", "negative_text", "notes"}
         form = {panel.form[name]: getattr(card, name) for name in texts}
-        vaes = [
-            ("Automatic", ""),
-            "None",
-            *(file.name + file.path.suffix for file in self._services.models.files("vae")),
-        ]
         return {
             **form,
             panel.form["preferred_weight"]: gr.Number(value=card.preferred_weight, visible=model.kind == "lora"),
             panel.form["vae"]: gr.Dropdown(
-                choices=[("Automatic", ""), *vaes],
-                value=card.vae if card.vae in vaes else "",
+                choices=self._vaes(card.vae),
+                value=card.vae,
                 visible=model.kind == "checkpoint",
             ),
             panel.column: gr.Column(visible=True),
@@ -166,6 +162,14 @@ class OpenedModelHandlers:
             panel.facts: _facts(model),
             panel.metadata: self._told(model),
         }
+
+    def _vaes(self, own: str) -> list[tuple[str, str]]:
+        """Labels and values of what a card may name, with what it names now, wherever that may be."""
+        names = [file.name + file.path.suffix for file in self._services.models.files("vae")]
+        is_automatic = own.lower() in ("", AUTOMATIC.lower())
+        further = [] if is_automatic else [own]
+        automatic = (AUTOMATIC, own if is_automatic else "")
+        return [automatic, *((name, name) for name in dict.fromkeys([NO_VAE, *names, *further]))]
 
     def _picture(self, model: ModelCard) -> Image.Image | None:
         """The preview, large; the small one where it is inside of the file; None where there is none."""

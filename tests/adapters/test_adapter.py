@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,68 @@ def test_files_of_peft_give_the_weights_that_peft_merges(configuration: Any, fol
     assert len(changed) == len(adapter.changes) == 28
     for name, weight in now.items():
         torch.testing.assert_close(weight, expected[name], rtol=1e-4, atol=1e-5)
+
+
+def test_biases_of_peft_are_what_peft_merges(folder: Path, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    ours, theirs = loaded(folder), loaded(folder)
+    settings: Any = {"target_modules": ["to_out.0", "conv1"], "init_lora_weights": False, "lora_bias": True}
+    wrapped = peft.get_peft_model(theirs.unet, peft.LoraConfig(r=RANK, lora_alpha=RANK, **settings))
+    for name, parameter in wrapped.named_parameters():
+        if "lora_B" in name and name.endswith("bias"):
+            torch.nn.init.normal_(parameter)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # peft takes its own biases for broken matrices
+        tensors = get_peft_model_state_dict(wrapped)
+    assert any(name.endswith("lora_B.bias") for name in tensors)
+    told = {"lora_adapter_metadata": json.dumps({"lora_alpha": 2 * RANK})}
+    plain, doubled = (
+        written(tmp_path / f"{place}.safetensors", tensors, metadata) for place, metadata in enumerate((None, told))
+    )
+    assert not plain.unknown
+    before = _weights(ours)
+    expected = dict(wrapped.merge_and_unload().named_parameters())
+    with applied(ours, [AdapterUse(plain)]) as session:
+        assert not session.fitted(plain).unplaced
+        for name, weight in _weights(ours).items():
+            torch.testing.assert_close(weight, expected[name], rtol=1e-4, atol=1e-5)
+    with applied(ours, [AdapterUse(doubled)]):
+        for name, weight in _weights(ours).items():
+            twice = before[name] + 2 * (expected[name] - before[name])
+            torch.testing.assert_close(weight, twice, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("alpha", [float("nan"), float("inf"), float("-inf")])
+@pytest.mark.parametrize("kind", ["lora", "coft", "metadata"])
+def test_an_alpha_that_is_no_number_is_refused(alpha: float, kind: str, tmp_path: Path) -> None:
+    tensors, metadata = lora_for("lora_unet_x", random(8, 8)), {}
+    if kind == "coft":
+        tensors = {"lora_unet_x.oft_blocks": random(2, 4, 4), "lora_unet_x.alpha": torch.tensor(alpha)}
+    elif kind == "lora":
+        tensors["lora_unet_x.alpha"] = torch.tensor(alpha)
+    else:
+        del tensors["lora_unet_x.alpha"]
+        metadata["lora_adapter_metadata"] = json.dumps({"lora_alpha": alpha})
+    with pytest.raises(BrokenModel, match=r"^lora\.safetensors cannot be used.*'lora_unet_x'.*Download it again\.$"):
+        written(tmp_path / "lora.safetensors", tensors, metadata)
+
+
+def test_an_alpha_too_large_for_any_computer_is_refused(tmp_path: Path) -> None:
+    tensors = lora_for("lora_unet_x", random(8, 8))
+    del tensors["lora_unet_x.alpha"]
+    for settings in ({"lora_alpha": 10**400}, {"alpha_pattern": {"lora_unet_x": 10**400, "x": 10**400}}):
+        tensors = {name.replace("lora_unet_x", "unet.x"): tensor for name, tensor in tensors.items()}
+        with pytest.raises(BrokenModel, match="alpha"):
+            written(tmp_path / "lora.safetensors", tensors, {"lora_adapter_metadata": json.dumps(settings)})
+
+
+@pytest.mark.parametrize("with_alpha", [True, False])
+def test_a_rank_of_zero_is_refused(with_alpha: bool, tmp_path: Path) -> None:
+    tensors = {"lora_unet_x.lora_up.weight": torch.zeros(8, 0), "lora_unet_x.lora_down.weight": torch.zeros(0, 8)}
+    if with_alpha:
+        tensors["lora_unet_x.alpha"] = torch.tensor(4.0)
+    with pytest.raises(BrokenModel, match=r"lora\.safetensors cannot be used.*rank"):
+        written(tmp_path / "lora.safetensors", tensors)
 
 
 def test_files_of_diffusers_tell_their_alpha_in_metadata(folder: Path, tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from modules.adapters.key_names import split_name
+from modules.checkpoints.weights_identity import identify_weights
+from tests.checkpoints.weights_files import header_of
 
 KOHYA, PEFT = "lora_unet_mid_block_attentions_0_proj_in", "base_model.model.mid_block.attentions.0.proj_in"
 
@@ -22,6 +24,8 @@ KOHYA, PEFT = "lora_unet_mid_block_attentions_0_proj_in", "base_model.model.mid_
         (f"{KOHYA}.weight", KOHYA, "weight"),
         (f"{PEFT}.lora_A.weight", PEFT, "down"),
         (f"{PEFT}.lora_B.default.weight", PEFT, "up"),
+        (f"{PEFT}.lora_B.bias", PEFT, "up_bias"),
+        (f"{PEFT}.lora_B.default.bias", PEFT, "up_bias"),
         (f"{PEFT}.lora_magnitude_vector", PEFT, "magnitude"),
         (f"{PEFT}.lora_magnitude_vector.default.weight", PEFT, "magnitude"),
         ("unet.a.attn1.processor.to_q_lora.down.weight", "unet.a.attn1.processor.to_q", "down"),
@@ -31,6 +35,21 @@ KOHYA, PEFT = "lora_unet_mid_block_attentions_0_proj_in", "base_model.model.mid_
 )
 def test_a_name_is_split_into_module_and_part(name: str, module: str, part: str) -> None:
     assert split_name(name) == (module, part)
+
+
+@pytest.mark.parametrize(
+    "down",
+    [
+        *(f"{PEFT}.lora_A{name}.weight" for name in ("", ".default", ".style")),
+        *(f"unet.x.attn1.to_q.{end}.weight" for end in ("lora.down", "lora_linear_layer.down", "lora_down")),
+        "unet.x.attn1.processor.to_q_lora.down.weight",
+        f"{KOHYA}.lora_down.weight",
+    ],
+)
+def test_files_of_these_names_are_recognised(down: str) -> None:
+    up = down.replace("lora_A", "lora_B").replace("down.weight", "up.weight")
+    assert {(split_name(name) or ("", ""))[1] for name in (up, down)} == {"up", "down"}
+    assert identify_weights(header_of({up: [8, 4], down: [4, 8]})).kind == "lora"
 
 
 @pytest.mark.parametrize("name", ["", "weight", "alpha", "x.oft_R", "double_blocks.0.scale"])

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import random
+import time
 from pathlib import Path
 
 import pytest
 
 from modules.checkpoints.inspection import Finding, inspect_file
 from modules.checkpoints.model_files import ModelFiles
-from modules.checkpoints.weights_header import MOST_HEADER_BYTES
+from modules.checkpoints.weights_header import MOST_HEADER_BYTES, read_header
 from tests.checkpoints.weights_files import LORA, SD1, write_weights
 
 
@@ -44,6 +45,7 @@ BROKEN: dict[str, tuple[bytes, str]] = {
     "type of another kind": (with_header({"a": tensor(0, 4, dtype=["F16"])}, 4), "does not describe"),
     "negative": (with_header({"a": tensor(0, 4, shape=[-2])}, 4), "does not describe"),
     "true": (with_header({"a": tensor(0, 2, shape=[True])}, 2), "does not describe"),
+    "many sides": (with_header({"a": tensor(0, 4, shape=[1] * 8 + [2])}, 4), "does not describe"),
     "huge shape": (with_header({"a": tensor(0, 4, shape=[1 << 62, 1 << 62])}, 4), "contradict"),
     "shape and place": (with_header({"a": tensor(0, 6)}, 6), "contradict"),
     "overlap": (with_header({"a": tensor(0, 4), "b": tensor(2, 6)}, 6), "overlap or leave holes"),
@@ -69,6 +71,22 @@ def test_broken_files_are_told_apart(tmp_path: Path, name: str) -> None:
     assert found.is_broken and found.identity is None
     assert reason in found.problem
     assert found.problem.startswith("model.safetensors cannot be read: ") and found.problem.endswith(".")
+
+
+@pytest.mark.parametrize("side", [1 << 62, 1])
+def test_shapes_of_many_sides_take_no_time(tmp_path: Path, side: int) -> None:
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(with_header({"a": tensor(0, 4, shape=[side] * (50_000 if side > 1 else 300_000))}, 4))
+    began = time.process_time()
+    assert inspect_file(path).is_broken
+    assert time.process_time() - began < 0.5
+
+
+def test_huge_sides_beside_a_zero_are_an_empty_tensor(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    for shape in ([1 << 62, 1 << 62, 0], [0, 1 << 62], [0]):
+        path.write_bytes(with_header({"a": tensor(0, 0, shape=shape), "b": tensor(0, 4)}, 4))
+        assert read_header(path).shape("a") == tuple(shape)
 
 
 @pytest.mark.parametrize("name", REFUSED)

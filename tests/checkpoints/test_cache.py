@@ -52,7 +52,14 @@ class Shelf:
         self.vae, self.encoder = network(256), Encoder(network(256))
         self._room = room
         self.rested: list[Any] = []
-        loader = ModelLoader(self._load, self._load_vae, lambda checkpoint, vae: UNIT, self.rested.append)
+        self.form = "float32"
+        loader = ModelLoader(
+            load=self._load,
+            load_vae=self._load_vae,
+            needed=lambda checkpoint, vae: UNIT,
+            rest=lambda model, keeping: self.rested.append(model),
+            form=lambda checkpoint: self.form,
+        )
         budget = MemoryBudget(int(most * UNIT), int(waiting * UNIT))
         self.cache = ModelCache(loader, lambda: budget)
 
@@ -70,9 +77,9 @@ class Shelf:
             raise OutOfMemory(wanted.name)
         return Model(unet, network(256) if vae else self.vae, (self.encoder,))
 
-    def _load_vae(self, wanted: Checkpoint, vae: Path) -> Any:
-        self.vaes.append(vae.name)
-        return network(256)
+    def _load_vae(self, wanted: Checkpoint, vae: Path | None) -> Any:
+        self.vaes.append("own" if vae is None else vae.name)
+        return self.vae if vae is None else network(256)
 
 
 def checkpoint(name: str) -> Checkpoint:
@@ -191,7 +198,7 @@ def test_the_own_vae_of_a_model_that_was_loaded_with_another_is_read(tmp_path: P
     shelf = Shelf(most=4)
     shelf.get("a", file)
     assert shelf.get("a").vae is shelf.vae
-    assert shelf.loaded == ["a", "a"] and len(shelf.alive) == 1
+    assert (shelf.loaded, shelf.vaes) == (["a"], ["own"])
 
 
 def test_what_does_not_fit_on_the_card_waits_in_the_computer() -> None:
@@ -204,6 +211,35 @@ def test_what_does_not_fit_on_the_card_waits_in_the_computer() -> None:
     shelf.get("c")
     shelf.get("d")
     assert shelf.held("abcd") == "acd"  # two wait, the third went
+
+
+def test_a_model_that_waits_gives_its_network_to_one_with_another_vae(tmp_path: Path) -> None:
+    (file := tmp_path / "vae.safetensors").write_bytes(b"1")
+    shelf = Shelf(most=1.5, waiting=4)
+    first = shelf.get("a")
+    shelf.get("b")
+    assert shelf.get("a", file).unet is first.unet
+    assert shelf.loaded == ["a", "b"]
+
+
+def test_models_are_loaded_anew_in_another_form() -> None:
+    shelf = Shelf(most=4)
+    first = shelf.get("a")
+    shelf.form = "float8"
+    assert shelf.get("a") is not first
+    assert shelf.loaded == ["a", "a"] and len(shelf.alive) == 2
+    del first
+    assert len(shelf.alive) == 1, "what nobody can ask for again is let go"
+
+
+def test_idle_models_wait_while_a_job_needs_the_room() -> None:
+    shelf = Shelf(most=9, waiting=9)
+    first, second = shelf.get("a"), shelf.get("b")
+    with shelf.cache.job():
+        shelf.get("b")
+        assert shelf.cache.rest_idle() and shelf.rested == [first]
+        assert not shelf.cache.rest_idle()
+    assert shelf.get("b") is second
 
 
 def test_the_models_of_a_running_job_stay() -> None:

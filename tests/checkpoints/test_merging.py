@@ -298,6 +298,54 @@ def test_configuration_beside_a_parent_goes_with_the_result(folder: Path, tmp_pa
     assert (tmp_path / "out.yaml").read_text() == "parameterization: v"
 
 
+@pytest.mark.parametrize("parent_has_one", [False, True])
+def test_configuration_of_a_result_that_is_overwritten_goes(folder: Path, tmp_path: Path, parent_has_one: bool) -> None:
+    write_small(tmp_path / "v.safetensors", seed=1)
+    (tmp_path / "out.yaml").write_text("old")
+    given = MergeFiles(folder / "a.safetensors", tmp_path / "v.safetensors")
+    merge(MergeRecipe(), given, tmp_path / "out.safetensors", overwrite=True)
+    assert (tmp_path / "out.yaml").read_text() == "old", "it is of another file, since nothing was overwritten"
+    if parent_has_one:
+        (tmp_path / "v.yaml").write_text("new")
+    done = merge(MergeRecipe(), given, tmp_path / "out.safetensors", overwrite=True)
+    assert done.note == ""
+    assert (tmp_path / "out.yaml").exists() == parent_has_one
+    assert not parent_has_one or (tmp_path / "out.yaml").read_text() == "new"
+
+
+def test_large_metadata_of_parents_stay_behind(folder: Path, tmp_path: Path) -> None:
+    """Each parent can be read, and both together would be more than any reader takes."""
+    large = "x" * (9 << 20)
+    write_small(tmp_path / "p.safetensors", seed=3, metadata={"modelspec.thumbnail": large, "licence": "free"})
+    write_small(tmp_path / "q.safetensors", seed=4, metadata={"ss_tag_frequency": large, "sd_merge_models": "{}"})
+    given = MergeFiles(tmp_path / "p.safetensors", tmp_path / "q.safetensors")
+    merge(MergeRecipe(), given, tmp_path / "out.safetensors")
+    metadata = read_header(tmp_path / "out.safetensors").metadata
+    assert metadata.keys() == {"licence", "format", "sd_merge_recipe", "sd_merge_models"}
+
+
+def test_large_family_tree_stays_behind(folder: Path, tmp_path: Path) -> None:
+    trees = [json.dumps({f"{place}{name}": {"name": "x" * 1000} for place in range(9000)}) for name in "pq"]
+    for name, tree in zip("pq", trees, strict=True):
+        write_small(tmp_path / f"{name}.safetensors", seed=3, metadata={"sd_merge_models": tree})
+    given = MergeFiles(tmp_path / "p.safetensors", tmp_path / "q.safetensors")
+    merge(MergeRecipe(), given, tmp_path / "out.safetensors")
+    tree = json.loads(read_header(tmp_path / "out.safetensors").metadata["sd_merge_models"])
+    assert [one["name"] for one in tree.values()] == ["p.safetensors", "q.safetensors"]
+
+
+def test_header_that_nobody_could_read_is_not_written(folder: Path, tmp_path: Path) -> None:
+    for name, seed in (("p", 3), ("q", 4)):
+        said = {f"{name}{place}": "x" * 60_000 for place in range(150)}
+        write_small(tmp_path / f"{name}.safetensors", seed=seed, metadata=said)
+    given = MergeFiles(tmp_path / "p.safetensors", tmp_path / "q.safetensors")
+    with pytest.raises(InvalidRequest, match="--no-metadata"):
+        merge(MergeRecipe(), given, tmp_path / "out.safetensors")
+    assert {path.name for path in tmp_path.iterdir()} == {"p.safetensors", "q.safetensors"}
+    merge(MergeRecipe(copy_metadata=False), given, tmp_path / "out.safetensors")
+    assert read_header(tmp_path / "out.safetensors").tensors
+
+
 @pytest.mark.parametrize(
     ("names", "recipe", "sentence"),
     [

@@ -187,6 +187,110 @@ def test_a_started_one_sees_and_hashes_new_files_by_itself(tmp_path: Path, monke
     again.close()
 
 
+def slowed(monkeypatch: pytest.MonkeyPatch, seconds: float) -> list[Path]:
+    """Have each look at a folder take so long; every folder that is looked at."""
+    looks: list[Path] = []
+    walk = folder_walk.walk
+
+    def slow(folder: Path, *, whole_folders: bool) -> Iterator[folder_walk.FoundFile]:
+        looks.append(folder)
+        time.sleep(seconds)
+        return walk(folder, whole_folders=whole_folders)
+
+    monkeypatch.setattr(model_files, "walk", slow)
+    return looks
+
+
+def test_reading_headers_goes_on_while_looks_at_a_slow_drive_are_wanted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(40):
+        write_weights(tmp_path / f"{number}.safetensors", LORA)
+    looks = slowed(monkeypatch, 0.2)
+    look = inspection.inspect_file
+
+    def slow(path: Path) -> inspection.Finding:
+        time.sleep(0.02)
+        return look(path)
+
+    monkeypatch.setattr(model_files, "inspect_file", slow)
+    monkeypatch.setattr(model_files, "_BATCH_SECONDS", 0.05)
+    monkeypatch.setattr(model_files, "_READING", 5.0)
+    files = ModelFiles({"lora": [tmp_path]})
+    files.refresh(wait=0.0)
+    while not (found := files.all("lora", wait=0.01)) or not all(file.was_read for file in found):
+        time.sleep(0.01)
+    assert len(looks) <= 2
+    files.close()
+
+
+def test_headers_are_read_for_as_long_as_a_look_takes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = ModelFiles({"lora": [tmp_path]})
+    asked: list[float] = []
+
+    def reading(number: int, least: float) -> bool:
+        asked.append(least)
+        return True
+
+    monkeypatch.setattr(files, "_read_new_files", reading)
+    monkeypatch.setattr(model_files, "_READING", 0.1)
+    for seconds in (0.0, 0.3):
+        slowed(monkeypatch, seconds)
+        files.refresh(wait=None, read=True)
+    assert asked[0] == 0.1
+    assert asked[1] >= 0.3
+
+
+def test_a_slow_drive_is_left_alone_in_between(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model_files, "POLL", 0.01)
+    looks = slowed(monkeypatch, 0.1)
+    files = ModelFiles({"lora": [tmp_path]})
+    files.start()
+    time.sleep(1.0)
+    files.close()
+    assert len(looks) == 1
+
+
+def test_a_network_s_hash_is_made_where_only_that_of_the_file_is_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model_files, "POLL", 0.02)
+    write_weights(tmp_path / "a.safetensors", LORA)
+    files = ModelFiles({"lora": [tmp_path]})
+    (file,) = looked_at(files, "lora")
+    assert files.sha256(file) and files.network_hash(file, wait=False) is None
+    files.start()
+    until(lambda: files.network_hash(file, wait=False) is not None)
+    files.close()
+
+
+def test_hashing_that_failed_is_tried_once_until_the_file_is_another_or_was_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model_files, "POLL", 0.02)
+    path = write_weights(tmp_path / "models" / "a.safetensors", LORA)
+    tries: list[Path] = []
+
+    def fails(file: Path, pace: object = None) -> str:
+        tries.append(file)
+        raise OSError(5, "Input/output error")
+
+    files = ModelFiles({"lora": [path.parent]})
+    monkeypatch.setattr(files._hashes, "sha256", fails)
+    files.start()
+    until(lambda: len(tries) == 1)
+    time.sleep(0.2)
+    assert len(tries) == 1
+    os.utime(path, ns=(7, 7))
+    until(lambda: len(tries) == 2)
+    path.parent.rename(tmp_path / "away")
+    until(lambda: not files.all("lora"))
+    time.sleep(0.2)
+    (tmp_path / "away").rename(path.parent)
+    until(lambda: len(tries) == 3)
+    files.close()
+
+
 def test_one_that_was_not_started_hashes_only_what_is_asked_for(tmp_path: Path) -> None:
     for name in "ab":
         write_weights(tmp_path / f"{name}.safetensors", SD1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -152,6 +154,62 @@ def test_a_mode_follows_any_other(first: MemoryMode, then: MemoryMode, model: Lo
     offloader.place(model, then)
     assert offloader.mode_of(model) == then
     assert all(torch.equal(a, b) for a, b in zip(painted(model), plain, strict=True))
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_parts_go_with_their_last_model(mode: MemoryMode, tmp_path: Path) -> None:
+    """Not when the garbage collector next looks through all of the memory."""
+    model = loaded(write_tiny_model(tmp_path / "tiny"))
+    offloader = Offloader(CPU)
+    gc.collect()
+    gc.disable()
+    try:
+        parts = [weakref.ref(part) for part in (model.unet, model.vae, *(one.network for one in model.text_encoders))]
+        layers = [weakref.ref(layer) for part in (model.unet, model.vae) for layer in part.modules()]
+        plain = painted(model)
+        offloader.place(model, mode)
+        assert all(torch.equal(a, b) for a, b in zip(painted(model), plain, strict=True))
+        offloader.rest(model)
+        del model
+        assert all(part() is None for part in parts)
+        assert all(layer() is None for layer in layers)
+    finally:
+        gc.enable()
+
+
+def test_balanced_parts_go_without_being_laid_to_rest(tmp_path: Path) -> None:
+    model = loaded(write_tiny_model(tmp_path / "tiny"))
+    offloader = Offloader(CPU)
+    offloader.place(model, "balanced")
+    gc.collect()
+    gc.disable()
+    try:
+        unet = weakref.ref(model.unet)
+        del model
+        assert unet() is None
+    finally:
+        gc.enable()
+
+
+def test_what_a_model_that_stays_holds_too_is_left_as_it_is(model: LoadedModel, tmp_path: Path) -> None:
+    other = replace(
+        loaded(write_tiny_model(tmp_path / "other", seed=1)), vae=model.vae, text_encoders=model.text_encoders
+    )
+    offloader = Offloader(DEVICE, places := Places())
+    for one in (model, other):
+        offloader.place(one, "resident")
+    shared = [*(encoder.network for encoder in model.text_encoders), model.vae]
+    offloader.rest(model, keeping=iter([other]))
+    assert {id(part) for part in places.inside} == {id(part) for part in (*shared, other.unet)}
+    offloader.place(other, "balanced")
+    offloader.rest(model, (other,))
+    assert all(hasattr(part, "_hf_hook") for part in (*shared, other.unet))
+    assert not hasattr(model.unet, "_hf_hook")
+    painted(other)
+    assert places.inside == [model.vae]
+    offloader.rest(other)
+    assert places.inside == []
+    assert not any(hasattr(part, "_hf_hook") for part in (*shared, other.unet))
 
 
 def test_weights_changed_in_place_stay_changed(model: LoadedModel) -> None:

@@ -285,6 +285,71 @@ def test_networks(shapes: Shapes, metadata: dict[str, str], family: str | None, 
     assert found.title.startswith(f"{algorithm} for Stable Diffusion ")
 
 
+BLOCK = "unet.down_blocks.0.attentions.0.transformer_blocks.0"
+LAYER = "text_encoder.text_model.encoder.layers.0.self_attn"
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        [f"{BLOCK}.attn1.to_q.lora_A.weight"],
+        [f"{BLOCK}.attn1.to_q.lora_A.weight", f"{BLOCK}.attn2.to_q.lora_A.weight"],
+        [f"base_model.model.{BLOCK[5:]}.attn1.to_q.lora_A.my_style.weight"],
+        ["unet.mid_block.attentions.0.transformer_blocks.0.attn1.to_q.lora.down.weight"],
+        [f"{BLOCK}.attn1.to_q.lora_linear_layer.down.weight"],
+        ["text_encoder.transformer.text_model.encoder.layers.0.mlp.fc1.lora_A.weight"],
+        [f"{LAYER}.out_proj.lora_linear_layer.down.weight"],
+    ],
+)
+def test_networks_whose_names_do_not_tell_the_family_are_not_taken_for_another_one(names: list[str]) -> None:
+    ups = {"lora_A": "lora_B", ".down.": ".up."}
+    pairs = [(name, name.replace(*next((old, new) for old, new in ups.items() if old in name))) for name in names]
+    found = told({name: [320, 4] if name == up else [4, 320] for down, up in pairs for name in (down, up)})
+    assert (found.kind, found.family, found.title, found.unsupported) == ("lora", None, "LoRA", "")
+    told_base = told({name: [4, 320] for name in names}, {"ss_base_model_version": "sd_v1"})
+    assert (told_base.family, told_base.unsupported) == ("sd1", "")
+
+
+@pytest.mark.parametrize("end", ["q_proj.lora_linear_layer", "to_q_lora"])
+@pytest.mark.parametrize(("width", "family"), [(768, "sd1"), (1024, "sd2")])
+def test_text_encoders_of_the_first_diffusers_tell_their_family(end: str, width: int, family: str) -> None:
+    found = told({f"{LAYER}.{end}.up.weight": [width, 4], f"{LAYER}.{end}.down.weight": [4, width]})
+    assert (found.kind, found.family, found.unsupported) == ("lora", family, "")
+
+
+def test_the_old_way_of_diffusers_tells_its_family() -> None:
+    found = told({f"{BLOCK}.attn2.to_k.lora_linear_layer.down.weight": [4, 768]})
+    assert (found.kind, found.family, found.title) == ("lora", "sd1", "LoRA for Stable Diffusion 1")
+
+
+@pytest.mark.parametrize(
+    ("names", "other"),
+    [
+        (
+            ["lora_unet_double_blocks_0_img_attn_qkv.lora_down.weight", f"lora_te1_{CLIP_QUERY}.lora_down.weight"],
+            "Flux",
+        ),
+        (["transformer.single_transformer_blocks.0.attn.to_q.lora_A.weight", f"{LAYER}.q_proj.lora_A.weight"], "Flux"),
+        (
+            [
+                "transformer.transformer_blocks.0.attn.to_q.lora_A.weight",
+                f"{LAYER.replace('encoder.', 'encoder_2.', 1)}.q_proj.lora_A.weight",
+            ],
+            "a transformer model",
+        ),
+        (["lora_prior_unet_down_blocks_0_1_attention_attn_to_q.lora_down.weight"], "Stable Cascade"),
+        (
+            ["down_blocks.0.motion_modules.0.temporal_transformer.proj_in.lora_A.weight"],
+            "AnimateDiff",
+        ),
+    ],
+)
+def test_networks_of_other_families_are_refused_whatever_text_encoders_they_have(names: list[str], other: str) -> None:
+    found = told({name: [4, 768] for name in names})
+    assert (found.kind, found.family) == ("lora", None)
+    assert found.unsupported == f"It was made for {other}, which is not supported yet."
+
+
 @pytest.mark.parametrize(
     ("name", "other"),
     [
@@ -294,6 +359,7 @@ def test_networks(shapes: Shapes, metadata: dict[str, str], family: str | None, 
         ("lora_unet_joint_blocks_0_x_block_attn_qkv.lora_down.weight", "Stable Diffusion 3"),
         ("transformer.transformer_blocks.0.img_mod.1.lora_A.weight", "Qwen-Image"),
         ("diffusion_model.blocks.0.cross_attn.q.lora_A.weight", "Wan"),
+        ("transformer.blocks.0.attn1.to_q.lora_A.weight", "Wan"),
         ("diffusion_model.layers.0.attention.qkv.lora_A.weight", "Lumina or Z-Image"),
         ("transformer.transformer_blocks.0.attn.to_q.lora_A.weight", "a transformer model"),
     ],

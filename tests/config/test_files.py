@@ -11,10 +11,14 @@ import time
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from modules.config.files import (
+    LONGEST_NAME,
     TEMPORARY_SUFFIX,
     move_to_new_name,
+    safe_name,
     sweep_temporary_files,
     temporary_file,
     write_atomically,
@@ -73,6 +77,25 @@ def test_full_disk_is_told_in_words_and_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_leftovers_that_vanish_or_stay_do_not_stop_the_sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone, stuck, old = (tmp_path / f"{name}{TEMPORARY_SUFFIX}" for name in ("a", "b", "c"))
+    (tmp_path / "model.safetensors").write_bytes(b"1")
+    for path in (stuck, old):
+        path.write_bytes(b"1")
+        os.utime(path, (1, 1))
+    gone.symlink_to(tmp_path / "nowhere")  # as a file that is removed between being listed and being looked at
+    unlink = Path.unlink
+
+    def refusing(path: Path, missing_ok: bool = False) -> None:
+        if path == stuck:
+            raise PermissionError
+        unlink(path, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", refusing)
+    assert sweep_temporary_files(tmp_path, idle_seconds=3600) == 1
+    assert {path.name for path in tmp_path.iterdir()} == {gone.name, stuck.name, "model.safetensors"}
+
+
 def test_what_somebody_may_still_write_stays(tmp_path: Path) -> None:
     old, fresh = tmp_path / f"a{TEMPORARY_SUFFIX}", tmp_path / f"b{TEMPORARY_SUFFIX}"
     for path in (old, fresh):
@@ -80,3 +103,34 @@ def test_what_somebody_may_still_write_stays(tmp_path: Path) -> None:
     os.utime(old, (1, 1))
     assert sweep_temporary_files(tmp_path, idle_seconds=3600) == 1
     assert [path.name for path in tmp_path.iterdir()] == [fresh.name]
+
+
+WINDOWS = {
+    "con", "prn", "aux", "nul", "conin$", "conout$",
+    *(f"{port}{number}" for port in ("com", "lpt") for number in "0123456789¹²³"),
+}  # fmt: skip
+
+
+@given(st.text() | st.text("./\\: \x00~conCON1¹", max_size=12))
+@example("con.safetensors")
+@example("COM¹.safetensors")
+@example("..")
+@example("x" * 300 + ".safetensors")
+@example("é" * 300 + ".safetensors")
+@example("x." + "y" * 300)
+@example("x." + "é" * 19)
+@example("a/b\\c.safetensors ")
+@example("\ud800.safetensors")
+@example("a\u202excod.safetensors")
+def test_names_are_safe_everywhere(text: str) -> None:
+    name = safe_name(text)
+    assert not set(name) & set('<>:"/\\|?*') and name.isprintable()
+    assert len(name.encode()) <= 255
+    assert not name or (name[0] not in ". " and name[-1] not in ". ")
+    assert name.split(".")[0].strip().lower() not in WINDOWS
+    assert safe_name(name) == name
+
+
+def test_a_long_name_keeps_its_suffix() -> None:
+    name = safe_name("x" * 500 + ".safetensors")
+    assert name.endswith("x.safetensors") and len(name) == LONGEST_NAME

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,31 @@ def test_list_of_another_kind_names_nothing(tmp_path: Path, text: str) -> None:
     assert adopted_folders(tmp_path)["checkpoint"] == (tmp_path / "models" / "checkpoints",)
 
 
+def test_homes_in_the_list_are_found_and_unknown_ones_passed_by(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(tmp_path, "app/models/checkpoints", "home/Lora", "home/all/vae")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path / "home"))
+    (tmp_path / "app" / "extra_model_paths.yaml").write_text(
+        "a:\n  base_path: ~nobody-here/x\n  vae: vae\n  loras: |\n    ~/Lora\n    ~nobody-here/y\n"
+        "b:\n  base_path: ~/all\n  vae: vae\n"
+    )
+    found = adopted_folders(tmp_path / "app")
+    assert found["lora"] == (tmp_path / "home" / "Lora",)
+    assert found["vae"] == (tmp_path / "home" / "all" / "vae",)
+    with pytest.raises(InvalidSetting, match="--adopt ~nobody-here/x is no installation"):
+        adopted_folders(Path("~nobody-here/x"))
+
+
+@pytest.mark.parametrize("text", ['a: {base_path: "x\\0y", vae: z}', 'a: {vae: "x\\0y"}'])
+def test_path_that_cannot_be_one_is_told(tmp_path: Path, text: str) -> None:
+    make(tmp_path, "models/checkpoints")
+    (tmp_path / "extra_model_paths.yaml").write_text(text)
+    with pytest.raises(InvalidSetting, match=r"extra_model_paths.yaml cannot be read: .*null"):
+        adopted_folders(tmp_path)
+
+
 @pytest.mark.parametrize("text", ["a: [", "a: !!python/object/apply:os.system ['true']", "\0"])
 def test_list_that_cannot_be_read_is_told(tmp_path: Path, text: str) -> None:
     make(tmp_path, "models/checkpoints")
@@ -94,3 +120,14 @@ def test_flags_name_further_folders(tmp_path: Path) -> None:
     assert set(paths.model_folders) >= {"checkpoint", "tiny-vae"}
     with pytest.raises(InvalidSetting, match=r"--upscaler-dir .*none is no folder"):
         paths_of(parse_command_line(["--upscaler-dir", str(tmp_path / "none")]))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may look everywhere")
+def test_folders_that_may_not_be_looked_at_are_passed_by(tmp_path: Path) -> None:
+    make(tmp_path, "app/models/checkpoints", "secret/vae")
+    (tmp_path / "app" / "extra_model_paths.yaml").write_text(f"a: {{vae: {tmp_path}/secret/vae}}")
+    (tmp_path / "secret").chmod(0)
+    try:
+        assert adopted_folders(tmp_path / "app")["vae"] == ()
+    finally:
+        (tmp_path / "secret").chmod(0o700)

@@ -59,6 +59,9 @@ def test_a_tag_ends_at_the_first_closing_mark() -> None:
         ("<lora:x:.25-1>", LoraUse("x", 1, 1, None, 0.25, 1)),
         ("<lora:x:unet=0.5:steps=0-0.5>", LoraUse("x", 1, 0.5, None, 0, 0.5)),
         ("<lora:1-2:0.5>", LoraUse("1-2", 0.5, 0.5, None)),
+        ("<lora:a=b:0.8>", LoraUse("a=b", 0.8, 0.8, None)),
+        ("<lora:a=b=c:te=0.8>", LoraUse("a=b=c", 0.8, 0.8, None)),
+        ("<lora:x:name=1>", LoraUse("x", 1, 1, None)),
     ],
 )
 def test_lora(text: str, use: LoraUse) -> None:
@@ -69,6 +72,7 @@ def test_lora(text: str, use: LoraUse) -> None:
 def test_hypernetwork() -> None:
     assert hypernetwork_use(_tag("<hypernet:h>")) == HypernetworkUse("h", 1)
     assert hypernetwork_use(_tag("<hypernet:h:0.4>")) == HypernetworkUse("h", 0.4)
+    assert hypernetwork_use(_tag("<hypernet:h=i:0.4>")) == HypernetworkUse("h=i", 0.4)
     assert lora_use(_tag("<hypernet:h:0.4>")) is None
 
 
@@ -78,13 +82,14 @@ def test_hypernetwork() -> None:
         ("<lora:x:strong>", "'strong'"), ("<lora:x:1:>", "''"), ("<lora:x:unet=nan>", "'nan'"),
         ("<lora:x:1e999>", "'1e999'"),
         ("<lora:x:1:1:0>", "'0'"), ("<lora:x:dyn=1.5>", "'1.5'"), ("<lora:x:dyn=²>", "'²'"),
-        ("<lora:te=1>", "names no network"),
+        ("<lora:te=1>", "names no network"), ("<lora:steps=0-0.5>", "names no network"),
+        ("<hypernet:unet=1>", "names no network"),
         ("<lora:x:0.7-0.2>", "'0.7-0.2'"), ("<lora:x:1:0-1.5>", "'0-1.5'"), ("<lora:x:steps=half>", "'half'"),
     ],
 )  # fmt: skip
 def test_refusals_name_the_tag_the_place_and_the_remedy(tag: str, words: str) -> None:
     with pytest.raises(InvalidRequest) as refusal:
-        lora_use(_tag(f"a cat {tag}"))
+        hypernetwork_use(_tag(f"a cat {tag}")) or lora_use(_tag(f"a cat {tag}"))
     sentence = str(refusal.value)
     assert tag in sentence and words in sentence and "at character 7" in sentence and "Write" in sentence
 

@@ -6,7 +6,11 @@ import builtins
 import os
 import pickle
 import shutil
+import signal
+import subprocess
 import sys
+import time
+import tracemalloc
 import zipfile
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +21,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from modules.config.paths import ROOT
 from modules.errors import (
     BrokenModel,
     Interrupted,
@@ -26,8 +31,10 @@ from modules.errors import (
     UnsupportedModel,
     UserError,
 )
+from modules.services import conversion
 from modules.services.conversion import convert
 from tests.small_checkpoints import small_tensors
+from webui import main
 
 CANARY = "canary"
 
@@ -116,6 +123,74 @@ def test_compressed_archives_are_refused(tmp_path: Path) -> None:
             bomb.writestr(entry, plain.read(entry))
     with pytest.raises(UnsupportedModel, match="compressed"):
         convert(tmp_path / "bomb.pt")
+
+
+def test_what_a_file_names_cannot_speak_to_the_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    evil = "\x1b]0;title\x07\x9b31m\u202e\n"
+    losses = {"optimizer": {"a": 1}, evil + "x" * 500: {"a": 1}}
+    torch.save({"state_dict": {"a": torch.ones(3)}, "epoch": evil, **losses}, tmp_path / "evil.ckpt")
+    assert main(["convert", str(tmp_path / "evil.ckpt"), "--data-dir", str(tmp_path)]) == 0
+    told = capsys.readouterr()
+    assert "optimizer" in told.err and "xxx" in told.err
+    assert (told.out + told.err).replace("\n", "").isprintable()
+    done = convert(tmp_path / "evil.ckpt", overwrite=True)
+    for text in (*done.dropped, *done.metadata, *done.metadata.values()):
+        assert text.isprintable() and len(text) <= 1000
+    assert set(done.metadata) == {"epoch"}
+
+
+def _convert_by(monkeypatch: pytest.MonkeyPatch, program: str, path: Path) -> conversion.Conversion:
+    """Convert with another program in the place of ours, as if the file had taken it over."""
+    weights = path.with_name("stand_in.safetensors")
+    save_file({"a": torch.ones(3)}, weights, {"evil\x1b": "\x1b" * 5000})
+    given = f"import sys; sys.stdout.buffer.write(open({str(weights)!r}, 'rb').read()); {program}"
+    monkeypatch.setattr(conversion, "_START", given)
+    return convert(path)
+
+
+@pytest.mark.parametrize(
+    "dropped",
+    ["'no list'", "7", "{'a': 1}", "['\\x1b[2J', 7, None, ['x'], 'x' * 9000]", "['x' * 1000] * 900", "[['x']]"],
+)
+def test_answers_are_not_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dropped: str) -> None:
+    (tmp_path / "a.pt").write_bytes(b"anything")
+    answer = f"{{'tensors': 1, 'dropped': {dropped}, 'no_network': 'yes'}}"
+    done = _convert_by(monkeypatch, f"import json; print(json.dumps({answer}), file=sys.stderr)", tmp_path / "a.pt")
+    assert len(done.dropped) <= 100 and not done.no_network
+    for text in (*done.dropped, *done.metadata, *done.metadata.values()):
+        assert isinstance(text, str) and text.isprintable() and len(text) <= 1000
+
+
+def test_what_is_said_without_end_takes_no_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.pt").write_bytes(b"anything")
+    program = "[sys.stderr.write('x' * (1 << 20)) for _ in range(64)]; print('\\n{\"tensors\": 1}', file=sys.stderr)"
+    tracemalloc.start()
+    try:
+        done = _convert_by(monkeypatch, program, tmp_path / "a.pt")
+        assert tracemalloc.get_traced_memory()[1] < 16 << 20
+    finally:
+        tracemalloc.stop()
+    assert done.tensors == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes outlive their parents elsewhere")
+def test_process_ends_with_the_one_that_started_it(tmp_path: Path) -> None:
+    """Else it would go on, and fill the disk, after its parent was killed."""
+    torch.save({"a": torch.zeros(3)}, tmp_path / "a.pt")
+    program = "import sys, pathlib; from modules.services.conversion import convert; convert(pathlib.Path(sys.argv[1]))"
+    parent = subprocess.Popen([sys.executable, "-c", program, str(tmp_path / "a.pt")], cwd=ROOT)
+    children = Path(f"/proc/{parent.pid}/task/{parent.pid}/children")
+    deadline = time.monotonic() + 60
+    while not (found := children.read_text().split()):
+        assert time.monotonic() < deadline and parent.poll() is None
+        time.sleep(0.005)
+    parent.send_signal(signal.SIGKILL)  # while the process still starts
+    parent.wait()
+    while Path(f"/proc/{found[0]}/cmdline").exists() and Path(f"/proc/{found[0]}/cmdline").read_bytes():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    (leftover,) = tmp_path.glob(".*")
+    assert leftover.stat().st_size == 0
 
 
 @pytest.mark.parametrize("legacy", [False, True])

@@ -20,10 +20,10 @@ import numpy as np
 import pytest
 from safetensors.numpy import save
 
+from modules.config.files import LONGEST_NAME
 from modules.config.paths import ROOT, Paths
 from modules.errors import InvalidRequest, NotFound, UnsupportedModel
 from modules.services.download_list import DOWNLOAD_LIST
-from modules.services.download_sources import LONGEST_NAME
 from modules.services.downloads import Download, DownloadService, download_folders
 from tests.hub_server import HubServer, hub_server
 

@@ -14,7 +14,8 @@ from tests.hub_server import HubServer, hub_server
 PRIVATE = (
     "127.0.0.1", "127.255.255.254", "0.0.0.0", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254",
     "100.64.0.1", "198.18.0.1", "224.0.0.1", "240.0.0.1", "255.255.255.255", "::", "::1", "fe80::1", "fc00::1",
-    "ff02::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "2002:7f00:1::", "64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe",
+    "ff02::1", "fec0::1", "feff::1", "192.0.0.1", "192.0.0.9", "192.0.0.192", "64:ff9b:1::1", "::ffff:192.0.0.8",
+    "::ffff:127.0.0.1", "::ffff:10.0.0.1", "2002:7f00:1::", "64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe",
 )  # fmt: skip
 PUBLIC = ("1.1.1.1", "93.184.216.34", "2606:4700::1111", "64:ff9b::101:101")
 
@@ -104,6 +105,31 @@ def test_a_proxy_is_used_for_public_addresses_alone(inside: HubServer, monkeypat
     with guarded_client() as client, pytest.raises(InvalidRequest):
         client.get("http://127.0.0.1:1/x")
     assert [path for _, path, _ in inside.requests] == ["http://example.org/x"]
+
+
+@pytest.mark.parametrize("found", [[], None])
+def test_a_name_that_only_the_proxy_knows_is_refused(
+    inside: HubServer, monkeypatch: pytest.MonkeyPatch, found: list[str] | None
+) -> None:
+    def lookup(host: str, port: int) -> list[str]:
+        if found is None:
+            raise OSError
+        return found
+
+    monkeypatch.setenv("http_proxy", inside.address)
+    inside.put("/x", b"inside")
+    with guarded_client(lookup=lookup) as client, pytest.raises(InvalidRequest, match="--allow-private-downloads"):
+        client.get("http://intranet/x")
+    assert inside.requests == []
+    with guarded_client(["http://hub.invalid:80"], lookup=lookup) as client:
+        assert client.get("http://hub.invalid/x").content == b"inside"
+    with guarded_client(allow_private=True, lookup=lookup) as client:
+        assert client.get("http://intranet/x").content == b"inside"
+
+
+def test_a_name_without_addresses_is_not_reached() -> None:
+    with guarded_client(lookup=lambda host, port: []) as client, pytest.raises(httpx.ConnectError):
+        client.get("http://nowhere.invalid/x")
 
 
 def test_secrets_stay_out_of_refusals() -> None:

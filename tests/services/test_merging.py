@@ -118,7 +118,9 @@ def test_fault_is_told_with_its_number(
     assert "ZeroDivisionError" in caplog.text
 
 
-@pytest.mark.parametrize("name", ["../evil", "a/b", "C:x", "", ".hidden", "x" * 300, "a\nb"])
+@pytest.mark.parametrize(
+    "name", ["../evil", "a/b", "C:x", "", ".hidden", "x" * 300, "a\nb", "NUL", "com1", "COM¹.v2", "a\u202eb"]
+)
 def test_results_stay_in_their_folder(merges: MergeService, folder: Path, name: str) -> None:
     request = MergeRequest(MergeRecipe(), "a", "b", name=name)
     if not name:
@@ -141,6 +143,52 @@ def test_names_are_resolved_and_taken_names_refused(merges: MergeService, folder
     with pytest.raises(InvalidRequest, match="is taken"):
         merges.start(MergeRequest(MergeRecipe(), "a", "b", name="b.safetensors"))
     assert merges.state() is None
+
+
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("out/merge-v1.5", "out/merge-v1.5.safetensors"),
+        ("out/m.safetensors", "out/m.safetensors"),
+        ("out/m.SafeTensors", "out/m.SafeTensors"),
+        ("out/m.ckpt", "out/m.ckpt.safetensors"),
+    ],
+)
+def test_suffix_is_added_to_a_path(
+    folder: Path, idle_services: Services, paths: Paths, tmp_path: Path, name: str, file: str
+) -> None:
+    service = MergeService(idle_services.models, paths, trusted=True)
+    service.start(MergeRequest(MergeRecipe(), "a", "b", name=str(tmp_path / name)))
+    assert service.wait(60)
+    state = service.state()
+    assert state is not None and (state.state, state.target) == ("done", tmp_path / file)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [Path(file).name]
+    for nothing in ("out/..", "/"):
+        with pytest.raises(InvalidRequest, match="is no name for a file"):
+            service.start(MergeRequest(MergeRecipe(), "a", "b", name=nothing))
+
+
+def test_suffix_in_capitals_is_one(merges: MergeService, folder: Path) -> None:
+    merges.start(MergeRequest(MergeRecipe(), "a", "b", name="m.SAFETENSORS"))
+    assert merges.wait(60)
+    assert [path.name for path in folder.iterdir() if path.name.startswith("m")] == ["m.SAFETENSORS"]
+
+
+def test_configuration_that_cannot_be_copied_is_told_beside_the_result(
+    merges: MergeService, folder: Path, paths: Paths, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "b.yaml").write_text("parameterization: v")
+    (folder / "m.yaml").mkdir()
+    merges.start(MergeRequest(MergeRecipe(), "a", "b", name="m", overwrite=True))
+    assert merges.wait(60)
+    state = merges.state()
+    assert state is not None and state.result is not None
+    assert (state.state, state.error) == ("done", "")
+    assert "m.yaml" in state.result.note and "b.yaml" in state.result.note
+    (folder / "n.yaml").mkdir()
+    assert main(["merge", "a", "b", "--output", "n", "--overwrite", "--data-dir", str(paths.data)]) == 0
+    told = capsys.readouterr()
+    assert told.out.endswith("n.safetensors\n") and "n.yaml" in told.err
 
 
 def test_command_line_has_every_field() -> None:

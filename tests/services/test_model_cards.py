@@ -75,6 +75,14 @@ def test_a_card_tells_what_header_and_side_files_say(cards: ModelCards, paths: P
     assert cards.find("lora", "PENS/INK").family == "sdxl"  # a person knows better
 
 
+def test_names_with_spaces_at_their_ends_are_found(cards: ModelCards, paths: Paths) -> None:
+    for name in (" ink", "pens/oil "):
+        put_lora(paths, name)
+        assert cards.find("lora", name).name == cards.find("lora", name.strip().upper()).name == name
+    put_lora(paths, "ink")
+    assert [cards.find("lora", name).name for name in ("ink", " ink")] == ["ink", " ink"]
+
+
 def test_broken_files_have_cards_that_say_why(cards: ModelCards, paths: Paths) -> None:
     path = put_lora(paths, "ink")
     path.write_bytes(path.read_bytes()[:-100])

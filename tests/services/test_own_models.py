@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,12 +14,12 @@ from safetensors.torch import load_file, save_file
 from modules.checkpoints.loaded import LoadedModel
 from modules.checkpoints.loading import load_checkpoint
 from modules.config.paths import Paths
-from modules.errors import ModelNotFound, UnsupportedModel, UserError
+from modules.errors import InvalidRequest, ModelNotFound, UnsupportedModel, UserError
 from modules.schema.infotext import parse_infotext, request_of
 from modules.services.build import Services
 from tests.layouts import write_single_file, write_small_folder
-from tests.services.jobs_to_end import made, txt2img
-from tests.services.test_generate import pixels
+from tests.services.jobs_to_end import ended, made, txt2img
+from tests.services.test_generate import pixels, until
 from tests.tiny_networks import write_embedding, write_lora
 
 
@@ -40,6 +41,10 @@ def filled(demo_services: Services, demo: LoadedModel, tmp_path_factory: pytest.
     write_single_file(folder, models / "Stable-diffusion" / "small.safetensors", "ldm")
     write_vae(models / "VAE" / "dark.safetensors", folder / "vae")
     (models / "Lora" / "broken.safetensors").write_bytes(b"<!doctype html><html></html>")
+    key = "lora_unet_input_blocks_4_1_transformer_blocks_0_attn2_to_k"
+    large = {f"{key}.lora_down.weight": torch.zeros(4, 2048), f"{key}.lora_up.weight": torch.zeros(640, 4)}
+    save_file(large, models / "Lora" / "large.safetensors")
+    save_file({"emb_params": torch.zeros(2000, 768)}, models / "embeddings" / "toolong.safetensors")
     yield demo_services
 
 
@@ -99,6 +104,8 @@ def test_a_vae(filled: Services) -> None:
     [
         ({"prompt": "a house <lora:nothing:1>"}, ModelNotFound, r"the LoRA 'nothing' is not here.*models/Lora"),
         ({"prompt": "a house <lora:broken:1>"}, UserError, r"broken\.safetensors cannot be read: it is a web page"),
+        ({"prompt": "a house <hypernet:old:1>"}, InvalidRequest, r"<hypernet:old:1>.*hypernetwork.*Take it out"),
+        ({"prompt": "a <lora:large>"}, UnsupportedModel, r"'large' is a LoRA for Stable Diffusion XL, and the model"),
         ({"sd_vae": "nothing"}, ModelNotFound, r"VAE 'nothing' is not here.*dark\.safetensors"),
     ],
 )
@@ -142,3 +149,39 @@ def test_a_lora_is_no_vae(filled: Services) -> None:
     (folder / "odd.safetensors").write_bytes((filled.paths.models / "Lora" / "styles" / "Ink.safetensors").read_bytes())
     with pytest.raises(UnsupportedModel, match="LoRA"):
         filled.generate.submit(txt2img(sd_vae="odd"))
+
+
+def test_an_embedding_that_cannot_be_read_is_a_word(filled: Services) -> None:
+    (picture,) = made(filled, txt2img(prompt="a toolong house"))
+    assert (picture.width, picture.height) == (64, 64)
+
+
+def test_embeddings_that_are_parts_of_words_are_not_told(filled: Services) -> None:
+    (picture,) = made(filled, txt2img(prompt="a wobblewobble house <lora:ink:0.5>"))
+    assert "TI hashes" not in parse_infotext(picture.infotext).parameters
+
+
+def test_a_lora_that_goes_away_costs_no_picture(filled: Services, demo: LoadedModel) -> None:
+    path = write_lora(filled.paths.models / "Lora" / "gone.safetensors", demo, seed=4)
+    job = filled.generate.submit(txt2img(prompt="a house <lora:gone:1>", steps=30, width=128, height=128))
+    until(lambda: filled.generate.job(job.id).state == "running")
+    time.sleep(0.3)
+    path.unlink()
+    assert ended(filled, job).state == "done"
+    assert len(filled.pictures.of_job(job.id)) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "read", "told"),
+    [("dark.vae.pt", "dark.vae.pt", ()), ("other.ckpt", "None", ("VAE: other.ckpt (it is not here; ",))],
+)
+def test_the_vae_of_an_infotext(filled: Services, name: str, read: str, told: tuple[str, ...]) -> None:
+    """A pickle's name finds the file that was converted from it."""
+    (filled.paths.models / "VAE" / "dark.vae.safetensors").write_bytes(
+        (filled.paths.models / "VAE" / "dark.safetensors").read_bytes()
+    )
+    text = f"a house\nSteps: 4, Sampler: Euler, CFG scale: 7, Seed: 1, Size: 64x64, VAE: {name}, Version: v1.10.1"
+    reading = filled.pictures.read_text(text)
+    assert reading.request.sd_vae == read
+    assert len(reading.not_honoured) == len(told)
+    assert all(line.startswith(start) for line, start in zip(reading.not_honoured, told, strict=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -59,6 +60,21 @@ def test_leftovers_of_killed_writers_are_swept(paths: Paths) -> None:
     leftover.write_bytes(b"half")
     with running_services(paths, OPTIONS):
         assert not leftover.exists()
+
+
+def test_leftovers_are_swept_wherever_model_files_are_written(tmp_path: Path) -> None:
+    paths = resolve_paths(data_dir=tmp_path / "data", ckpt_dir=tmp_path / "elsewhere", lora_dir=tmp_path / "loras")
+    folders = {kind: folders[0] for kind, folders in paths.model_folders.items()}
+    assert folders["checkpoint"] == tmp_path / "elsewhere" and folders["lora"] == tmp_path / "loras"
+    old, fresh = ([folder / f".{name}{TEMPORARY_SUFFIX}" for folder in folders.values()] for name in "ab")
+    for path in (*old, *fresh):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"half")
+    for path in old:
+        os.utime(path, (1, 1))
+    with running_services(paths, OPTIONS):
+        assert not any(path.exists() for path in old)
+        assert all(path.exists() for path in fresh)
 
 
 def test_killed_server_s_job_is_finished_by_the_next_one(paths: Paths) -> None:

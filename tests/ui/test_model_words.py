@@ -10,7 +10,7 @@ from modules.checkpoints.card import Card
 from modules.checkpoints.file_facts import FileState
 from modules.checkpoints.model_files import ModelFile
 from modules.errors import InvalidRequest
-from modules.prompt.extra_networks import extra_networks, lora_use
+from modules.prompt.extra_networks import extra_networks, lora_use, lora_uses
 from modules.services.model_cards import ModelCard
 from modules.ui.model_words import lora_text, trigger_words, with_words
 
@@ -33,7 +33,13 @@ def test_of_two_files_with_one_name_the_folder_is_named() -> None:
     assert (tag, words) == ("<lora:styles/ink:1>", "inkwash")
 
 
-@pytest.mark.parametrize("name", ["a:b", "a>b"])
+@pytest.mark.parametrize("name", ["a=b", "a=b=c", " ink ", "<ink", "weight=1", "ink (v2) [x]"])
+def test_a_tag_is_read_with_the_name_that_the_file_has(name: str) -> None:
+    tag, _, _ = lora_text(model(name, Card()), [])
+    assert [use.name for use in lora_uses(f"a house, {tag}, wet")] == [name]
+
+
+@pytest.mark.parametrize("name", ["a:b", "a>b", "a #1", "#", "te=1", "unet=x", "dyn=", "steps=all"])
 def test_a_name_that_no_tag_can_hold_is_refused(name: str) -> None:
     with pytest.raises(InvalidRequest, match="Rename the file"):
         lora_text(model(name, Card()), [])
