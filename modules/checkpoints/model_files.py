@@ -34,7 +34,7 @@ _READING = 1.0
 """Seconds of reading headers that no other look at the disk interrupts; more where a look takes longer."""
 _BATCH_SECONDS = 0.2
 
-_IDENTITY = "identity 1"
+_IDENTITY = "identity 2"
 """The number grows with the table of `weights_kinds`, so that what was told by an older one is looked at again."""
 
 
