@@ -11,6 +11,7 @@ from torch import Tensor
 
 from modules.adapters.change_reading import ModuleChange, Scaling, module_change
 from modules.adapters.key_names import split_name
+from modules.adapters.peft_settings import PeftSettings
 from modules.adapters.textual_inversion import Embedding, embedding_of, split_bundled_name
 from modules.checkpoints.identification import Family
 from modules.checkpoints.mapped_weights import MappedWeights
@@ -49,10 +50,12 @@ def read_adapter(path: Path) -> Adapter:
         identity = identify_weights(weights.header)
         modules, bundled, unknown = _sorted_by_module(weights)
         scaling = Scaling.told_by(weights.header.metadata)
+        settings = PeftSettings.told_by(weights.header.metadata)
     changes = {}
     for module, tensors in modules.items():
         try:
-            change, left = module_change(module, {part: tensor for part, (_, tensor) in tensors.items()}, scaling)
+            by_part = {part: tensor for part, (_, tensor) in tensors.items()}
+            change, left = module_change(module, by_part, scaling, settings)
         except (ValueError, IndexError, RuntimeError, ArithmeticError) as error:
             raise BrokenModel(
                 f"{path.name} cannot be used: the shapes of its tensors for {module[:80]!r} contradict each other, or "

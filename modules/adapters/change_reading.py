@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,17 +10,21 @@ import torch
 from torch import Tensor
 
 from modules.adapters.changes import (
+    ButterflyInputRotation,
     ButterflyRotation,
     Decomposed,
     Difference,
     Generalized,
     Hadamard,
+    InputRotation,
     Kronecker,
     LowRank,
     Rescaling,
     Rotation,
     WeightChange,
 )
+from modules.adapters.metadata_text import is_true, json_object
+from modules.adapters.peft_settings import PeftSettings
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +32,7 @@ class ModuleChange:
     """What a module gets at multiplier 1: changes of its weight, which add up, and one of its bias."""
 
     weight: tuple[WeightChange, ...] = ()
-    bias: Tensor | None = None
+    bias: WeightChange | None = None
 
     def cut(self, rank: int | None) -> ModuleChange:
         """The same with the first `rank` ranks alone; None: all."""
@@ -52,12 +55,12 @@ class Scaling:
     @classmethod
     def told_by(cls, metadata: Mapping[str, str]) -> Scaling:
         """From kohya's network arguments, and from the configuration that diffusers writes."""
-        stabilised = {""} if _is_true(_json(metadata.get("ss_network_args", "")).get("rs_lora")) else set()
+        stabilised = {""} if is_true(json_object(metadata.get("ss_network_args", "")).get("rs_lora")) else set()
         alphas: dict[str, float] = {}
         by_end: dict[str, float] = {}
-        for name, value in _json(metadata.get("lora_adapter_metadata", "")).items():
+        for name, value in json_object(metadata.get("lora_adapter_metadata", "")).items():
             part, _, setting = name.rpartition(".")
-            if setting == "use_rslora" and _is_true(value):
+            if setting == "use_rslora" and is_true(value):
                 stabilised.add(part)
             elif setting == "lora_alpha" and isinstance(value, (int, float)):
                 alphas[part] = _float(value)
@@ -84,7 +87,9 @@ class Scaling:
         return alpha / (math.sqrt(rank) if is_stabilised else rank)
 
 
-def module_change(module: str, tensors: Mapping[str, Tensor], scaling: Scaling) -> tuple[ModuleChange, frozenset[str]]:
+def module_change(
+    module: str, tensors: Mapping[str, Tensor], scaling: Scaling, settings: PeftSettings | None = None
+) -> tuple[ModuleChange, frozenset[str]]:
     """The change of a module, and the parts of its tensors that belong to none.
 
     `tensors` are those of the module by their parts, as `key_names.split_name` names them. Raises ValueError,
@@ -98,14 +103,23 @@ def module_change(module: str, tensors: Mapping[str, Tensor], scaling: Scaling) 
 
     if alpha is not None and not math.isfinite(alpha):
         raise ValueError(f"its alpha is {alpha}")
-    biases = [left.pop(part) for part in ("diff_b", "b_norm") if part in left]
+    settings = settings or PeftSettings()
+    biases: list[WeightChange] = [Difference(left.pop(part).flatten()) for part in ("diff_b", "b_norm") if part in left]
     if left.keys() >= {"up_bias", "up", "down"}:
-        biases.append(left.pop("up_bias") * scale(left["down"].shape[0]))
+        biases.append(Difference(left.pop("up_bias").flatten() * scale(left["down"].shape[0])))
     found = [change for read in (_low_rank, _hadamard, _kronecker, _generalized) if (change := read(left, scale))]
     found += _rotations(left, alpha or 0.0)
+    if "oft_R" in left:
+        found.append(_input_rotation(module, left, settings))
+    if "boft_R" in left:
+        found.append(ButterflyInputRotation(left.pop("boft_R"), left.pop("boft_s", None)))
     found += [Difference(left.pop(part)) for part in ("diff", "w_norm") if part in left]
     if left.keys() >= {"weight", "on_input"}:
         found.append(Rescaling(left.pop("weight"), bool(_number(left.pop("on_input")))))
+    if "ia3_l" in left:
+        rescaling = _rescaling_of_peft(left.pop("ia3_l"), settings.is_feedforward(module))
+        found.append(rescaling)
+        biases.append(rescaling)
     if found:
         found[0] = _decomposed(found[0], left)
     return ModuleChange(tuple(found), biases[0] if biases else None), frozenset(left)
@@ -173,6 +187,24 @@ def _rotations(left: dict[str, Tensor], limit: float) -> list[WeightChange]:
     return []
 
 
+def _input_rotation(module: str, left: dict[str, Tensor], settings: PeftSettings) -> InputRotation:
+    """OneTrainer rotates the weights of convolutions, which peft rotates by their inputs: the other way."""
+    packed = left.pop("oft_R").float()
+    InputRotation.block_size(packed.shape[1])
+    if "scaled_oft" in left:
+        del left["scaled_oft"]
+        packed = packed / math.sqrt(packed.shape[1])
+    terms, limit = settings.series_terms(module), settings.rotation_limit(module)
+    return InputRotation(packed, terms, limit, turns_convolutions_back=module.startswith("lora_"))
+
+
+def _rescaling_of_peft(factors: Tensor, is_feedforward: bool | None) -> Rescaling:
+    """(out, 1) or (1, in) for a matrix; a convolution's shape, (1, out or in, 1, 1), need not tell."""
+    if factors.dim() == 2:
+        is_feedforward = factors.shape[0] == 1
+    return Rescaling(factors.float().flatten() - 1, is_feedforward)
+
+
 def _decomposed(change: WeightChange, left: dict[str, Tensor]) -> WeightChange:
     """LyCORIS tells the axis by the shape, (1, in) or (out, 1); peft's magnitudes always belong to outputs."""
     if "magnitude" in left:
@@ -193,15 +225,3 @@ def _float(value: float) -> float:
         return float(value)
     except OverflowError:
         return math.inf
-
-
-def _json(text: str) -> dict[str, object]:
-    try:
-        content = json.loads(text) if text else {}
-    except (ValueError, RecursionError):
-        return {}
-    return content if isinstance(content, dict) else {}
-
-
-def _is_true(value: object) -> bool:
-    return str(value).strip().lower() in ("true", "1")

@@ -113,10 +113,7 @@ def _sum(original: Tensor, name: str, changes: tuple[tuple[ModuleChange, float],
     before = original.to(wide)
     total = before.clone(memory_format=torch.contiguous_format)
     for change, multiplier in changes:
-        if name == "bias":
-            if change.bias is not None:
-                total.add_(change.bias.to(total.device, wide).reshape(total.shape), alpha=multiplier)
-            continue
-        for one in change.weight:
+        biases = () if change.bias is None else (change.bias,)
+        for one in biases if name == "bias" else change.weight:
             one.on(total.device).add_to(total, before, multiplier)
     return total

@@ -8,6 +8,7 @@ product.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields, replace
 from typing import Any, TypeVar
@@ -124,14 +125,19 @@ class Difference(WeightChange):
 class Rescaling(WeightChange):
     """(IA)3: rows or columns of the weight times 1 + `share`. Liu et al., "Few-Shot Parameter-Efficient Fine-Tuning is
     Better and Cheaper than In-Context Learning" (2022).
+
+    With `of_inputs` None the weight's shape decides: rows where there are as many. A bias has no columns to change.
     """
 
     share: Tensor
-    of_inputs: bool
+    of_inputs: bool | None
 
     def of_weight(self, weight: Tensor) -> Tensor:
+        of_inputs = len(weight) != self.share.numel() if self.of_inputs is None else self.of_inputs
+        if of_inputs and weight.dim() == 1:
+            return torch.zeros_like(weight)
         sides = [1] * weight.dim()
-        sides[1 if self.of_inputs else 0] = self.share.numel()
+        sides[1 if of_inputs else 0] = self.share.numel()
         return _shaped(weight * self.share.reshape(sides), weight)
 
 
@@ -156,6 +162,45 @@ class Rotation(WeightChange):
 
 
 @dataclass(frozen=True, eq=False)
+class InputRotation(WeightChange):
+    """OFT of peft and OneTrainer: blocks of the numbers that a row of the weight holds, rotated. Qiu et al.,
+    "Orthogonal Finetuning Made Scalable" (2025).
+
+    `packed` is (blocks, size * (size - 1) / 2), one block for all or one for each: what stands above the diagonals of
+    skew matrices. `terms` and `limit` are as in `PeftSettings`. Convolutions are rotated the other way if so told.
+    """
+
+    packed: Tensor
+    terms: int
+    limit: float = 0.0
+    turns_convolutions_back: bool = False
+
+    @staticmethod
+    def block_size(numbers: int) -> int:
+        """Of blocks that are packed into that many numbers each; raises ValueError where there are no such blocks."""
+        size = (1 + math.isqrt(1 + 8 * numbers)) // 2
+        if size * (size - 1) // 2 != numbers or not numbers:
+            raise ValueError(f"No block is packed into {numbers} numbers.")
+        return size
+
+    def of_weight(self, weight: Tensor) -> Tensor:
+        size = self.block_size(self.packed.shape[1])
+        upper, lower = torch.triu_indices(size, size, 1, device=self.packed.device)
+        skew = self.packed.new_zeros(len(self.packed), size, size)
+        skew[:, upper, lower] = self.packed
+        skew = skew - skew.mT
+        if self.limit > 0:
+            norms = torch.linalg.matrix_norm(skew, keepdim=True)
+            skew = skew * (self.limit / math.sqrt(len(skew)) / norms.clamp(min=1e-30)).clamp(max=1.0)
+        rotations = _cayley_series(skew, self.terms) if self.terms else _cayley(skew / -2, 0.0)
+        if not (self.turns_convolutions_back and weight.dim() == 4):
+            rotations = rotations.mT
+        rows = weight.reshape(len(weight), -1, size)
+        rotations = rotations.expand(rows.shape[1], size, size)
+        return torch.einsum("obi,bij->obj", rows, rotations).reshape(weight.shape) - weight
+
+
+@dataclass(frozen=True, eq=False)
 class ButterflyRotation(WeightChange):
     """BOFT: several rotations in blocks, each of rows that lie twice as far apart. Liu et al., "Parameter-Efficient
     Orthogonal Finetuning via Butterfly Factorization" (2023).
@@ -176,6 +221,30 @@ class ButterflyRotation(WeightChange):
             mixed = rows.reshape(-1, 2, apart, rows.shape[1]).transpose(1, 2).reshape(-1, size, rows.shape[1])
             rows = (rotation @ mixed).reshape(-1, apart, 2, rows.shape[1]).transpose(1, 2).reshape(rows.shape)
         return _rescaled(rows.reshape(weight.shape), self.rescale) - weight
+
+
+@dataclass(frozen=True, eq=False)
+class ButterflyInputRotation(WeightChange):
+    """BOFT of peft: the numbers that a row of the weight holds are rotated, then rows are multiplied by `factors`.
+
+    `blocks` is (rotations, blocks, size, size). A rotation mixes halves of blocks that lie twice as far apart as in the
+    one before; the first mixes neighbours.
+    """
+
+    blocks: Tensor
+    factors: Tensor | None = None
+
+    def of_weight(self, weight: Tensor) -> Tensor:
+        rotations = _cayley(self.blocks / -2, 0.0)
+        count, size = rotations.shape[1:3]
+        columns = weight.flatten(1).T
+        rows = columns.shape[1]
+        for step, rotation in enumerate(rotations):
+            sides = (-1, 2, 2**step, size // 2, rows) if step else (count, 1, 1, size, rows)
+            mixed = columns.reshape(sides).transpose(1, 2)
+            turned = (rotation @ mixed.reshape(count, size, rows)).reshape(mixed.shape)
+            columns = turned.transpose(1, 2).reshape(columns.shape)
+        return _rescaled(columns.T.reshape(weight.shape), self.factors) - weight
 
 
 @dataclass(frozen=True, eq=False)
@@ -253,6 +322,17 @@ def _cayley(blocks: Tensor, limit: float) -> Tensor:
     identity = torch.eye(skew.shape[-1], device=skew.device)
     inverse: Tensor = torch.linalg.inv(identity - skew)
     return (identity + skew) @ inverse
+
+
+def _cayley_series(skew: Tensor, terms: int) -> Tensor:
+    """(I + Q)(I - Q)^-1 as the sum I + 2Q + 2Q^2 + ..., whose last power peft counts once to have it nearer."""
+    total = torch.eye(skew.shape[-1], device=skew.device).repeat(len(skew), 1, 1)
+    last = terms - 1 if terms < 3 else max(terms - 1, 3)
+    power = skew
+    for exponent in range(1, last + 1):
+        total += power if exponent == last and terms > 2 else 2 * power
+        power = power @ skew
+    return total
 
 
 def _rescaled(weight: Tensor, factors: Tensor | None) -> Tensor:

@@ -11,6 +11,7 @@ from torch import nn
 
 from modules.adapters.adapter import Adapter
 from modules.adapters.change_reading import ModuleChange
+from modules.adapters.changes import Rescaling
 from modules.adapters.module_table import ModulePlace, ModuleTable, networks_of
 from modules.checkpoints.loaded import LoadedModel
 from modules.checkpoints.weights_kinds import FAMILY_TITLES
@@ -49,7 +50,8 @@ def fit(adapter: Adapter, model: LoadedModel, table: ModuleTable | None = None) 
             continue
         module = networks[place.network].get_submodule(place.path)
         if change.bias is not None and getattr(module, "bias", None) is None:
-            unplaced.append(f"{name} (its bias)")
+            if not isinstance(change.bias, Rescaling):  # a factor of nothing is nothing
+                unplaced.append(f"{name} (its bias)")
             change = ModuleChange(change.weight)
         if _fits(change, module):
             changes[place] = change
@@ -75,9 +77,11 @@ def _fits(change: ModuleChange, module: nn.Module) -> bool:
     try:
         for one in change.weight:
             one.on("meta").of_weight(weight)
+        if change.bias is not None:
+            change.bias.on("meta").of_weight(weight.new_empty(len(weight)))
     except (ValueError, RuntimeError, IndexError):
         return False
-    return change.bias is None or change.bias.numel() == len(weight)
+    return True
 
 
 def _made_for_another(adapter: Adapter, model: LoadedModel) -> UnsupportedModel:

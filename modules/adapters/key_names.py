@@ -20,12 +20,15 @@ _ENDS = {
     "a2.weight": "a2",
     "b1.weight": "b1",
     "b2.weight": "b2",
+    "oft_R.weight": "oft_R",
+    "oft_R.scaled_oft": "scaled_oft",
     **{
         name: name
         for name in (
             *("alpha", "diff", "diff_b", "weight", "on_input", "oft_blocks", "oft_diag", "rescale", "w_norm", "b_norm"),
             *("hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b", "hada_t1", "hada_t2"),
             *("lokr_w1", "lokr_w1_a", "lokr_w1_b", "lokr_w2", "lokr_w2_a", "lokr_w2_b", "lokr_t2"),
+            *("ia3_l", "boft_R", "boft_s"),
         )
     },
 }
@@ -37,7 +40,9 @@ _PROCESSOR_ENDS = {
     ".lora.alpha": "alpha",
 }
 """The same in diffusers' first files, whose modules are attention processors."""
-_PEFT = (".lora_A.", ".lora_B.", ".lora_magnitude_vector.")
+_PEFT_MODULES = (".lora_A.", ".lora_B.", ".lora_magnitude_vector.", ".oft_R.")
+_PEFT_TENSORS = (".ia3_l", ".boft_R", ".boft_s")
+"""Behind these, peft puts the name that a person gave to the adapter, and behind modules the name of a tensor."""
 
 
 def split_name(name: str) -> tuple[str, str] | None:
@@ -56,9 +61,14 @@ def split_name(name: str) -> tuple[str, str] | None:
 
 
 def _without_adapter_name(name: str) -> str:
-    """peft's "x.lora_A.default.weight" as "x.lora_A.weight", and so for a bias."""
-    for mark in _PEFT:
+    """peft's "x.lora_A.default.weight" as "x.lora_A.weight", and "x.ia3_l.default" as "x.ia3_l"."""
+    for mark in _PEFT_MODULES:
         module, found, rest = name.partition(mark)
         if found:
-            return f"{module}{mark}{'bias' if rest.rpartition('.')[2] == 'bias' else 'weight'}"
+            last = rest.rpartition(".")[2]
+            return f"{module}{mark}{last if last in ('bias', 'scaled_oft') else 'weight'}"
+    for mark in _PEFT_TENSORS:
+        module, found, _ = name.partition(f"{mark}.")
+        if found:
+            return module + mark
     return name

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from modules.adapters.change_reading import ModuleChange
-from modules.adapters.changes import LowRank, WeightChange
+from modules.adapters.changes import Difference, LowRank, WeightChange
 from modules.adapters.fitting import weight_shape
 from modules.errors import UnsupportedModel
 
@@ -39,9 +39,9 @@ class LiveChange:
                 self._low_rank.append((one, multiplier))
             else:
                 dense.append((one, multiplier))
-        biases = [change.bias.float() * multiplier for change, multiplier in changes if change.bias is not None]
-        self._dense = _dense(module, dense) if dense else None
-        self._bias = torch.stack(biases).sum(0) if biases else None
+        biases = [(change.bias, multiplier) for change, multiplier in changes if change.bias is not None]
+        self._dense = _dense(module.weight, weight_shape(module), dense) if dense else None  # type: ignore[arg-type]
+        self._bias = _dense(module.bias, module.bias.shape, biases) if biases else None  # type: ignore[arg-type]
         self._parts: dict[tuple[torch.device, torch.dtype], list[_Part]] = {}
 
     def __call__(self, module: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> Tensor:
@@ -70,18 +70,18 @@ class LiveChange:
         return parts
 
 
-def _dense(module: nn.Module, changes: Sequence[tuple[WeightChange, float]]) -> Tensor:
-    weight: Tensor = module.weight  # type: ignore[assignment]
-    shape = weight_shape(module)
-    if not weight.dtype.is_floating_point or weight.is_meta or weight.shape != shape:
+def _dense(weight: Tensor, shape: torch.Size, changes: Sequence[tuple[WeightChange, float]]) -> Tensor:
+    """What changes add to a weight, or to a bias, that is of that shape as it computes."""
+    can_be_read = weight.dtype.is_floating_point and not weight.is_meta and weight.shape == shape
+    if not can_be_read and not all(isinstance(change, Difference) for change, _ in changes):
         raise UnsupportedModel(
             "This LoRA needs the model's own weights, which are stored in a format that cannot be read back. "
             "Load the model in full precision, or leave the LoRA out."
         )
-    original = weight.detach().float()
-    total = torch.zeros(shape, device=weight.device)
+    original = weight.detach().float() if can_be_read else torch.zeros(shape)
+    total = torch.zeros(shape, device=original.device)
     for change, multiplier in changes:
-        change.on(weight.device).add_to(total, original, multiplier)
+        change.on(total.device).add_to(total, original, multiplier)
     return total
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -22,6 +23,9 @@ _ALGORITHMS = (
     ("full difference", ("diff", "diff_b", "w_norm", "b_norm")),
 )
 """By how the names of its tensors end; the first that fits counts, as a DoRA has what a LoRA has."""
+
+_NAMED_BY_PERSONS = (("BOFT", ".boft_R."), ("OFT", ".oft_R."), ("(IA)3", ".ia3_l."), ("LoRA", ".lora_A."))
+"""By what stands before the name that a person gave to a peft adapter."""
 
 _LORA_PARTS = ("lora_A", "lora_B", "lora_down", "lora_up", "lora", "lora_linear_layer")
 _FLAT = (
@@ -95,8 +99,9 @@ def network_in(names: TensorNames, metadata_of_base: str) -> Network | None:
     `metadata_of_base` is what the file says of its family, for networks whose shapes tell nothing.
     """
     algorithm = next((name for name, tails in _ALGORITHMS if not names.tails.isdisjoint(tails)), None)
-    if algorithm is None and any(".lora_A." in name for name in names.tensors):
-        algorithm = "LoRA"  # the last part but one is the name that a person gave to a peft adapter
+    if algorithm is None or algorithm == "LoRA" and not _has_lora_parts(names):
+        marked = (title for title, mark in _NAMED_BY_PERSONS if any(mark in name for name in names.tensors))
+        algorithm = next(marked, algorithm)
     is_flat = any(name.startswith(_FLAT) for name in names.heads)
     if algorithm is None and not is_flat:
         return None
@@ -166,12 +171,26 @@ def _family_of_text_encoder(names: TensorNames) -> Family | None:
 def _input_width(names: TensorNames, name: str, info: TensorInfo) -> int | None:
     """How many numbers the layer takes that a tensor belongs to; None where the tensor does not tell."""
     stem, _, tail = name.rpartition(".")
+    if (width := _width_of_peft(name, info.shape)) is not None:
+        return width
     if tail in ("hada_w1_b", "diff") or (tail == "weight" and _is_down(stem)) or tail in ("lora_A",):
         return info.shape[1] if len(info.shape) >= 2 else None
     if tail in ("lokr_w1", "lokr_w1_b"):
         second = names.tensors.get(f"{stem}.lokr_w2") or names.tensors.get(f"{stem}.lokr_w2_b")
         if second is not None and len(second.shape) >= 2 and len(info.shape) >= 2:
             return info.shape[1] * second.shape[1]
+    return None
+
+
+def _width_of_peft(name: str, shape: tuple[int, ...]) -> int | None:
+    """The same for peft's kinds, whose names may end with one that a person gave."""
+    parts = name.split(".")[-3:]
+    if "boft_R" in parts and len(shape) == 4:
+        return shape[1] * shape[2]
+    if "oft_R" in parts and len(shape) == 2:
+        return shape[0] * ((1 + math.isqrt(1 + 8 * shape[1])) // 2)  # blocks, packed as what is above a diagonal
+    if "ia3_l" in parts and len(shape) == 2 and shape[0] == 1:
+        return shape[1]
     return None
 
 

@@ -80,7 +80,7 @@ def convert(
     size = source.stat().st_size
     most = MOST_GROWTH * size + SPARE_RESULT
     allowed = memory or 2 * size + SPARE_MEMORY
-    command = [sys.executable, "-I", "-c", _START, str(ROOT), str(source.resolve())]
+    command = [sys.executable, "-I", "-B", "-c", _START, str(ROOT), str(source.resolve())]
     command += [str(allowed), str(most), str(math.ceil(seconds)), str(os.getpid())]
     with new_file(target, overwrite=overwrite, expected_bytes=size) as file:
         code, told = _run(command, file, seconds, check, source)

@@ -36,6 +36,9 @@ _GO_TO_DOWNLOADS = """() => {
 }"""
 """What was begun, or why it was not, stands above the list."""
 
+_IN_TURN: dict[str, Any] = {"concurrency_id": "model-list", "concurrency_limit": 1}
+"""One after the other: what was asked for before somebody typed must not be shown after it."""
+
 
 def wire_models(wiring: Wiring, tab: ModelsTab, model: gr.Dropdown) -> None:
     """The cards, the one that is opened, and the downloads."""
@@ -65,7 +68,7 @@ def _wire_list(wiring: Wiring, tab: ModelsTab, model: gr.Dropdown) -> None:
     handlers, lists = ModelsHandlers(wiring.services, tab), ListHandlers(wiring.services, model, wiring.tabs)
     guard = partial(guarded, tab.notice)
     asked, shown = tab.asked(), tab.shown()
-    last: dict[str, Any] = {"trigger_mode": "always_last", **wiring.quiet}
+    last: dict[str, Any] = {"trigger_mode": "always_last", **wiring.quiet, **_IN_TURN}
     tab.timer.tick(guard(handlers.look, empties=False), None, {tab.seen, tab.notice}, **wiring.quiet)
     tab.seen.change(guard(handlers.show, empties=False), asked, shown, **last)
     tab.seen.change(guard(lists.show, empties=False), None, {tab.notice, *lists.lists()}, **wiring.quiet)
@@ -95,7 +98,7 @@ def _wire_opened(wiring: Wiring, tab: ModelsTab, model: gr.Dropdown) -> None:
     uploaded = panel.upload.upload(guard(handlers.take_upload), {panel.chosen, panel.upload}, shown, **wiring.quiet)
     cards = guarded(tab.notice, ModelsHandlers(wiring.services, tab).show, empties=False)
     for event in (used, saved, newest, uploaded):
-        event.then(cards, tab.asked(), tab.shown(), **wiring.quiet)
+        event.then(cards, tab.asked(), tab.shown(), **{**wiring.quiet, **_IN_TURN})
 
 
 def _wire_downloads(wiring: Wiring, tab: ModelsTab) -> None:

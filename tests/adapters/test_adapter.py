@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import peft
@@ -68,6 +69,99 @@ def test_files_of_peft_give_the_weights_that_peft_merges(configuration: Any, fol
         now = _weights(ours)
     changed = {name for name in now if not torch.equal(now[name], before[name])}
     assert len(changed) == len(adapter.changes) == 28
+    for name, weight in now.items():
+        torch.testing.assert_close(weight, expected[name], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("configuration", "told"),
+    [
+        (peft.IA3Config(target_modules=TARGETS, feedforward_modules=[], init_ia3_weights=False), []),
+        (peft.IA3Config(target_modules=TARGETS, feedforward_modules=["to_out.0"], init_ia3_weights=False), []),
+        (
+            peft.IA3Config(target_modules=TARGETS, feedforward_modules=["to_q", "conv1"], init_ia3_weights=False),
+            ["feedforward_modules"],
+        ),
+        (peft.OFTConfig(target_modules=TARGETS, oft_block_size=8, init_weights=False), []),
+        (peft.OFTConfig(target_modules=TARGETS, oft_block_size=0, r=2, init_weights=False), []),
+        (peft.OFTConfig(target_modules=TARGETS, oft_block_size=8, block_share=True, init_weights=False), []),
+        *(
+            (
+                peft.OFTConfig(
+                    target_modules=TARGETS, oft_block_size=8, num_cayley_neumann_terms=terms, init_weights=False
+                ),
+                ["num_cayley_neumann_terms"],
+            )
+            for terms in (2, 3, 8)
+        ),
+        (
+            peft.OFTConfig(target_modules=TARGETS, oft_block_size=8, use_cayley_neumann=False, init_weights=False),
+            ["use_cayley_neumann"],
+        ),
+        (
+            peft.OFTConfig(target_modules=TARGETS, oft_block_size=8, coft=True, eps=0.5, init_weights=False),
+            ["coft", "eps"],
+        ),
+    ],
+    ids=[
+        *("ia3 of outputs", "ia3 with linear inputs", "ia3 with inputs", "oft by size", "oft by count", "oft shared"),
+        *(f"oft of {terms} terms" for terms in (2, 3, 8)),
+        *("oft without a series", "coft"),
+    ],
+)
+def test_other_kinds_of_peft_give_the_weights_and_biases_that_peft_merges(
+    configuration: Any, told: list[str], folder: Path, tmp_path: Path
+) -> None:
+    """`told` are the settings that the file has to tell, being other than peft's own."""
+    torch.manual_seed(0)
+    ours, theirs = loaded(folder), loaded(folder)
+    wrapped = peft.get_peft_model(theirs.unet, configuration)
+    content = {name: value for name, value in configuration.to_dict().items() if name in told}
+    content = {name: sorted(value) if isinstance(value, set) else value for name, value in content.items()}
+    metadata = {"lora_adapter_metadata": json.dumps(content)} if told else None
+    saved = get_peft_model_state_dict(wrapped)
+    adapter = written(tmp_path / "adapter_model.safetensors", saved, metadata)
+    # The same by the names that modules have in memory.
+    whole = {name: tensor for name, tensor in wrapped.state_dict().items() if ".default" in name}
+    named = written(tmp_path / "default.safetensors", whole, metadata)
+    assert len(saved) == len(whole) == len(named.changes) == len(adapter.changes) == 28
+    assert not adapter.unknown
+    assert not named.unknown
+    expected = dict(wrapped.merge_and_unload().named_parameters())
+    before = _weights(ours)
+    for one in (adapter, named):
+        with applied(ours, [AdapterUse(one)]) as session:
+            assert not session.fitted(one).unplaced
+            now = _weights(ours)
+        changed = {name.rpartition(".")[0] for name in now if not torch.equal(now[name], before[name])}
+        assert len(changed) == 28
+        for name, weight in now.items():
+            torch.testing.assert_close(weight, expected[name], rtol=1e-4, atol=1e-5)
+    assert all(torch.equal(weight, before[name]) for name, weight in _weights(ours).items())
+
+
+@pytest.mark.parametrize("rotations", [1, 2, 3])
+def test_boft_of_peft_gives_the_weights_that_peft_merges(
+    rotations: int, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In place of peft's kernel for CUDA, without which it makes one rotation only, stands what the kernel computes."""
+    kernel = SimpleNamespace(
+        forward=lambda blocks: [torch.stack([torch.block_diag(*one) for one in blocks])]  # type: ignore[no-untyped-call]
+    )
+    monkeypatch.setattr("peft.tuners.boft.layer.get_fbd_cuda", lambda: kernel)
+    torch.manual_seed(0)
+    ours, theirs = loaded(folder), loaded(folder)
+    settings: Any = {"boft_block_size": 4, "boft_n_butterfly_factor": rotations, "init_weights": False}
+    wrapped = peft.get_peft_model(theirs.unet, peft.BOFTConfig(target_modules=TARGETS, **settings))
+    adapter = written(tmp_path / "adapter_model.safetensors", get_peft_model_state_dict(wrapped))
+    assert not adapter.unknown
+    assert len(adapter.changes) == 28
+    expected = dict(wrapped.merge_and_unload().named_parameters())
+    before = _weights(ours)
+    with applied(ours, [AdapterUse(adapter)]) as session:
+        assert not session.fitted(adapter).unplaced
+        now = _weights(ours)
+    assert sum(not torch.equal(weight, before[name]) for name, weight in now.items()) == 28
     for name, weight in now.items():
         torch.testing.assert_close(weight, expected[name], rtol=1e-4, atol=1e-5)
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from modules.adapters.change_reading import ModuleChange, Scaling, module_change
+from modules.adapters.changes import InputRotation
 from tests.adapters.networks import random
 
 OUT, IN, RANK, SIDE = 12, 8, 3, 3
@@ -254,9 +255,52 @@ def _glora_expected(on_weight: Tensor, added: Tensor, shape: Shape) -> Callable[
     return expected
 
 
+def ia3_of_peft_outputs(shape: Shape) -> tuple[Tensors, Callable[[Tensor], Tensor]]:
+    tensors, expected = ia3_outputs(shape)
+    factors = tensors["weight"] + 1
+    return {"ia3_l": factors if len(shape) == 2 else factors.reshape(1, OUT, 1, 1)}, expected
+
+
+def ia3_of_peft_inputs(shape: Shape) -> tuple[Tensors, Callable[[Tensor], Tensor]]:
+    tensors, expected = ia3_inputs(shape)
+    return {"ia3_l": (tensors["weight"] + 1).reshape(1, IN, *[1] * (len(shape) - 2))}, expected
+
+
+def oft_of_peft(shape: Shape, scaled: bool = False) -> tuple[Tensors, Callable[[Tensor], Tensor]]:
+    """Blocks of four, and so six numbers above each diagonal."""
+    packed = random(math.prod(shape[1:]) // 4, 6) * 0.2
+    tensors = {"oft_R": packed, **({"scaled_oft": torch.tensor(1)} if scaled else {})}
+
+    def expected(weight: Tensor) -> Tensor:
+        return (weight.flatten(1) @ _of_packed(packed / math.sqrt(6) if scaled else packed).T).reshape(shape)
+
+    return tensors, expected
+
+
+def oft_of_peft_scaled(shape: Shape) -> tuple[Tensors, Callable[[Tensor], Tensor]]:
+    return oft_of_peft(shape, scaled=True)
+
+
+def oft_of_peft_shared(shape: Shape) -> tuple[Tensors, Callable[[Tensor], Tensor]]:
+    packed = random(1, 6) * 0.2
+    whole = _of_packed(packed.repeat(math.prod(shape[1:]) // 4, 1))
+    return {"oft_R": packed}, lambda weight: (weight.flatten(1) @ whole.T).reshape(shape)
+
+
+def _of_packed(packed: Tensor) -> Tensor:
+    """The rotation of all numbers of a row, by peft's series for Cayley's transform."""
+    blocks = []
+    for a, b, c, d, e, f in packed.tolist():
+        skew = torch.tensor([[0, a, b, c], [-a, 0, d, e], [-b, -d, 0, f], [-c, -e, -f, 0]])
+        powers = [torch.linalg.matrix_power(skew, exponent) for exponent in range(5)]
+        blocks.append(powers[0] + 2 * (powers[1] + powers[2] + powers[3]) + powers[4])
+    return torch.block_diag(*blocks)  # type: ignore[no-any-return, no-untyped-call]
+
+
 BOTH = [
     *(lora, loha, lokr_whole, lokr_products, difference, ia3_inputs, ia3_outputs, glora, glora_of_newer_files),
     *(dora_of_inputs, dora_of_outputs, dora_of_peft, oft, coft, oft_rescaled, oft_as_rotations, oft_as_distances, boft),
+    *(ia3_of_peft_outputs, ia3_of_peft_inputs, oft_of_peft, oft_of_peft_scaled, oft_of_peft_shared),
 ]
 CONVOLUTIONS = [locon_with_core, loha_with_core, lokr_with_core]
 CASES = [*itertools.product(BOTH, (LINEAR, CONV)), *itertools.product(CONVOLUTIONS, (CONV,))]
@@ -277,6 +321,38 @@ def test_rotations_keep_the_length_of_every_column(kind: Kind) -> None:
     weight = random(*LINEAR, seed=9)
     turned = changed(kind(LINEAR)[0], weight)
     torch.testing.assert_close(turned.norm(dim=0), weight.norm(dim=0), rtol=1e-5, atol=1e-5)
+
+
+def test_onetrainer_rotates_convolutions_the_other_way() -> None:
+    tensors, _ = oft_of_peft(CONV)
+    weight = random(*CONV, seed=9)
+    change, _ = module_change("lora_unet_x", tensors, Scaling())
+    expected = (weight.flatten(1) @ _of_packed(tensors["oft_R"])).reshape(CONV)
+    torch.testing.assert_close(_with(change, weight, 1.0), expected, rtol=1e-4, atol=1e-4)
+    matrix = random(*LINEAR, seed=9)
+    tensors, rotated = oft_of_peft(LINEAR)
+    change, _ = module_change("lora_unet_x", tensors, Scaling())
+    torch.testing.assert_close(_with(change, matrix, 1.0), rotated(matrix), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("numbers", [0, 2, 4, 7])
+def test_blocks_that_cannot_be_packed_so_are_refused(numbers: int) -> None:
+    with pytest.raises(ValueError, match=f"into {numbers} numbers"):
+        module_change("x", {"oft_R": random(2, numbers)}, Scaling())
+
+
+@given(size=st.integers(2, 3000))
+def test_the_size_of_a_block_is_told_by_how_many_numbers_it_is_packed_into(size: int) -> None:
+    assert InputRotation.block_size(size * (size - 1) // 2) == size
+
+
+@pytest.mark.parametrize(("shape", "changes_bias"), [((OUT, 1), True), ((1, IN), False), ((1, OUT, 1, 1), True)])
+def test_ia3_of_peft_changes_a_bias_with_the_outputs(shape: Shape, changes_bias: bool) -> None:
+    factors, bias = random(*shape), random(OUT, seed=2)
+    change, _ = module_change("x", {"ia3_l": factors}, Scaling())
+    assert change.bias is not None
+    changed_bias = bias + change.bias.of_weight(bias)
+    torch.testing.assert_close(changed_bias, bias * factors.flatten() if changes_bias else bias)
 
 
 @given(case=st.sampled_from(CASES), multiplier=st.floats(-2, 2, width=32))
@@ -342,7 +418,8 @@ def test_biases_and_normalisations_are_differences() -> None:
     change, left = module_change("x", {"w_norm": weight, "b_norm": bias}, Scaling())
     assert not left
     assert torch.equal(_with(change, torch.zeros(OUT), 1.0), weight)
-    assert change.bias is bias
+    assert change.bias is not None
+    assert torch.equal(change.bias.of_weight(torch.zeros(OUT)), bias)
 
 
 def test_parts_that_belong_to_nothing_are_told() -> None:

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from modules.adapters.change_reading import ModuleChange
-from modules.adapters.changes import Difference, LowRank
+from modules.adapters.change_reading import ModuleChange, Scaling, module_change
+from modules.adapters.changes import Difference, LowRank, Rescaling
 from modules.adapters.live_change import LiveChange, can_be_merged
 from modules.diffusion.seamless import seamless
 from modules.errors import UnsupportedModel
@@ -32,7 +32,7 @@ def weight_of(module: nn.Module) -> Tensor:
 
 def change_of(module: nn.Module, *, low_rank: bool) -> ModuleChange:
     weight = weight_of(module)
-    bias = None if getattr(module, "bias", None) is None else random(len(weight), seed=4)
+    bias = None if getattr(module, "bias", None) is None else Difference(random(len(weight), seed=4))
     if not low_rank:
         return ModuleChange((Difference(random(*weight.shape)),), bias)
     return ModuleChange((LowRank(random(len(weight), 2), random(2, *weight.shape[1:]), 0.5),), bias)
@@ -44,7 +44,7 @@ def merged(module: nn.Module, change: ModuleChange, multiplier: float) -> nn.Mod
         for one in change.weight:
             one.add_to(weight_of(result), weight_of(module), multiplier)
         if change.bias is not None:
-            result.bias.add_(change.bias, alpha=multiplier)  # type: ignore[operator]
+            change.bias.add_to(result.bias, module.bias, multiplier)  # type: ignore[arg-type]
     return result
 
 
@@ -68,10 +68,24 @@ def test_a_bias_alone_is_added() -> None:
     for kind, x in KINDS.values():
         if getattr(kind, "bias", None) is not None:
             module = deepcopy(kind).requires_grad_(False)
-            change = ModuleChange((), random(len(weight_of(module))))
+            change = ModuleChange((), Difference(random(len(weight_of(module)))))
             other = merged(module, change, 2.0)
             module.register_forward_hook(LiveChange(module, [(change, 2.0)]))
             torch.testing.assert_close(module(x), other(x), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_factors_of_outputs_are_those_of_a_merged_weight_and_bias(kind: str) -> None:
+    module, x = KINDS[kind]
+    module = deepcopy(module).requires_grad_(False)
+    if getattr(module, "bias", None) is not None:
+        nn.init.normal_(module.bias)  # type: ignore[arg-type]
+    change, _ = module_change("x", {"ia3_l": random(len(weight_of(module)), 1)}, Scaling())
+    if getattr(module, "bias", None) is None:
+        change = ModuleChange(change.weight)
+    other = merged(module, change, 0.6)
+    module.register_forward_hook(LiveChange(module, [(change, 0.6)]))
+    torch.testing.assert_close(module(x), other(x), rtol=1e-5, atol=1e-5)
 
 
 def test_what_weights_can_be_merged_with_is_told_by_their_type() -> None:
@@ -84,4 +98,11 @@ def test_what_weights_can_be_merged_with_is_told_by_their_type() -> None:
 def test_a_change_that_needs_an_unreadable_weight_is_refused_in_words() -> None:
     module = nn.Linear(4, 4, device="meta")
     with pytest.raises(UnsupportedModel, match="cannot be read back"):
-        LiveChange(module, [(ModuleChange((Difference(random(4, 4)),)), 1.0)])
+        LiveChange(module, [(ModuleChange((Rescaling(random(4), False),)), 1.0)])
+
+
+def test_a_difference_needs_no_weight_that_can_be_read() -> None:
+    module, difference, x = nn.Linear(4, 4, device="meta"), random(4, 4), random(2, 4, seed=3)
+    hook = LiveChange(module, [(ModuleChange((Difference(difference),), Difference(difference[0])), 2.0)])
+    expected = 2 * (x @ difference.T + difference[0])
+    torch.testing.assert_close(hook(module, (x,), torch.zeros(2, 4)), expected)
