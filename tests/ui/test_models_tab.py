@@ -86,6 +86,8 @@ def test_a_lora_that_is_put_there_is_found_used_and_edited(page: Page, demo_serv
     assert page.locator(".model-name", has_text="onerror").inner_text() == odd
     page.fill("#models-search textarea, #models-search input", "inkwash")
     page.wait_for_function("document.querySelectorAll('.model-card').length === 1")
+    page.fill("#models-search textarea, #models-search input", "")
+    page.locator(".model-card").nth(1).wait_for()
     assert page.inner_text(CARD.format("styles/ink") + " .model-badge") == "SD 1"
 
     page.click(CARD.format("styles/ink"))
@@ -98,7 +100,7 @@ def test_a_lora_that_is_put_there_is_found_used_and_edited(page: Page, demo_serv
     page.click("#model-words button >> nth=1")
     page.get_by_text("“washes” is in the prompt of img2img.").wait_for()
 
-    page.click("#model-card-fields > button")
+    open_accordion(page, "model-card-fields")
     page.fill("#model-notes textarea", "best below one")
     page.fill("#model-activation-text textarea", "inkwash")
     page.click("#model-save")

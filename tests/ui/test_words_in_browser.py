@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.browser
 
 COLOURS = ("red", "blue", "green")
+TEN_FRAMES = """async () => {
+  for (let frame = 0; frame < 10; frame += 1) await new Promise((done) => requestAnimationFrame(done));
+}"""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -29,8 +32,9 @@ def words(demo_services: Services) -> None:
 
 
 def open_accordion(page: Page, name: str) -> None:
+    """Also waits until its fields have got what the page kept for them while they were not there."""
     page.click(f"#{name} > button")
-    page.wait_for_timeout(100)
+    page.evaluate(TEN_FRAMES)
 
 
 def choose(page: Page, name: str, entry: str) -> None:
@@ -190,3 +194,22 @@ def test_bad_values_in_closed_places_are_answered_by_a_sentence(
     page.click("#generate")
     assert sentence in notice(page, "#actions")
     assert demo_services.generate.active_jobs() == []
+
+
+def test_what_is_pasted_and_deleted_is_remembered_like_what_is_typed(page: Page, complaints: list[str]) -> None:
+    page.click("#prompt textarea")
+    page.keyboard.press("Control+a")
+    page.keyboard.press("Delete")
+    page.keyboard.type("a boat ")
+    page.keyboard.press("Control+a")
+    page.keyboard.press("Control+c")
+    page.keyboard.press("End")
+    page.keyboard.press("Control+v")
+    reload(page, complaints)
+    page.wait_for_function("document.querySelector('#prompt textarea')?.value === 'a boat a boat '")
+    page.click("#prompt textarea")
+    page.keyboard.press("End")
+    for _ in "a boat ":
+        page.keyboard.press("Backspace")
+    reload(page, complaints)
+    page.wait_for_function("document.querySelector('#prompt textarea')?.value === 'a boat '")
