@@ -77,7 +77,7 @@
   // A gradio text field tells of a pressed character, and of nothing else: what is pasted, deleted, dictated or
   // composed by an input method would neither be remembered nor searched for. It is told as a key of no character.
   let pressed = null;
-  document.addEventListener("keypress", (event) => (pressed = event.target), true);
+  document.addEventListener("keypress", (event) => (pressed = event.isTrusted ? event.target : null), true);
   document.addEventListener("input", (event) => {
     const isTold = pressed === event.target;
     pressed = null;
