@@ -15,7 +15,8 @@ class _Event(BaseModel):
 
     job_id: str
     sequence: int = 0
-    """Counts up within one job; given by the event log, so that a watcher can go on from the last one it saw."""
+    """Counts up over all jobs of a server's life; given by the event log, so that a watcher can go on from the last one
+    it saw."""
 
 
 class StateChanged(_Event):
@@ -59,4 +60,13 @@ class PictureSaved(_Event):
     picture: Picture
 
 
-JobEvent = Annotated[StateChanged | Stage | Progress | Preview | PictureSaved, Field(discriminator="kind")]
+class QueueChanged(_Event):
+    """The order of waiting jobs, a pause, or what else the queue tells of a job changed; no job in particular if ""."""
+
+    kind: Literal["queue"] = "queue"
+    job_id: str = ""
+
+
+JobEvent = Annotated[
+    StateChanged | Stage | Progress | Preview | PictureSaved | QueueChanged, Field(discriminator="kind")
+]
