@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import argparse
 import errno
+import getpass
 import logging
 import os
 import shutil
-import signal
 import socket
+import ssl
 import sys
 import threading
 import time
 import webbrowser
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modules.config.command_line import extras_fields, parse_command_line, paths_of, request_fields
+from modules.config.host_names import is_loopback
+from modules.config.logins import given_users
 from modules.config.paths import Paths
 from modules.errors import AddressInUse, DataFolderInUse, InvalidSetting, UserError
 from modules.schema.requests import REQUESTS, Img2ImgRequest
 from modules.services.options import EngineOptions
+from modules.services.stopping import Stopping
 
 if TYPE_CHECKING:
     import uvicorn
@@ -35,7 +39,6 @@ if TYPE_CHECKING:
     from modules.services.downloads import Download, DownloadService
 
 LOOPBACK = "127.0.0.1"
-LOOPBACK_NAMES = (LOOPBACK, "localhost", "[::1]")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -52,6 +55,8 @@ def main(arguments: Sequence[str]) -> int:
         "download": download,
         "merge": merge,
         "convert": convert,
+        "user": user,
+        "token": token,
     }
     try:
         return commands[options.command](options, paths_of(options))
@@ -76,37 +81,66 @@ def main(arguments: Sequence[str]) -> int:
 
 def serve(options: argparse.Namespace, paths: Paths) -> int:
     """Open the web UI and answer until the process is asked to stop."""
-    host = check_address(options)
+    stopping = Stopping()
+    stopping.listen()
+    host = check_address(options, paths)
     keep_caches_in(paths)
-    import uvicorn  # the page's libraries take seconds to import; the other commands do without them
-
     from modules.services.build import open_services
 
-    # uvicorn sends the signal once more when it has closed its connections; by default that would end the process
-    # before the services could stop.
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
-    with open_services(paths, engine_options(options)) as services:
+    processes = options.worker == "process"
+    with open_services(paths, engine_options(options), processes=processes) as services:
+        if processes:
+            services.generate.start()  # it loads its libraries while the page loads its own
+        services.webhooks.start(allow_private=options.allow_private_webhooks)
+        import uvicorn  # the page's libraries take seconds to import; the other commands do without them
+
+        application = create_application(services, options, host)
         config = uvicorn.Config(
-            create_application(services, options, host),
+            application,
             host=host,
             port=options.port,
             log_level="warning",
-            timeout_graceful_shutdown=3,
+            timeout_graceful_shutdown=2,
+            ssl_certfile=options.tls_certfile,
+            ssl_keyfile=options.tls_keyfile,
+            server_header=False,
+            # What a client says of its own address is nothing to count its attempts to log in by.
+            proxy_headers=False,
         )
         server = uvicorn.Server(config)
-        threading.Thread(target=_when_ready, args=(server, services, options, host), daemon=True).start()
+        # The signals are ours: uvicorn's own way would leave the worker no time.
+        server.capture_signals = nullcontext  # type: ignore[assignment, method-assign]
+
+        def stop() -> None:
+            server.should_exit = True
+            threading.Thread(target=services.generate.stop, name="stopping", daemon=True).start()
+
+        stopping.at_work(stop)
+        threading.Thread(target=_when_ready, args=(server, services, options, host, application), daemon=True).start()
         server.run()
     return 0
 
 
 def create_application(services: Services, options: argparse.Namespace, host: str) -> FastAPI:
     """API and page as one application."""
+    from modules.api.allowed_hosts import hosts_of
     from modules.api.application import create_application as create_api
-    from modules.ui.application import mount_page
+    from modules.services.account_file import AccountFile
+    from modules.services.accounts import Accounts
+    from modules.ui.application import mount_page, page_scripts
 
-    names = (*LOOPBACK_NAMES, host) if host in (LOOPBACK, "localhost", "::1") else None
-    application = create_api(hosts=names, services=services, logins=options.gradio_auth)
-    mount_page(application, services, auth=options.gradio_auth, theme=options.theme)
+    is_public = options.share or not is_loopback(host)
+    accounts = Accounts(AccountFile(services.paths), given_users(options), always=is_public)
+    hosts = hosts_of(host, options.port, options.allow_host)
+    application = create_api(
+        hosts=hosts,
+        services=services,
+        accounts=accounts,
+        origins=options.cors_allow_origins,
+        scripts=page_scripts(),
+    )
+    application.state.hosts = hosts
+    mount_page(application, services, has_logins=accounts.needed, theme=options.theme)
     return application
 
 
@@ -268,14 +302,66 @@ def check_output(output: Path | None) -> None:
         raise InvalidSetting(f"--output {output} is neither a folder nor a name that ends in .png. Choose one of them.")
 
 
-def check_address(options: argparse.Namespace) -> str:
+def user(options: argparse.Namespace, paths: Paths) -> int:
+    """Add, list or remove who may log in."""
+    from modules.services.account_file import AccountFile
+    from modules.services.accounts import add_user, remove_user
+
+    file = AccountFile(paths)
+    if options.wish == "list":
+        for known in file.read().users:
+            print(f"{known.name}{' (owner)' if known.is_owner else ''}")
+    elif options.wish == "remove":
+        remove_user(file, options.name)
+    else:
+        is_owner = add_user(file, options.name, _new_password(options.name), is_owner=options.is_owner)
+        print(f"{options.name} may log in{' and is an owner' if is_owner else ''}: {file.path}")
+    return 0
+
+
+def token(options: argparse.Namespace, paths: Paths) -> int:
+    """Make, list or revoke what programs log in with."""
+    from modules.services.account_file import AccountFile
+    from modules.services.accounts import new_token, revoke_token
+
+    file = AccountFile(paths)
+    if options.wish == "list":
+        for known in file.read().tokens:
+            print(f"{known.id}  {known.user}  {time.strftime('%Y-%m-%d', time.localtime(known.created))}  {known.name}")
+    elif options.wish == "revoke":
+        revoke_token(file, options.subject)
+    else:
+        if file.read().user(options.subject) is None:
+            raise InvalidSetting(f"There is no user {options.subject!r}. Add one first: launch.py user add NAME")
+        known, secret = new_token(file, options.subject, options.purpose)
+        print(f"This is shown once; revoke it with: launch.py token revoke {known.id}", file=sys.stderr)
+        print(secret)
+    return 0
+
+
+def _new_password(name: str) -> str:
+    """From the terminal, twice; else the first line of what comes in."""
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\r\n")
+    password = getpass.getpass(f"Password of {name}: ")
+    if getpass.getpass("Once more: ") != password:
+        raise InvalidSetting("These were two passwords. Try again.")
+    return password
+
+
+def check_address(options: argparse.Namespace, paths: Paths) -> str:
     """The address to bind. Raises InvalidSetting where it is unsafe, AddressInUse where it is taken."""
-    host = options.server_name or ("0.0.0.0" if options.listen else LOOPBACK)  # noqa: S104  asked for by name
-    if host not in (LOOPBACK, "localhost", "::1") and not options.gradio_auth:
-        raise InvalidSetting(
-            f"Answering on {host} lets every machine of the network in. Set a password with --gradio-auth "
-            "USER:PASSWORD, or leave --listen and --server-name out."
-        )
+    host: str = options.server_name or ("0.0.0.0" if options.listen else LOOPBACK)  # noqa: S104  asked for by name
+    if options.share or not is_loopback(host):
+        from modules.services.account_file import AccountFile
+
+        if not given_users(options) and not AccountFile(paths).read().users:
+            what = f"Answering on {host}" if not is_loopback(host) else "--share"
+            raise InvalidSetting(
+                f"{what} lets strangers in. Say who may log in with launch.py user add NAME or --gradio-auth "
+                "USER:PASSWORD, or leave --listen, --server-name and --share out."
+            )
+    check_certificate(options)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         free = _is_free(family, host, options.port)
@@ -291,11 +377,29 @@ def check_address(options: argparse.Namespace) -> str:
     return host
 
 
+def check_certificate(options: argparse.Namespace) -> None:
+    """Raise InvalidSetting where the certificate for https cannot be used."""
+    if options.tls_certfile is None and options.tls_keyfile is None:
+        return
+    if options.tls_certfile is None or options.tls_keyfile is None:
+        raise InvalidSetting("--tls-certfile and --tls-keyfile belong together. Give both or none.")
+    if options.share:
+        raise InvalidSetting("--share has a certificate of its own. Leave it or --tls-certfile out.")
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(options.tls_certfile, options.tls_keyfile, "")
+    except (OSError, ValueError) as error:
+        raise InvalidSetting(
+            f"--tls-certfile {options.tls_certfile} cannot be used with --tls-keyfile {options.tls_keyfile} "
+            f"({error.strerror if isinstance(error, OSError) else error}). Give a certificate and its key as PEM files."
+        ) from error
+
+
 def engine_options(options: argparse.Namespace) -> EngineOptions:
     """The engine's part of the command line."""
     return EngineOptions(
         precision=options.precision,
         use_cpu=options.use_cpu,
+        device_number=options.device_id,
         attention=options.attention,
         full_vae=options.no_half_vae,
         full_attention=options.upcast_sampling,
@@ -312,17 +416,25 @@ def keep_caches_in(paths: Paths) -> None:
     os.environ["MPLCONFIGDIR"] = str(paths.cache / "matplotlib")
 
 
-def _when_ready(server: uvicorn.Server, services: Services, options: argparse.Namespace, host: str) -> None:
-    """Say where the page is, and only then let the worker import torch: it would keep the page waiting."""
+def _when_ready(
+    server: uvicorn.Server, services: Services, options: argparse.Namespace, host: str, application: FastAPI
+) -> None:
+    """Say where the page is, and only then let a worker's thread import torch: it would keep the page waiting."""
     while not server.started:
         if server.should_exit:
             return
         time.sleep(0.05)
     shown = LOOPBACK if host in ("0.0.0.0", "::") else host  # noqa: S104  compared, not bound
-    url = f"http://{f'[{shown}]' if ':' in shown else shown}:{options.port}"
+    scheme = "https" if options.tls_certfile else "http"
+    url = f"{scheme}://{f'[{shown}]' if ':' in shown else shown}:{options.port}"
     print(f"Atelier is ready: {url}", flush=True)
-    services.generate.start()
+    if options.worker == "thread":
+        services.generate.start()
     services.model_files.start()
+    if options.share:
+        from modules.ui.sharing import share
+
+        share(LOOPBACK if host in ("0.0.0.0", "::") else host, options.port, application.state.hosts.add)  # noqa: S104
     if options.autolaunch:
         webbrowser.open(url)  # last, since a browser in the terminal comes back only when it is closed
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 from PIL import Image
 
@@ -175,12 +178,6 @@ def test_taken_port_offers_a_free_one(tmp_path: Path) -> None:
     assert f"Port {port} is taken by another program. Start with --port {port + 1}" in refused.stderr
 
 
-def test_listening_without_a_password_is_refused(tmp_path: Path) -> None:
-    refused = atelier("--listen", "--data-dir", tmp_path)
-    assert refused.returncode == 2
-    assert "Set a password with --gradio-auth USER:PASSWORD" in refused.stderr
-
-
 def test_missing_model_folder_is_told_in_words(tmp_path: Path) -> None:
     refused = atelier("generate", "a star", "--ckpt-dir", tmp_path / "missing", "--data-dir", tmp_path)
     assert refused.returncode == 2
@@ -205,21 +202,141 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_stopping_the_server_puts_its_job_back_and_ends_in_order(tmp_path: Path, number: signal.Signals) -> None:
-    beside = build_services(resolve_paths(data_dir=tmp_path), EngineOptions())
-    fields = {"prompt": "a star", "steps": 150, "batch_count": 100, "width": 64, "height": 64}
-    job = beside.generate.submit(Txt2ImgRequest.of(fields))
-    command = [sys.executable, "webui.py", "--port", str(free_port()), "--data-dir", str(tmp_path)]
-    server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 60
-    while not beside.pictures.of_job(job.id):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+@contextmanager
+def serving(folder: Path, *flags: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """A server and its port; one that still runs in the end is killed."""
+    port = free_port()
+    command = [sys.executable, "webui.py", "--port", str(port), "--use-cpu", "--data-dir", str(folder), *flags]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            yield server, port
+        finally:
+            server.kill()
+
+
+def until(condition: Callable[[], object], seconds: float = 120.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def is_ready(server: subprocess.Popen[str]) -> bool:
+    assert server.stdout is not None
+    return any("is ready" in line for line in iter(server.stdout.readline, ""))
+
+
+def workers_of(server: subprocess.Popen[str]) -> list[psutil.Process]:
+    children = psutil.Process(server.pid).children(recursive=True)
+    return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+
+
+def ends_in_order(server: subprocess.Popen[str], number: signal.Signals) -> None:
+    """Exit code 0 in 10 s, and no worker is left."""
+    workers = workers_of(server)
+    began = time.monotonic()
     server.send_signal(number)
-    assert server.wait(timeout=15) == (0 if number == signal.SIGTERM else 130)
-    assert beside.generate.job(job.id).state == "queued"
-    beside.close()
+    assert server.wait(timeout=15) == 0
+    assert time.monotonic() - began < 10
+    assert psutil.wait_procs(workers, timeout=3)[1] == []
+
+
+LONG = {"prompt": "a star", "steps": 150, "batch_count": 100, "width": 64, "height": 64}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends the signals of POSIX")
+@pytest.mark.parametrize("worker", ["process", "thread"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_stopping_the_server_puts_its_job_back_and_ends_in_order(
+    tmp_path: Path, number: signal.Signals, worker: str
+) -> None:
+    with closing(build_services(resolve_paths(data_dir=tmp_path), EngineOptions())) as beside:
+        job = beside.generate.submit(Txt2ImgRequest.of(LONG))
+        waiting = beside.generate.submit(Txt2ImgRequest.of(LONG))
+        with serving(tmp_path, "--worker", worker) as (server, _):
+            until(lambda: beside.pictures.of_job(job.id))
+            ends_in_order(server, number)
+        assert [one.id for one in beside.generate.active_jobs()] == [job.id, waiting.id]
+        assert {one.state for one in beside.generate.active_jobs()} == {"queued"}
+        for path in (tmp_path / "outputs" / "txt2img-images").rglob("*"):
+            if path.is_file():
+                assert path.suffix == ".png"
+                with Image.open(path) as image:
+                    image.load()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends the signals of POSIX")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("state", ["starting", "importing", "loading", "idle", "listened to"])
+def test_stopping_in_every_other_state(tmp_path: Path, number: signal.Signals, state: str) -> None:
+    with serving(tmp_path) as (server, port):
+        if state == "starting":
+            until((tmp_path / "cache").exists)
+        elif state == "importing":
+            until(lambda: workers_of(server))
+            time.sleep(0.3)
+        else:
+            assert is_ready(server)
+        if state == "idle":
+            time.sleep(2)
+        with ExitStack() as stack:
+            if state == "listened to":
+                streams = [stack.enter_context(listening(port)) for _ in range(20)]
+                assert all(stream.status == 200 for stream in streams)
+            ends_in_order(server, number)
+
+
+@contextmanager
+def listening(port: int) -> Iterator[http.client.HTTPResponse]:
+    """A stream of events that is read by nobody."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection.request("GET", "/api/v1/events")
+    try:
+        yield connection.getresponse()
+    finally:
+        connection.close()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends the signals of POSIX")
+def test_second_ctrl_c_ends_at_once(tmp_path: Path) -> None:
+    """The worker is stopped by SIGSTOP: it would keep the server waiting."""
+    with closing(build_services(resolve_paths(data_dir=tmp_path), EngineOptions())) as beside:
+        job = beside.generate.submit(Txt2ImgRequest.of(LONG))
+        with serving(tmp_path) as (server, _):
+            until(lambda: beside.pictures.of_job(job.id))
+            (worker,) = workers_of(server)
+            worker.suspend()
+            server.send_signal(signal.SIGINT)
+            time.sleep(0.5)
+            assert server.poll() is None
+            began = time.monotonic()
+            server.send_signal(signal.SIGINT)
+            assert server.wait(timeout=5) == 130
+            assert time.monotonic() - began < 1
+            worker.kill()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends the signals of POSIX")
+def test_worker_that_hangs_does_not_keep_the_server(tmp_path: Path) -> None:
+    with closing(build_services(resolve_paths(data_dir=tmp_path), EngineOptions())) as beside:
+        job = beside.generate.submit(Txt2ImgRequest.of(LONG))
+        with serving(tmp_path) as (server, _):
+            until(lambda: beside.pictures.of_job(job.id))
+            workers_of(server)[0].suspend()
+            ends_in_order(server, signal.SIGTERM)
+        assert beside.generate.job(job.id).state == "queued"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends the signals of POSIX")
+def test_worker_ends_with_a_server_that_was_killed(tmp_path: Path) -> None:
+    with closing(build_services(resolve_paths(data_dir=tmp_path), EngineOptions())) as beside:
+        job = beside.generate.submit(Txt2ImgRequest.of(LONG))
+        with serving(tmp_path) as (server, _):
+            until(lambda: beside.pictures.of_job(job.id))
+            workers = workers_of(server)
+            server.kill()
+            assert psutil.wait_procs(workers, timeout=5)[1] == []
+        assert beside.generate.job(job.id).state == "running"  # the next server puts it back
 
 
 def test_missing_package_names_the_remedy(tmp_path: Path) -> None:

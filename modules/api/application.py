@@ -2,28 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
 
-from modules.api.downloads import download_routes
+from modules.api.allowed_hosts import AllowedHosts
+from modules.api.body_limits import MAX_UPLOAD_BYTES, MAX_UPLOADS_BYTES, BodyLimits
+from modules.api.content_policy import ContentPolicy
 from modules.api.guard import Guard
-from modules.api.jobs import job_routes
-from modules.api.logins import Logins
-from modules.api.merges import merge_routes
-from modules.api.models import model_routes
+from modules.api.login_page import login_routes
+from modules.api.native import add_native_routes
+from modules.api.sdapi import sdapi_routes
+from modules.api.sessions import Sessions
+from modules.api.streams import stream_routes
+from modules.api.tokens import token_routes
+from modules.services.accounts import Accounts
 from modules.services.build import Services
+
+_UPLOADS = (("/gradio_api/upload", MAX_UPLOADS_BYTES), ("/api/v1/inputs", MAX_UPLOAD_BYTES))
 
 
 def create_application(
-    *, hosts: Iterable[str] | None, services: Services | None = None, logins: Sequence[tuple[str, str]] = ()
+    *,
+    hosts: AllowedHosts | None,
+    services: Services | None = None,
+    accounts: Accounts | None = None,
+    origins: Sequence[str] = (),
+    scripts: Sequence[str] = (),
 ) -> FastAPI:
-    """An application behind the guard.
+    """An application behind the guard; which routes are whose stands in route_classes.
 
-    Route classes: /internal/ping is public; /api/v1 is for those who may log in, everybody where `logins` are none.
+    `hosts` None: any name. `accounts` None: everybody is the owner. `origins` are those of other sites that may ask,
+    `scripts` are those that the page puts into itself.
     """
     application = FastAPI(title="Atelier", docs_url=None, redoc_url=None, openapi_url=None)
-    application.add_middleware(Guard, hosts=hosts)
+    # The last one that is added comes first.
+    application.add_middleware(BodyLimits, uploads=_UPLOADS)
+    application.add_middleware(Sessions, accounts=accounts)
+    # There also where no other site may ask: gradio answers them by rules of its own unless it finds this one.
+    headers = ["Authorization", "Content-Type"]
+    application.add_middleware(CORSMiddleware, allow_origins=list(origins), allow_methods=["*"], allow_headers=headers)
+    application.add_middleware(Guard, hosts=hosts, origins=origins)
+    application.add_middleware(ContentPolicy, scripts=scripts)
 
     @application.get("/internal/ping")
     def ping() -> dict[str, str]:
@@ -31,8 +52,10 @@ def create_application(
         return {"status": "ready"}
 
     if services is not None:
-        for routes in (job_routes, model_routes, download_routes, merge_routes):
-            application.include_router(routes(services))
-    if logins:
-        application.add_middleware(Logins, logins=logins)
+        add_native_routes(application, services)
+        application.include_router(stream_routes(services))
+        application.include_router(sdapi_routes(services))
+    if accounts is not None:
+        application.include_router(login_routes(accounts))
+        application.include_router(token_routes(accounts))
     return application

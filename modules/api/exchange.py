@@ -1,13 +1,16 @@
-"""What routes share: bodies that are read no further than allowed, what they ask for, and refusals as sentences."""
+"""What routes share: bodies that are read no further than allowed, what they ask for, and refusals as sentences.
+
+The texts below fields of a Body, an Asked or a Report describe them in the OpenAPI document.
+"""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from fastapi import HTTPException, Request
+from fastapi import HTTPException, Path, Request
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from modules.config.paths import Paths
@@ -33,7 +36,66 @@ def readable(value: Any) -> Any:
 class Body(BaseModel):
     """What a client asks for: only known fields, of exactly their types."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, use_attribute_docstrings=True)
+
+
+class Asked(BaseModel):
+    """What is asked for behind the question mark of an address: only known names."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+
+class Report(BaseModel):
+    """What is answered."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+
+class RefusalReport(Report):
+    """Why nothing was done."""
+
+    detail: str
+    """A sentence for a person: what cannot be used, and what to do."""
+
+
+JobId = Annotated[str, Path(description="The id that the job got when it was accepted.", examples=["0123456789abcdef"])]
+PictureNumber = Annotated[int, Path(description="The id of a finished picture.", examples=[7])]
+_MEANINGS = {
+    400: ("The body is no JSON object.", "The body is no JSON. Send an object of fields and values."),
+    401: ("Nobody logged in.", "Log in first."),
+    403: ("The visitor may not do that.", "Only an owner of this server may do that."),
+    404: ("It is not there, or belongs to somebody else.", "There is no job '0123456789abcdef'."),
+    413: ("The body is too large.", "The body is larger than 16 MB. Send less."),
+    422: ("A value cannot be used.", "Steps 1000 is too large. The most is 150."),
+    429: (
+        "The queue is full, or too much was asked in a short time.",
+        "Queue: 64 jobs are waiting, which is the most.",
+    ),
+}
+
+
+def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The refusals of a route, for its `responses`; 401, 403 and 422 are those of all."""
+    return {
+        status: {
+            "model": RefusalReport,
+            "description": _MEANINGS[status][0],
+            "content": {"application/json": {"example": {"detail": _MEANINGS[status][1]}}},
+        }
+        for status in sorted({401, 403, 422, *statuses})
+    }
+
+
+def takes(kind: type[BaseModel], example: Mapping[str, Any]) -> dict[str, Any]:
+    """The body of a route that reads it by itself, for its `openapi_extra`."""
+    schema = kind.model_json_schema(ref_template="#/components/schemas/{model}")
+    content = {"application/json": {"schema": schema, "example": dict(example)}}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+def picture_answer(media_type: str) -> dict[str, Any]:
+    """The bytes of a picture, for a route's `responses`."""
+    return {"description": "The picture.", "content": {media_type: {"schema": {"type": "string", "format": "binary"}}}}
 
 
 class Teller:

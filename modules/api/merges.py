@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Request
+from fastapi import Path as InPath
 from fastapi.concurrency import run_in_threadpool
-from pydantic import BaseModel, Field
+from pydantic import Field
 
-from modules.api.exchange import Body, Teller, read_as, readable
+from modules.api.exchange import Body, Report, Teller, read_as, readable, refusals, takes
 from modules.checkpoints.merge_recipe import (
     METHODS,
     MOST_PATTERN_CHARACTERS,
@@ -27,52 +28,68 @@ from modules.services.merging import MergeRequest, MergeState, merge_request
 MOST_MODELS = max(METHODS.values())
 
 
+MergeId = Annotated[str, InPath(description="The id that the merge got when it was begun.")]
+
+
 class MergeBody(Body):
-    """What is merged, and how; see MergeRecipe. Models are named as everywhere."""
+    """What is merged, and how. Models are named as everywhere."""
 
     models: Annotated[list[Name], Field(max_length=MOST_MODELS)] = []
     """A, B and C, as many as the method takes."""
     method: Method | Literal[""] = ""
     """ "": the one that takes as many models."""
     multiplier: float = MergeRecipe.multiplier
+    """Share of B, or factor of the difference."""
     blocks: str = ""
+    """Multipliers of the network's blocks in the place of the one above; "": none."""
     dtype: OutputType = ""
+    """The number format of the result; "": that of A."""
     discard: Annotated[
         list[Annotated[str, Field(max_length=MOST_PATTERN_CHARACTERS)]], Field(max_length=MOST_PATTERNS)
     ] = []
+    """Patterns of the names of tensors that are left out."""
     copy_metadata: bool = True
+    """Whether the result's header tells what it was made of."""
     vae: Annotated[str, Field(max_length=200)] = ""
     """The VAE that is baked in, or the checkpoint whose VAE that is; "" or None: A's own."""
     name: Annotated[str, Field(max_length=200)] = ""
     """Of the result; "": made of the models' names."""
     overwrite: bool = False
+    """Whether a file of that name is replaced."""
 
 
-class MergeReport(BaseModel):
+class MergeReport(Report):
     """How a merge is getting on."""
 
     id: str
+    """By which it is asked for."""
     name: str
     """Of the result, by which requests name it."""
     state: Literal["running", "done", "failed", "cancelled"]
+    """The last three are ends."""
     stage: str
+    """What it does at this moment."""
     progress: float
     """From 0 to 1."""
     error: str
+    """A sentence, where it failed."""
     merged: int | None
-    """Tensors of the result, known when it is done, as the next two."""
+    """Tensors that were made of those of several models; null until it is done."""
     kept: int | None
+    """Tensors of A that the others have no counterpart for; null until it is done."""
     left_out: int | None
+    """Tensors of B that A lacks; null until it is done."""
     note: str
     """What did not go as it should, though the model is there."""
 
 
 def merge_routes(services: Services) -> APIRouter:
     """The routes; every refusal is {"detail": a sentence}."""
-    router = APIRouter(prefix="/api/v1/merges")
+    router = APIRouter(prefix="/api/v1/merges", tags=["merges"], responses=refusals())
     tell = Teller(services.paths)
+    beginning = takes(MergeBody, {"models": ["photo", "paint"], "multiplier": 0.5, "name": "half and half"})
 
-    @router.post("", status_code=201)
+    @router.post("", status_code=201, responses=refusals(400, 404, 413), openapi_extra=beginning)
     async def start(request: Request) -> MergeReport:
         """Begin a merge."""
         wanted = await read_as(MergeBody, request)
@@ -84,13 +101,13 @@ def merge_routes(services: Services) -> APIRouter:
         state = services.merging.state()
         return [] if state is None else [_report(state, tell)]
 
-    @router.get("/{merge_id}")
-    def report(merge_id: str) -> MergeReport:
+    @router.get("/{merge_id}", responses=refusals(404))
+    def report(merge_id: MergeId) -> MergeReport:
         """How a merge is getting on; the latest one alone is remembered."""
         return _report(tell.told(_found, services, merge_id), tell)
 
-    @router.post("/{merge_id}/cancel")
-    def cancel(merge_id: str) -> MergeReport:
+    @router.post("/{merge_id}/cancel", responses=refusals(404))
+    def cancel(merge_id: MergeId) -> MergeReport:
         """Stop a merge; it leaves nothing behind."""
         if not tell.told(_found, services, merge_id).is_over:
             services.merging.cancel()

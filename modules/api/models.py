@@ -8,12 +8,23 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, HTTPException, Request
+from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi import Path as InPath
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse
-from pydantic import BaseModel, Field
+from pydantic import Field
 
-from modules.api.exchange import Body, Teller, checked, read_as, readable
+from modules.api.exchange import (
+    Asked,
+    Body,
+    Report,
+    Teller,
+    picture_answer,
+    read_as,
+    readable,
+    refusals,
+    takes,
+)
 from modules.checkpoints.card import Card
 from modules.checkpoints.identification import Family, Prediction
 from modules.checkpoints.training_facts import TrainingFacts
@@ -29,110 +40,150 @@ _ABSENT = (NotFound, ModelNotFound)
 _LARGEST_ID = 2**63 - 1
 
 
-class ModelReport(BaseModel):
+Kind = Annotated[str, InPath(description=f"One of: {', '.join(FOLDER_KINDS)}.", examples=["lora"])]
+ModelName = Annotated[
+    str, InPath(description="The path below the folder of its kind, without suffix.", examples=["pens/ink"])
+]
+
+
+class ModelReport(Report):
     """A model file as a program sees it; places on the server's disk are not told."""
 
     name: str
     """By which requests name it."""
     kind: FolderKind
+    """What it is for."""
     file: str
     """Its name on the disk, with its suffix."""
     is_folder: bool
+    """Whether it is a folder as diffusers writes them."""
     what: str
     """In words; "" where its header tells nothing."""
     family: Family | None
+    """What it belongs to; null where that is not known."""
     prediction: Prediction | None
+    """What its network predicts; null where that is not known."""
     precision: str
+    """The number format of its weights; "" where that is not known."""
     size: int
     """Bytes."""
     modified: float
-    """Seconds since 1970, as `created`."""
+    """Seconds since 1970."""
     created: float
+    """Seconds since 1970."""
     sha256: str
-    """ "" where it is not known yet, as `short_hash`."""
+    """Of the file; "" where it is not known yet."""
     short_hash: str
+    """As infotexts name it; "" where it is not known yet."""
     problem: str
     """Why it cannot be used; "" where it can."""
     card: Card
+    """What the files beside it say."""
     trigger_words: list[str]
+    """What to write into a prompt for it."""
 
 
 class ModelDetails(ModelReport):
     """The same with what its header says of its making."""
 
     training: TrainingFacts
+    """What its trainer wrote down."""
 
 
-class ModelList(BaseModel):
-    """Model files; another `version` than last time means that something changed."""
+class ModelList(Report):
+    """Model files."""
 
     version: int
+    """Another one than last time: something changed."""
     models: list[ModelReport]
+    """In the order that was asked for."""
 
 
-class Refreshed(BaseModel):
+class Refreshed(Report):
     """After a look at the disk; it goes on by itself where it is not complete."""
 
     complete: bool
+    """Whether all was looked at in time."""
     version: int
+    """Another one than last time: something changed."""
 
 
-class Listing(Body):
+class Listing(Asked):
     """Which model files are listed, and in which order; of all kinds one kind after the other."""
 
     kind: str = ""
+    """Of which kind; "": all."""
     search: Annotated[str, Field(max_length=1000)] = ""
+    """Words that have to be in its name or its card."""
     sort: str = "name"
+    """name, path, created, modified or size."""
     descending: Switch = False
+    """The other way round."""
 
 
 class RecommendedBody(Body):
     """The settings a checkpoint is best run with; they replace all that were written down before."""
 
     width: Side = 512
+    """In pixels."""
     height: Side = 512
+    """In pixels."""
     steps: Steps = 20
+    """Sampling steps."""
     cfg_scale: CfgScale = 7.0
+    """How closely the prompt is followed."""
     sampler_name: Name = "Automatic"
+    """The sampling method."""
     scheduler: Name = "Automatic"
+    """Which noise levels the steps visit."""
 
 
 class CardBody(Body):
     """Fields of a card that change; null takes one away."""
 
     description: str | None = None
+    """What it is."""
     notes: str | None = None
+    """Whatever its owner wants to remember."""
     base_model: str | None = None
+    """What it was made for, such as SD1 or SDXL."""
     activation_text: str | None = None
+    """Goes into the prompt with it."""
     negative_text: str | None = None
+    """Goes into the negative prompt with it."""
     vae: str | None = None
+    """The VAE to use with it, by its name."""
     preferred_weight: Annotated[float, Field(ge=-100, le=100)] | None = None
+    """The weight it goes into a prompt with."""
     example_prompts: list[str] | None = None
+    """Prompts that show it."""
     recommended: RecommendedBody | None = None
+    """The settings it is best run with, as a whole."""
 
 
 class PreviewBody(Body):
     """The number of a finished picture, or the id of one that was sent."""
 
     picture: Annotated[int, Field(ge=1, le=_LARGEST_ID)] | Annotated[str, Field(max_length=32)]
+    """Which picture."""
 
 
 class ChoiceBody(Body):
     """The checkpoint to use."""
 
     name: Name
+    """Its name, or another by which requests name it."""
 
 
 def model_routes(services: Services) -> APIRouter:
     """The routes; every refusal is {"detail": a sentence}."""
-    router = APIRouter(prefix="/api/v1")
+    router = APIRouter(prefix="/api/v1", tags=["models"], responses=refusals())
     tell = Teller(services.paths)
     find = partial(tell.told, absent=_ABSENT)
 
     @router.get("/models")
-    def listed(request: Request) -> ModelList:
+    def listed(listing: Annotated[Listing, Query()]) -> ModelList:
         """The files of a kind or of all, those that hold every word of `search`, in the order of `sort`."""
-        listing = checked(Listing, dict(request.query_params))
         version = services.models.version
         return ModelList(version=version, models=tell.told(_listed, services, listing, tell.shown))
 
@@ -142,39 +193,55 @@ def model_routes(services: Services) -> APIRouter:
         complete = services.model_files.refresh(wait=REFRESH_SECONDS, read=True)
         return Refreshed(complete=complete, version=services.models.version)
 
-    @router.get("/models/current")
+    @router.get("/models/current", responses=refusals(404))
     def current() -> ModelReport:
         """The checkpoint of requests that name none."""
         return find(_current, services, tell.shown)
 
-    @router.put("/models/current")
+    choosing = takes(ChoiceBody, {"name": "atelier-demo"})
+
+    @router.put("/models/current", responses=refusals(400, 404, 413), openapi_extra=choosing)
     async def select(request: Request) -> ModelReport:
         """Make a checkpoint the one of requests that name none, now and after a restart."""
         name = (await read_as(ChoiceBody, request)).name
         await run_in_threadpool(tell.told, services.models.select, name)
         return await run_in_threadpool(find, _current, services, tell.shown)
 
-    @router.get("/models/{kind}/{name:path}")
-    def details(kind: str, name: str) -> ModelDetails:
+    @router.get("/models/{kind}/{name:path}", responses=refusals(404))
+    def details(kind: Kind, name: ModelName) -> ModelDetails:
         """One file, with what its header says of its making."""
         return find(_details, services, kind, name, tell.shown)
 
-    @router.patch("/models/{kind}/{name:path}")
-    async def edit(kind: str, name: str, request: Request) -> ModelReport:
+    editing = takes(CardBody, {"description": "Ink drawings.", "activation_text": "ink", "preferred_weight": 0.8})
+
+    @router.patch(
+        "/models/{kind}/{name:path}",
+        responses=refusals(400, 404, 413),
+        openapi_extra=editing,
+    )
+    async def edit(kind: Kind, name: ModelName, request: Request) -> ModelReport:
         """Change fields of a card, which is a file beside the model."""
         changes = (await read_as(CardBody, request)).model_dump(exclude_unset=True)
         return await run_in_threadpool(find, _edited, services, kind, name, changes, tell.shown)
 
-    @router.get("/model-previews/{kind}/{name:path}")
-    def preview(kind: str, name: str) -> FileResponse:
+    @router.get(
+        "/model-previews/{kind}/{name:path}",
+        response_class=FileResponse,
+        responses={**refusals(404), 200: picture_answer("image/webp")},
+    )
+    def preview(kind: Kind, name: ModelName) -> FileResponse:
         """A small picture of the model, beside it or in its header, as WebP."""
         path = find(services.cards.thumbnail, kind, name)
         if path is None:
             raise HTTPException(404, "This model has no preview. Put one there.")
         return FileResponse(path, media_type="image/webp")
 
-    @router.put("/model-previews/{kind}/{name:path}")
-    async def set_preview(kind: str, name: str, request: Request) -> ModelReport:
+    @router.put(
+        "/model-previews/{kind}/{name:path}",
+        responses=refusals(400, 404, 413),
+        openapi_extra=takes(PreviewBody, {"picture": 7}),
+    )
+    async def set_preview(kind: Kind, name: ModelName, request: Request) -> ModelReport:
         """Make a finished picture, or one that was sent, the preview of a model."""
         picture = (await read_as(PreviewBody, request)).picture
         return await run_in_threadpool(find, _with_preview, services, kind, name, picture, tell.shown)

@@ -12,11 +12,21 @@ from modules.hooks import Drafting, InvalidRequest, PaintedResult, Resolved, gri
 MAX_GRID_PIXELS = 200_000_000
 
 
-def tile(results: Sequence[PaintedResult]) -> np.ndarray:
-    """The picture of a cell: several lie side by side."""
-    if len(results) == 1:
-        return results[0].pixels
-    return grid([result.pixels for result in results], grid_columns(len(results)))
+def tile(results: Sequence[PaintedResult]) -> np.ndarray | None:
+    """The picture of a cell: several lie side by side. None where all of them were skipped."""
+    pictures = [None if result.is_skipped else result.pixels for result in results]
+    if len(pictures) == 1:
+        return pictures[0]
+    return grid(pictures, grid_columns(len(pictures))) if _any(pictures) else None
+
+
+def as_far_as_made(tiles: Sequence[np.ndarray | None], count: int) -> list[np.ndarray | None]:
+    """The cells of a grid of `count`, None for those that were not made; empty where none was."""
+    return [*tiles, *[None] * (count - len(tiles))] if _any(tiles) else []
+
+
+def _any(pictures: Iterable[np.ndarray | None]) -> bool:
+    return any(picture is not None for picture in pictures)
 
 
 def said(legends: Sequence[str]) -> Sequence[str]:

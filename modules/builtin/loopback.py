@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from modules.builtin.cells import check_grid
+from modules.builtin.cells import as_far_as_made, check_grid, tile
 from modules.hooks import (
     Arguments,
     Choice,
@@ -84,16 +84,21 @@ class Loopback(Script):
         loops = arguments["loops"]
         chains = base.picture_count // len(_inputs(base))
         context.plan(base.picture_count * loops, base.picture_count * loops * base.steps)
-        pictures: list[np.ndarray] = []
-        for number, (picture, chain) in enumerate(itertools.product(_inputs(base), range(chains)), 1):
-            for loop in range(loops):
-                context.stage(f"Picture {number} of {base.picture_count}, loop {loop + 1} of {loops}")
-                begins_with = context.keep(pictures[-1]) if loop else picture
-                request = _request(base, arguments, context, loop=loop, chain=chain, picture=begins_with)
-                pictures.append(context.paint(request)[0].pixels)
-        if base.picture_count * loops > 1:
+        pictures: list[np.ndarray | None] = []
+        with context.until_interrupted():
+            for number, (picture, chain) in enumerate(itertools.product(_inputs(base), range(chains)), 1):
+                begins_with = picture
+                for loop in range(loops):
+                    context.stage(f"Picture {number} of {base.picture_count}, loop {loop + 1} of {loops}")
+                    request = _request(base, arguments, context, loop=loop, chain=chain, picture=begins_with)
+                    (result,) = context.paint(request)
+                    pictures.append(tile([result]))
+                    if not result.is_skipped and loop + 1 < loops:  # a loop that was skipped changes nothing
+                        begins_with = context.keep(result.pixels)
+        cells = as_far_as_made(pictures, base.picture_count * loops)
+        if len(cells) > 1:
             context.stage("Drawing the grid")
-            context.save_grid(grid(pictures, loops), self.parameters(arguments))
+            context.save_grid(grid(cells, loops), self.parameters(arguments))
 
 
 def _inputs(base: Resolved) -> tuple[str, ...]:

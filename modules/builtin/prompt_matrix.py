@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 
-from modules.builtin.cells import check_grid, said, tile
+from modules.builtin.cells import as_far_as_made, check_grid, said, tile
 from modules.hooks import (
     Arguments,
     Choice,
@@ -104,14 +104,17 @@ class PromptMatrix(Script):
         requests = _requests(base, arguments, context)
         context.plan(len(requests), sum(request.steps * request.picture_count for request in requests))
         tiles = []
-        for number, request in enumerate(requests, 1):
-            context.stage(f"Prompt {number} of {len(requests)}")
-            tiles.append(tile(context.paint(request)))
+        with context.until_interrupted():
+            for number, request in enumerate(requests, 1):
+                context.stage(f"Prompt {number} of {len(requests)}")
+                tiles.append(tile(context.paint(request)))
+        if not (cells := as_far_as_made(tiles, len(requests))):
+            return
         context.stage("Drawing the grid")
         optional = [part.strip() for part in parts(typed(base, _field(arguments)))[1:]]
         across = (len(optional) + 1) // 2
         drawn = grid(
-            tiles,
+            cells,
             2**across,
             column_legends=said(_legends(optional[:across])),
             row_legends=said(_legends(optional[across:])),

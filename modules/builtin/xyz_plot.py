@@ -117,7 +117,7 @@ class XyzPlot(Script):
         plot = Plot(base, arguments, context)
         draws = _draws_grids(plot, arguments)
         tiles = _painted(plot, shown=arguments["include_lone_images"], kept=draws, context=context)
-        if not draws:
+        if not draws or not any(tile is not None for tile in tiles.values()):
             return
         columns, rows, layers = (axis.legends for axis in plot.axes)
         told, margin = arguments["draw_legend"], arguments["margin_size"]
@@ -125,7 +125,9 @@ class XyzPlot(Script):
         context.stage("Drawing the grid")
         grids = []
         for z in range(len(layers)):
-            cells = [tiles[x, y, z] for y in range(len(rows)) for x in range(len(columns))]
+            cells = [tiles.get((x, y, z)) for y in range(len(rows)) for x in range(len(columns))]
+            if not any(cell is not None for cell in cells):
+                continue
             grids.append(
                 grid(
                     cells,
@@ -147,19 +149,21 @@ def _draws_grids(plot: Plot, arguments: Arguments) -> bool:
     return arguments["draw_grid"] or (arguments["include_sub_grids"] and len(plot.axes[2].values) > 1)
 
 
-def _painted(plot: Plot, *, shown: bool, kept: bool, context: ScriptContext) -> dict[Place, np.ndarray]:
-    """The cells' pictures; none if they are not to be kept. Cells that ask for the same are painted once."""
+def _painted(plot: Plot, *, shown: bool, kept: bool, context: ScriptContext) -> dict[Place, np.ndarray | None]:
+    """The cells' pictures, None for those that are not there or not to be kept. Cells that ask for the same are
+    painted once."""
     requests = {place: cell.model_dump_json() for place, cell in plot.cells.items()}
     count = len(set(requests.values()))
     context.plan(count, sum(cell.steps * cell.picture_count for cell in plot.cells.values()))
     found: dict[str, np.ndarray | None] = {}
-    for place, cell in plot.cells.items():
-        context.check()
-        if requests[place] not in found:
-            context.stage(f"Cell {len(found) + 1} of {count}")
-            results = context.paint(cell, shown=shown)
-            found[requests[place]] = tile(results) if kept else None
-    return {place: pixels for place, request in requests.items() if (pixels := found[request]) is not None}
+    with context.until_interrupted():
+        for place, cell in plot.cells.items():
+            context.check()
+            if requests[place] not in found:
+                context.stage(f"Cell {len(found) + 1} of {count}")
+                results = context.paint(cell, shown=shown)
+                found[requests[place]] = tile(results) if kept else None
+    return {place: found.get(request) for place, request in requests.items()}
 
 
 @hookimpl

@@ -65,7 +65,7 @@ class MemoryBudget:
 class Key:
     """What a loaded model was made of."""
 
-    place: Hashable
+    place: tuple[str, Path]
     """Name and path: another state of the same place takes the place of this one."""
     state: Hashable
     """Of the checkpoint's files, and how they were loaded."""
@@ -125,6 +125,11 @@ class ModelCache:
                 self._needed.add(key)
             self._make_room(0)
             return self._running[key]
+
+    def held(self) -> set[str]:
+        """The names of the checkpoints in memory."""
+        with self._lock:
+            return {key.place[0] for key in (*self._running, *self._waiting)}
 
     def keep_only(self, checkpoints: Iterable[Checkpoint]) -> bool:
         """Let go of all other models; whether there were any."""
@@ -211,5 +216,5 @@ def _networks_of(models: Iterable[LoadedModel]) -> dict[int, Any]:
     }
 
 
-def _place(checkpoint: Checkpoint) -> Hashable:
+def _place(checkpoint: Checkpoint) -> tuple[str, Path]:
     return checkpoint.name, checkpoint.path

@@ -7,6 +7,8 @@ from typing import Literal
 
 import torch
 
+from modules.errors import InvalidSetting
+
 _HALF_FAILS = ("GeForce GTX 16",)
 """Cards whose convolutions in float16 give no numbers, by what stands in their names."""
 
@@ -39,10 +41,16 @@ def device_facts(device: torch.device) -> DeviceFacts:
     return DeviceFacts("cpu", "processor", _bfloat16_of_processor())
 
 
-def choose_device(*, use_cpu: bool) -> torch.device:
-    """An NVIDIA or AMD card, else Apple's, else the processor."""
+def choose_device(*, use_cpu: bool, number: int | None = None) -> torch.device:
+    """An NVIDIA or AMD card, the one of a number from 0 on if that is given, else Apple's, else the processor.
+
+    Raises InvalidSetting where there is no card of that number.
+    """
     if not use_cpu and torch.cuda.is_available():
-        return torch.device("cuda", torch.cuda.current_device())
+        there = torch.cuda.device_count()
+        if number is not None and number >= there:
+            raise InvalidSetting(f"--device-id {number} names no card. Choose a number from 0 to {there - 1}.")
+        return torch.device("cuda", torch.cuda.current_device() if number is None else number)
     if not use_cpu and torch.backends.mps.is_available():
         return torch.device("mps")
     return torch.device("cpu")

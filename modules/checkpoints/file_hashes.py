@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from modules.checkpoints.file_facts import FileFacts, FileState
+from modules.checkpoints.interruption import check_interrupt
 from modules.checkpoints.weights_header import read_header
 from modules.errors import BrokenModel
 
@@ -80,7 +81,7 @@ class FileHashes:
         if pace is not None:
             return self._computed(path, name, compute, pace)
         with self._turn:
-            return self._computed(path, name, compute, _at_once)
+            return self._computed(path, name, compute, check_interrupt)
 
     def _computed(self, path: Path, name: str, compute: Callable[[Path, AfterBlock], str], pace: AfterBlock) -> str:
         state = FileState.of(path)
@@ -98,10 +99,6 @@ def be_polite() -> None:
     """Let every other thread of this program and the machine go first, where the system can do that for one thread."""
     if sys.platform == "linux":
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _POLITE)
-
-
-def _at_once() -> None:
-    """No waiting between two blocks."""
 
 
 def _sha256(path: Path, after_block: AfterBlock) -> str:

@@ -13,6 +13,7 @@ from weakref import WeakValueDictionary
 import torch
 from transformers import CLIPTextConfig
 
+from modules.checkpoints.interruption import check_interrupt
 from modules.checkpoints.mapped_weights import MappedWeights
 
 Remembered = Callable[[Path, str, Callable[[], str]], str]
@@ -45,6 +46,7 @@ class NetworkPart:
 
         Raises ValueError where its tensors are not those of its configuration, BrokenModel where a file was changed.
         """
+        check_interrupt()
         network = self._empty()
         slots = network.state_dict()
         self._check(slots)
@@ -110,8 +112,10 @@ class NetworkPart:
             raise ValueError(f"The {self.name} has {_some(odd)}.")
 
     def _looked_after(self, view: torch.Tensor) -> torch.Tensor:
-        """A view that is about to be read. Raises BrokenModel where it is big and a file was changed."""
+        """A view that is about to be read. Where it is big, raises BrokenModel if a file was changed, and what stops
+        the reading."""
         if view.nbytes >= _BIG:
+            check_interrupt()
             for file in self.files:
                 file.check()
         return view

@@ -12,11 +12,11 @@ from typing import Any, Literal
 from modules.config.extras_words import EXTRAS_WORDS, USUAL_UPSCALER
 from modules.config.paths import Paths, resolve_paths
 from modules.config.request_words import OF_IMG2IMG_ALONE, OF_TXT2IMG_ALONE, REQUEST_WORDS
+from modules.config.server_flags import add_server_flags
 from modules.config.settings import ATTENTION_KINDS
 from modules.config.typed_fields import add_fields, typed_fields
 from modules.errors import InvalidSetting
 
-DEFAULT_PORT = 7860
 INSTALLATION_FLAGS = ("--reinstall", "--skip-install")
 ENVIRONMENT_VARIABLES = """\
 environment variables:
@@ -49,8 +49,8 @@ PRECISIONS = ("auto", "full", "half", "bfloat16")
 def parse_command_line(arguments: Sequence[str]) -> argparse.Namespace:
     """Parse arguments (without the program's name), after those in the environment's COMMANDLINE_ARGS.
 
-    The result's `command` is "ui", "test", "generate", "upscale", "doctor", "download", "merge" or "convert". Exits
-    with a message on bad arguments.
+    The result's `command` is "ui", "test", "generate", "upscale", "doctor", "download", "merge", "convert", "user" or
+    "token". Exits with a message on bad arguments.
     """
     parser = build_parser()
     try:
@@ -118,7 +118,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_installation(parser, inherited=False)
     _add_folders(parser, inherited=False)
     _add_engine(parser, inherited=False)
-    _add_server(parser)
+    add_server_flags(parser)
     parser.set_defaults(command="ui")
     commands = parser.add_subparsers(metavar="COMMAND")
     _add_test(commands)
@@ -128,6 +128,8 @@ def build_parser() -> argparse.ArgumentParser:
     _add_download(commands)
     _add_merge(commands)
     _add_convert(commands)
+    _add_user(commands)
+    _add_token(commands)
     return parser
 
 
@@ -322,6 +324,34 @@ def _add_convert(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     convert.set_defaults(command="convert")
 
 
+def _add_user(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    user = commands.add_parser(
+        "user",
+        help="say who may log in: add, list or remove; running servers know it at once",
+        usage="launch.py user [OPTIONS] add NAME [--is-owner] | list | remove NAME",
+    )
+    user.add_argument("wish", choices=("add", "list", "remove"), help="add also changes the password of a user")
+    user.add_argument("name", nargs="?", default="", metavar="NAME")
+    user.add_argument("--is-owner", action="store_true", help="one who may change everything; the first user is one")
+    _add_installation(user, inherited=True)
+    _add_folders(user, inherited=True)
+    user.set_defaults(command="user")
+
+
+def _add_token(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    token = commands.add_parser(
+        "token",
+        help="what programs log in with: new, list or revoke",
+        usage="launch.py token [OPTIONS] new USER [PURPOSE] | list | revoke ID",
+    )
+    token.add_argument("wish", choices=("new", "list", "revoke"))
+    token.add_argument("subject", nargs="?", default="", metavar="USER|ID")
+    token.add_argument("purpose", nargs="?", default="", help="what the list says it is for")
+    _add_installation(token, inherited=True)
+    _add_folders(token, inherited=True)
+    token.set_defaults(command="token")
+
+
 def _add_folders(parser: argparse.ArgumentParser, *, inherited: bool) -> None:
     group = parser.add_argument_group("folders")
     for flag, text in (
@@ -379,6 +409,13 @@ def _add_engine(parser: argparse.ArgumentParser, *, inherited: bool) -> None:
         action="store_true",
         default=_default(False, inherited),
         help="do not use a graphics card even if there is one",
+    )
+    group.add_argument(
+        "--device-id",
+        type=_device_number,
+        metavar="N",
+        default=_default(None, inherited),
+        help="use this one of several graphics cards, counted from 0; by default the web UI uses all of them",
     )
     for flag, text in (
         ("--no-half-vae", "compute the VAE in float32"),
@@ -445,26 +482,15 @@ def _add_installation(parser: argparse.ArgumentParser, *, inherited: bool) -> No
     )
 
 
-def _add_server(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("web UI")
-    group.add_argument("--port", type=_port, default=DEFAULT_PORT, metavar="N", help=f"default: {DEFAULT_PORT}")
-    group.add_argument("--listen", action="store_true", help="answer other machines too (0.0.0.0); needs --gradio-auth")
-    group.add_argument("--server-name", metavar="HOST", help="the address to answer on; default: 127.0.0.1")
-    group.add_argument("--gradio-auth", type=_logins, default=[], metavar="USER:PASSWORD[,...]", help="who may log in")
-    group.add_argument(
-        "--allow-folder",
-        type=Path,
-        action="append",
-        metavar="DIR",
-        help="a folder outside of the data folder that the page may have pictures read from; may be repeated",
-    )
-    group.add_argument("--autolaunch", action="store_true", help="open the page in the browser when it is ready")
-    group.add_argument("--theme", choices=("light", "dark"), help="default: what the browser asks for")
-
-
 def _default(value: object, inherited: bool) -> object:
     """A subcommand must not overwrite by its own default what stood before the command's name."""
     return argparse.SUPPRESS if inherited else value
+
+
+def _device_number(text: str) -> int:
+    if not text.isdecimal() or int(text) > 255:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of a card. Choose a whole number from 0 on.")
+    return int(text)
 
 
 def _positive(text: str) -> float:
@@ -475,16 +501,3 @@ def _positive(text: str) -> float:
     if not 0 < number < 1e6:
         raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
     return number
-
-
-def _port(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= 65535:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a port. Choose a whole number from 1 to 65535.")
-    return int(text)
-
-
-def _logins(text: str) -> list[tuple[str, str]]:
-    logins = [entry.strip().partition(":") for entry in text.split(",") if entry.strip()]
-    if not logins or any(not user or not password for user, _, password in logins):
-        raise argparse.ArgumentTypeError("write USER:PASSWORD, several separated by commas")
-    return [(user, password) for user, _, password in logins]

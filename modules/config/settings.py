@@ -60,7 +60,33 @@ class Settings:
         choices=("TAESD", "Approx NN", "Approx cheap", "Full"),
     )
     show_progress_every_n_steps: int = _setting(1, "Steps between two live previews.", minimum=1)
+    interrupt_after_current: bool = _setting(
+        True,
+        "Where a job makes its pictures one batch after another, an interrupt lets the current one be finished, and a "
+        "second interrupt stops it.",
+    )
+    save_incomplete_images: bool = _setting(
+        False, "Keep pictures that were interrupted or skipped in the middle as far as they were."
+    )
     queue_limit: int = _setting(64, "How many jobs may wait at once; more are refused.", minimum=1)
+    job_quiet_limit: int = _setting(
+        30,
+        "Minutes without a step, a picture or other news of a job before it is stopped, since it hangs, and its worker "
+        "replaced; 0: no limit.",
+        minimum=0,
+    )
+    job_time_limit: int = _setting(
+        0, "Minutes that a job may take in all before it is stopped and its worker replaced; 0: no limit.", minimum=0
+    )
+    jobs_per_user: int = _setting(
+        32, "How many jobs of one person who logs in may wait at once; more are refused.", minimum=1
+    )
+    api_enable_requests: bool = _setting(
+        True, "Let programs name pictures by web addresses, which the server then fetches (docs/a1111_api.md)."
+    )
+    api_forbid_local_requests: bool = _setting(
+        True, "Fetch those from public addresses alone, and from none of this machine or its network."
+    )
 
 
 class SettingsStore:
@@ -75,6 +101,12 @@ class SettingsStore:
     @property
     def current(self) -> Settings:
         return self._current
+
+    def reload(self) -> None:
+        """Read the file again, which another process may have written."""
+        with self._lock:
+            self._unknown.clear()
+            self._current = self._read()
 
     def change(self, **values: object) -> Settings:
         """Set some settings and write the file. Raises InvalidSetting; then nothing is changed."""

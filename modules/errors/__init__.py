@@ -16,15 +16,20 @@
     │   ├── DownloadFailed      a server that cannot be reached, refuses, or breaks off
     │   ├── BrokenDatabase      the database file is damaged
     │   ├── QueueFull           too many jobs are waiting
+    │   ├── WorkerUnavailable   no worker answers now
     │   ├── NotFound            no job or picture of that id
+    │   ├── TooManyAttempts     too many wrong passwords within a minute
     │   ├── AddressInUse        the port belongs to another program
     │   └── DataFolderInUse     another server works on the same data folder
-    └── Interrupted             a person stopped the job; not a fault
+    ├── Interrupted             a person stopped the job; not a fault
+    └── Skipped                 a person left out what the job is making now; not a fault
 
 Whatever is not a UserError is a fault of the program: it is logged with its traceback and an id.
 """
 
 from __future__ import annotations
+
+import math
 
 
 class AtelierError(Exception):
@@ -102,8 +107,20 @@ class QueueFull(UserError):
     """The queue holds as many jobs as it may."""
 
 
+class WorkerUnavailable(UserError):
+    """No worker answers now: it is being started, or busy with what cannot be interrupted."""
+
+
 class NotFound(UserError):
     """No job or picture has the id that was asked for."""
+
+
+class TooManyAttempts(UserError):
+    """Too many wrong passwords came from an address or for a name; `seconds` from now one may be tried again."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = max(1, math.ceil(seconds))
+        super().__init__(f"Too many attempts to log in failed. Try again in {self.seconds} seconds.")
 
 
 class AddressInUse(UserError):
@@ -116,6 +133,10 @@ class DataFolderInUse(UserError):
 
 class Interrupted(AtelierError):
     """A person asked the running job to stop."""
+
+
+class Skipped(AtelierError):
+    """A person asked the running job to leave out what it is making now, and to go on."""
 
 
 def _shortened(value: object, limit: int = 60) -> str:

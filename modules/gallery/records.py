@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from modules.config.database import Database
 from modules.errors import NotFound
+from modules.gallery.search import PictureSearch, condition, facts_of, place_of
 from modules.schema.pictures import Picture
 
 TABLES = (
@@ -26,8 +27,12 @@ TABLES = (
     """,
     "CREATE INDEX pictures_by_time ON pictures (created DESC, id DESC)",
     "CREATE TABLE file_numbers (folder TEXT PRIMARY KEY, last INTEGER NOT NULL)",
+    "ALTER TABLE pictures ADD COLUMN user TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE pictures ADD COLUMN model TEXT",
+    "ALTER TABLE pictures ADD COLUMN sampler TEXT",
+    "CREATE INDEX pictures_unread ON pictures (id) WHERE model IS NULL",
 )
-_COLUMNS = 'id, path, width, height, seed, infotext, created, job_id, job_index AS "index"'
+_COLUMNS = 'id, path, width, height, seed, infotext, created, job_id, job_index AS "index", user'
 _NEWEST_FIRST = "ORDER BY created DESC, id DESC"
 
 
@@ -37,11 +42,24 @@ class PictureRecords:
     def __init__(self, database: Database) -> None:
         self._database = database
         database.create_tables("gallery", TABLES)
+        self._read_infotexts()
 
-    def count(self) -> int:
-        """How many pictures there are."""
-        row = self._database.row("SELECT count(*) AS count FROM pictures")
+    def count(self, search: PictureSearch | None = None) -> int:
+        """How many pictures there are of those that are looked for. Raises InvalidRequest."""
+        where, values = condition(search or PictureSearch())
+        row = self._database.row(f"SELECT count(*) AS count FROM pictures WHERE {where}", values)
         return 0 if row is None else int(row["count"])
+
+    def search(self, search: PictureSearch, limit: int, after: str = "") -> list[Picture]:
+        """The newest pictures of those that are looked for, older than the place `after`: see `cursor_of`.
+
+        Raises InvalidRequest.
+        """
+        where, values = condition(search)
+        if after:
+            where, values = f"({where}) AND (created, id) < (?, ?)", [*values, *place_of(after)]
+        query = f"SELECT {_COLUMNS} FROM pictures WHERE {where} {_NEWEST_FIRST} LIMIT ?"
+        return [_picture(row) for row in self._database.rows(query, (*values, limit))]
 
     def get(self, picture_id: int) -> Picture:
         """The picture of that id. Raises NotFound."""
@@ -72,6 +90,14 @@ class PictureRecords:
         with self._database.transaction() as connection:
             connection.executemany("DELETE FROM pictures WHERE path = ?", [(path,) for path in paths])
 
+    def _read_infotexts(self) -> None:
+        """Model and sampler of records that were made before these were written down."""
+        rows = self._database.rows("SELECT id, infotext FROM pictures WHERE model IS NULL")
+        if rows:
+            facts = [(*facts_of(row["infotext"]), row["id"]) for row in rows]
+            with self._database.transaction() as connection:
+                connection.executemany("UPDATE pictures SET model = ?, sampler = ? WHERE id = ?", facts)
+
 
 def insert_picture(
     connection: sqlite3.Connection,
@@ -84,12 +110,13 @@ def insert_picture(
     created: float,
     job_id: str | None,
     index: int | None,
+    user: str = "",
 ) -> Picture:
     """Add a record inside of a transaction of the caller."""
     row = connection.execute(
-        "INSERT INTO pictures (path, width, height, seed, infotext, created, job_id, job_index) "
-        f"VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING {_COLUMNS}",
-        (path, width, height, seed, infotext, created, job_id, index),
+        "INSERT INTO pictures (path, width, height, seed, infotext, created, job_id, job_index, user, model, sampler) "
+        f"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING {_COLUMNS}",
+        (path, width, height, seed, infotext, created, job_id, index, user, *facts_of(infotext)),
     ).fetchone()
     return _picture(row)
 

@@ -42,6 +42,7 @@ class PictureStore:
         index: int,
         name: str | None = None,
         subfolder: str | None = None,
+        user: str = "",
     ) -> Picture:
         """Store an encoded picture; with a `name` it is called that, with a number behind it if that is taken.
 
@@ -69,6 +70,7 @@ class PictureStore:
                         created=created,
                         job_id=job_id,
                         index=index,
+                        user=user,
                     )
                 try:
                     move_to_new_name(temporary, path)

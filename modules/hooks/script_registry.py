@@ -34,6 +34,10 @@ class ScriptRegistry:
         """The plugin that a script came with, for whoever has to tell that it failed."""
         return self._plugins[script]
 
+    def names_of(self, plugin: str) -> tuple[str, ...]:
+        """The scripts that came with a plugin."""
+        return tuple(script.name for script, name in self._plugins.items() if name == plugin)
+
     def find(self, name: str, task: Task) -> Script:
         """The script of that name, in any case. Raises InvalidRequest naming the nearest."""
         script = self._scripts.get(_plain(name))

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
@@ -32,6 +33,8 @@ class PaintedResult:
     pixels: np.ndarray
     infotext: str
     index: int
+    is_skipped: bool = False
+    """Whether somebody left it out; then it is white, and has no infotext."""
 
 
 class Drafting(Protocol):
@@ -59,6 +62,10 @@ class ScriptContext(Drafting, Protocol):
     def paint(self, request: Resolved, *, shown: bool = True) -> list[PaintedResult]:
         """The pictures of a request, painted and stored, or found stored. With `shown` off they are no results of
         the job, only parts of one."""
+
+    def until_interrupted(self) -> AbstractContextManager[None]:
+        """Around painting. An interrupt ends it, and the script goes on behind it to put together what there is; the
+        job ends all the same. Raises Interrupted where nothing is there, or no time for that."""
 
     def save_grid(self, pixels: np.ndarray, parameters: Mapping[str, str], *, request: Resolved | None = None) -> None:
         """Store a picture that was put together of others, (height, width, 3) uint8.

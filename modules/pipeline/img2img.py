@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import partial
-from itertools import groupby
+from functools import lru_cache, partial
 
 import numpy as np
 import torch
@@ -13,15 +12,17 @@ from modules.checkpoints.loaded import LoadedModel
 from modules.diffusion.latent_fills import filled_with_noise, filled_with_nothing
 from modules.diffusion.latent_resizing import resized_latents
 from modules.diffusion.masked_denoiser import straight_blend
+from modules.diffusion.picture_coding import Tell
 from modules.diffusion.soft_inpainting import SoftInpainting
 from modules.imaging.masks import hardened, latent_mask
 from modules.pipeline.batches import missing_batches
 from modules.pipeline.canvas import Canvas, canvas_of
 from modules.pipeline.input_conditioning import InputChannels, channels_of_pixels
+from modules.pipeline.models_in_use import with_models_in_use
+from modules.pipeline.parts import in_parts
 from modules.pipeline.progress import Progress
 from modules.pipeline.resources import PaintedPicture, Resources
 from modules.pipeline.sampling_run import LatentMask, SamplingRun, img2img_run
-from modules.pipeline.seamless_models import with_seamless_models
 from modules.pipeline.tiled_upscale import tiled_upscale
 from modules.schema.requests import ResolvedImg2Img
 
@@ -37,30 +38,48 @@ def img2img(
     if request.sd_upscale_upscaler is not None:
         yield from tiled_upscale(request, resources, finished=finished)
         return
-    batches = missing_batches(request, finished)
-    with torch.inference_mode(), with_seamless_models(request, resources) as tools:
+    batches = missing_batches(request, finished | resources.watcher.left_out())
+    with torch.inference_mode(), with_models_in_use(resources, tiling=request.tiling) as tools:
         # 1. The names of sampler and schedule become the noise levels that the strength leaves.
         run = img2img_run(request, tools)
         progress = Progress(tools, [run.steps] * len(batches))
 
-        for picture_id, of_input in groupby(batches, lambda indices: request.input_of(indices[0])):
+        @lru_cache(maxsize=1)  # the batches of an input follow one another
+        def prepared(picture_id: str) -> tuple[Canvas, torch.Tensor, LatentMask | None]:
             # 2. An input becomes a canvas: extended, masked, brought to size.
             canvas = _canvas(request, tools, picture_id)
 
             # 3. The canvas becomes latents.
             latents = _encoded(run.model, canvas, tools)
-            mask = None if canvas.mask is None else _latent_mask(request, canvas.mask, latents)
+            return canvas, latents, None if canvas.mask is None else _latent_mask(request, canvas.mask, latents)
 
-            for indices in of_input:
-                # 4. Noise is added and taken away; what is not masked stays.
-                begin = _filled(request, latents, mask, run, indices)
-                report, channels = progress.next_run(run.model), partial(_channels, request, canvas)
-                painted = run.latents(indices, report, begin, mask=mask, channels=channels)
+        def paint(indices: list[int]) -> Iterator[PaintedPicture]:
+            canvas, latents, mask = prepared(request.input_of(indices[0]))
 
-                # 5. Latents become pixels, and the untouched original is laid around them.
-                for row, index in zip(painted[:, None], indices, strict=True):
-                    pixels = run.model.decode(row, tell=tools.watcher.stage)[0]
-                    yield PaintedPicture(index, canvas.finish(pixels, _soft_overlay(mask, row, pixels)))
+            # 4. Noise is added and taken away; what is not masked stays.
+            begin = _filled(request, latents, mask, run, indices)
+            report, channels = progress.next_run(run.model), partial(_channels, request, canvas)
+            painted = run.latents(indices, report, begin, mask=mask, channels=channels)
+
+            # 5. Latents become pixels, and the untouched original is laid around them.
+            for row, index in zip(painted[:, None], indices, strict=True):
+                yield PaintedPicture(index, _finished(run.model, canvas, mask, row, tools.watcher.stage))
+
+        def unfinished(missing: list[int]) -> Iterator[PaintedPicture]:
+            if (latest := progress.latest) is not None:
+                canvas, _, mask = prepared(request.input_of(missing[0]))
+                for row, index in zip(latest.latents[-len(missing) :, None], missing, strict=True):
+                    yield PaintedPicture(index, _finished(latest.model, canvas, mask, row), latest.words)
+
+        yield from in_parts(batches, paint, tools, progress, runs=[1] * len(batches), unfinished=unfinished)
+
+
+def _finished(
+    model: LoadedModel, canvas: Canvas, mask: LatentMask | None, latents: torch.Tensor, tell: Tell | None = None
+) -> np.ndarray:
+    """The picture of one row of latents."""
+    pixels = model.decode(latents, tell=tell)[0]
+    return canvas.finish(pixels, _soft_overlay(mask, latents, pixels))
 
 
 def _canvas(request: ResolvedImg2Img, resources: Resources, picture_id: str) -> Canvas:

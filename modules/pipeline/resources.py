@@ -13,7 +13,7 @@ from modules.checkpoints.loaded import LoadedModel
 from modules.pipeline.first_pass_memory import FirstPassMemory
 from modules.pipeline.networks import JobNetworks
 from modules.pipeline.text_cache import TextCache
-from modules.pipeline.watcher import Watcher
+from modules.pipeline.watcher import PartWatcher
 
 
 class Upscale(Protocol):
@@ -30,7 +30,7 @@ class Resources:
     model: Callable[[str], LoadedModel]
     """The checkpoint of that name, loaded if need be. Raises ModelNotFound, UnsupportedModel, BrokenModel."""
     texts: TextCache
-    watcher: Watcher
+    watcher: PartWatcher
     picture: Callable[[str], Image.Image]
     """The stored input picture of that id, RGB or RGBA. Raises NotFound."""
     upscale: Upscale
@@ -48,3 +48,5 @@ class PaintedPicture:
 
     index: int
     pixels: np.ndarray
+    unfinished: str = ""
+    """How far it is, such as "step 5 of 20", where it was stopped before its end."""

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
-from itertools import groupby
+from functools import lru_cache, partial
 
 import numpy as np
 import torch
@@ -13,6 +12,8 @@ from modules.imaging.flattening import flattened
 from modules.imaging.sides import scaled_sides
 from modules.pipeline.batches import missing_pictures
 from modules.pipeline.input_conditioning import channels_of_pixels
+from modules.pipeline.models_in_use import with_models_in_use
+from modules.pipeline.parts import in_parts
 from modules.pipeline.progress import Progress
 from modules.pipeline.resources import PaintedPicture, Resources
 from modules.pipeline.sampling_run import SamplingRun, img2img_run
@@ -26,26 +27,33 @@ def tiled_upscale(
     """Paint every picture of a request but those whose indices are `finished`, one after another.
 
     All tiles of a picture have its seed, so that a picture depends on no batch; they have edges of their own, so that
-    there is no tiling of textures. An overlap is at most a third of a tile. Raises as img2img does.
+    there is no tiling of textures. An overlap is at most a third of a tile. A picture that is stopped is never kept:
+    tiles of it are missing. Raises as img2img does.
     """
     sides = (request.width, request.height)
     across, down = (Tiling(side, min(request.sd_upscale_overlap, side // 3)) for side in sides)
-    indices = missing_pictures(request, finished)
-    with torch.inference_mode():
+    indices = missing_pictures(request, finished | resources.watcher.left_out())
+    with torch.inference_mode(), with_models_in_use(resources) as tools:
         # 1. The names of sampler and schedule become the noise levels that the strength leaves.
-        run = img2img_run(request, resources)
-        sizes = {one: _sides(request, resources, one) for one in dict.fromkeys(map(request.input_of, indices))}
+        run = img2img_run(request, tools)
+        sizes = {one: _sides(request, tools, one) for one in dict.fromkeys(map(request.input_of, indices))}
         tiles = {one: len(stretches(sides[0], across)) * len(stretches(sides[1], down)) for one, sides in sizes.items()}
-        progress = Progress(resources, [run.steps] * sum(tiles[request.input_of(index)] for index in indices))
+        progress = Progress(tools, [run.steps] * sum(tiles[request.input_of(index)] for index in indices))
 
-        for picture_id, of_input in groupby(indices, request.input_of):
+        @lru_cache(maxsize=1)  # the pictures of an input follow one another
+        def upscaled(picture_id: str) -> np.ndarray:
             # 2. The upscaler makes the input large.
-            larger = _upscaled(request, resources, picture_id, *sizes[picture_id])
+            return _upscaled(request, tools, picture_id, *sizes[picture_id])
 
+        def paint(batch: list[int]) -> Iterator[PaintedPicture]:
             # 3. Each tile is painted over, and fades into its neighbours.
-            for index in of_input:
-                paint = partial(_painted, request, resources, run, progress, index)
-                yield PaintedPicture(index, in_tiles(paint, larger, 1, across, _ignore, down=down))
+            (index,) = batch
+            tile = partial(_painted, request, tools, run, progress, index)
+            larger = upscaled(request.input_of(index))
+            yield PaintedPicture(index, in_tiles(tile, larger, 1, across, _ignore, down=down))
+
+        runs = [tiles[request.input_of(index)] for index in indices]
+        yield from in_parts([[index] for index in indices], paint, tools, progress, runs=runs)
 
 
 def _sides(request: ResolvedImg2Img, resources: Resources, picture_id: str) -> tuple[int, int]:

@@ -11,10 +11,11 @@ from modules.checkpoints.precision import stored_in_eight_bits
 from modules.pipeline.batches import missing_batches
 from modules.pipeline.hires import SecondPass
 from modules.pipeline.input_conditioning import channels_without_picture
+from modules.pipeline.models_in_use import with_models_in_use
+from modules.pipeline.parts import in_parts
 from modules.pipeline.progress import Progress
 from modules.pipeline.resources import PaintedPicture, Resources
 from modules.pipeline.sampling_run import SamplingRun
-from modules.pipeline.seamless_models import with_seamless_models
 from modules.schema.requests import ResolvedTxt2Img
 
 
@@ -26,16 +27,17 @@ def txt2img(
     Raises UserErrors of the models and upscalers it names, NumbersOverflowed, and whatever the watcher raises to stop
     it.
     """
-    batches = missing_batches(request, finished)
-    with torch.inference_mode(), with_seamless_models(request, resources) as tools:
+    batches = missing_batches(request, finished | resources.watcher.left_out())
+    with torch.inference_mode(), with_models_in_use(resources, tiling=request.tiling) as tools:
         # 1. The names of sampler and schedule become the noise levels that are visited.
         first = SamplingRun(request, tools, refiner=_refiner(request, "first pass"))
         second = (
             SecondPass(request, first, tools, refiner=_refiner(request, "second pass")) if request.enable_hr else None
         )
-        progress = Progress(tools, [run.steps for _ in batches for run in _runs(request, first, second)])
+        runs = _runs(request, first, second)
+        progress = Progress(tools, [run.steps for _ in batches for run in runs])
 
-        for indices in batches:
+        def paint(indices: list[int]) -> Iterator[PaintedPicture]:
             # 2. Noise becomes latents; a second pass enlarges them, or a finished picture, and paints on.
             if second is None:
                 latents = _first_pass(request, first, indices, progress)
@@ -46,9 +48,18 @@ def txt2img(
                 latents = second.latents(indices, progress, second.given.expand(len(indices), -1, -1, -1))
 
             # 3. Latents become pixels, one picture at a time: a batch must not change a picture.
-            model = (second.run if second else first).model
             for row, index in zip(latents[:, None], indices, strict=True):
-                yield PaintedPicture(index, model.decode(row, tell=tools.watcher.stage)[0])
+                yield PaintedPicture(index, runs[-1].model.decode(row, tell=tools.watcher.stage)[0])
+
+        unfinished = partial(_unfinished, progress)
+        yield from in_parts(batches, paint, tools, progress, runs=[len(runs)] * len(batches), unfinished=unfinished)
+
+
+def _unfinished(progress: Progress, missing: list[int]) -> Iterator[PaintedPicture]:
+    """The last pictures of a batch as its latest step saw them."""
+    if progress.latest is not None:
+        for row, index in zip(progress.latest.latents[-len(missing) :, None], missing, strict=True):
+            yield PaintedPicture(index, progress.latest.model.decode(row)[0], progress.latest.words)
 
 
 def _runs(request: ResolvedTxt2Img, first: SamplingRun, second: SecondPass | None) -> list[SamplingRun]:

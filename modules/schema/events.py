@@ -67,6 +67,13 @@ class QueueChanged(_Event):
     job_id: str = ""
 
 
+class Reset(_Event):
+    """Some of what a watcher has not seen is no longer kept: it must ask where things stand, of all jobs if ""."""
+
+    kind: Literal["reset"] = "reset"
+    job_id: str = ""
+
+
 JobEvent = Annotated[
-    StateChanged | Stage | Progress | Preview | PictureSaved | QueueChanged, Field(discriminator="kind")
+    StateChanged | Stage | Progress | Preview | PictureSaved | QueueChanged | Reset, Field(discriminator="kind")
 ]

@@ -187,7 +187,11 @@ LIKE_THE_FIRST = "Use same "
 OF_A_MASK = ("Mask blur", "Inpaint area", "Masked content", "Mask mode")
 """Keys that stand in texts of pictures that were painted with a mask, which not every program names."""
 
+INCOMPLETE_KEY = "Incomplete"
+"""Tells of a picture that was stopped before its end how far it is."""
+
 _REASONS = (
+    (INCOMPLETE_KEY, "the picture was stopped there, and is painted to its end"),
     ("Hires ", "a second pass has nothing of that name"),
     ("First pass size", "the size of the first pass cannot be told from that of the picture"),
     ("VAE ", "pictures go through the whole VAE"),

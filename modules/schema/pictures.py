@@ -21,3 +21,5 @@ class Picture(BaseModel):
     job_id: str | None
     index: int | None
     """0-based place among the pictures of its job; None, like `job_id`, for a file that came from elsewhere."""
+    user: str = ""
+    """Whose job made it; empty where nobody logs in, and for a file that came from elsewhere."""

@@ -19,7 +19,11 @@ LABELS = {name: words.label for name, words in (EXTRAS_WORDS | REQUEST_WORDS).it
 
 def refusal(error: ValidationError, fields: Collection[str]) -> InvalidRequest:
     """The first finding of `error` as an InvalidRequest; `fields` are those that the request has."""
-    detail = error.errors(include_url=False)[0]
+    return refusal_of(error.errors(include_url=False)[0], fields)
+
+
+def refusal_of(detail: ErrorDetails, fields: Collection[str]) -> InvalidRequest:
+    """One finding of pydantic's as an InvalidRequest."""
     name = str(detail["loc"][0]) if detail["loc"] else ""
     if detail["type"] == "disagreement":
         return InvalidRequest(**detail["ctx"])

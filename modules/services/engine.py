@@ -21,7 +21,7 @@ from modules.checkpoints.prompt_tokenizer import PromptTokenizer
 from modules.checkpoints.registry import Checkpoint
 from modules.config.settings import SettingsStore
 from modules.diffusion.memory import ran_out_of_memory
-from modules.errors import OutOfMemory, StorageFull, UserError
+from modules.errors import Interrupted, OutOfMemory, Skipped, StorageFull, UserError
 from modules.pipeline.conditioning import count_tokens
 from modules.pipeline.extras import ExtrasTools, ProcessedPicture, process
 from modules.pipeline.first_pass_memory import FirstPassMemory
@@ -30,11 +30,12 @@ from modules.pipeline.networks import JobNetworks
 from modules.pipeline.resources import PaintedPicture, Resources
 from modules.pipeline.text_cache import TextCache
 from modules.pipeline.txt2img import txt2img
-from modules.pipeline.watcher import Watcher
+from modules.pipeline.watcher import PartWatcher, Watcher
 from modules.prompt.chunks import TokenCount
 from modules.schema.extras_request import ExtrasRequest
 from modules.schema.hires_fields import second_pass_sides
 from modules.schema.infotext import write_infotext
+from modules.schema.infotext_keys import INCOMPLETE_KEY
 from modules.schema.requests import NO_VAE, Resolved, ResolvedImg2Img, ResolvedTxt2Img
 from modules.services.counters import TEXTS_ENCODED, TEXTS_FOUND, Counters
 from modules.services.job_pictures import FinishedPicture
@@ -111,10 +112,19 @@ class Engine:
         checkpoint = self._models.current()
         self._keeper.get(checkpoint.name, self._vaes.chosen(checkpoint, None))
 
+    def held(self) -> list[str]:
+        """The names of the checkpoints in memory."""
+        return self._keeper.held()
+
+    def unload(self) -> None:
+        """Let go of all models; not while a job runs."""
+        self._let_go_but(())
+        self.machine.release_memory()
+
     def paint(
         self,
         request: ResolvedTxt2Img | ResolvedImg2Img,
-        watcher: Watcher,
+        watcher: PartWatcher,
         picture: Callable[[str], Image.Image],
         finished: frozenset[int],
     ) -> Iterator[FinishedPicture]:
@@ -142,7 +152,8 @@ class Engine:
                     networks=networks,
                 )
                 for painted in _task(request, resources, frozenset(done)):
-                    infotext = self.describe(request, {}, index=painted.index)
+                    unfinished = {INCOMPLETE_KEY: painted.unfinished} if painted.unfinished else {}
+                    infotext = self.describe(request, unfinished, index=painted.index)
                     done.add(painted.index)
                     yield FinishedPicture(painted.index, painted.pixels, infotext, request.seed_of(painted.index))
 
@@ -271,9 +282,12 @@ class Engine:
         )
 
     def _told(self, tell: Callable[[], str]) -> str:
-        """What is known of a file; nothing where it went away, which is no reason to lose a picture."""
+        """What is known of a file; nothing where it went away or its hash takes too long for somebody who stops the
+        job, which is no reason to lose a picture."""
         try:
             return tell()
+        except (Interrupted, Skipped):
+            return ""
         except (UserError, OSError):
             log.warning("A picture's text is without something that went away", exc_info=True)
             return ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from modules.config.settings import SettingsStore
 from modules.services.counters import Counters
@@ -51,3 +51,20 @@ class EngineLoader:
     def warm_up(self) -> None:
         """Import torch and load the model that will be asked for."""
         self.engine().warm_up()
+
+    def held(self) -> list[str]:
+        """The names of the checkpoints in memory."""
+        return [] if self._engine is None else self._engine.held()
+
+    def devices(self) -> int:
+        """How many devices there are like the one that is used; 1 where that is not known yet."""
+        return 1 if self._engine is None else self._engine.machine.devices
+
+    def memory(self) -> dict[str, Any]:
+        """See `Machine.memory_in_use`; imports torch."""
+        return self.engine().machine.memory_in_use()
+
+    def unload(self) -> None:
+        """Let go of all models; not while a job runs."""
+        if self._engine is not None:
+            self._engine.unload()

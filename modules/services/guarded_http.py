@@ -10,8 +10,11 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+import threading
 import urllib.request
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Any
 
 import httpx
 
@@ -33,15 +36,24 @@ _SHUT = tuple(
 Lookup = Callable[[str, int], list[str]]
 
 
+FOR_DOWNLOADS = (
+    "Choose a public address; what you trust is fetched by: python launch.py download --allow-private-downloads ADDRESS"
+)
+
+
 def guarded_client(
-    trusted: Collection[str] = (), *, allow_private: bool = False, lookup: Lookup | None = None
+    trusted: Collection[str] = (),
+    *,
+    allow_private: bool = False,
+    lookup: Lookup | None = None,
+    remedy: str = FOR_DOWNLOADS,
 ) -> httpx.Client:
     """A client for public addresses alone; it follows no redirects, and asks for files as they are.
 
     `trusted` are origins (scheme://host:port) that the owner of the server named and that may be private;
-    `allow_private` lets everything through.
+    `allow_private` lets everything through. `remedy` is what a refusal advises.
     """
-    transport = GuardedTransport(frozenset(trusted), allow_private, lookup or addresses_of)
+    transport = GuardedTransport(frozenset(trusted), allow_private, lookup or addresses_of, remedy)
     headers = {"User-Agent": AGENT, "Accept-Encoding": "identity"}
     return httpx.Client(transport=transport, timeout=TIMEOUT, headers=headers, follow_redirects=False)
 
@@ -49,34 +61,39 @@ def guarded_client(
 class GuardedTransport(httpx.BaseTransport):
     """Raises InvalidRequest for an address that leads anywhere but to the public network."""
 
-    def __init__(self, trusted: frozenset[str], allow_private: bool, lookup: Lookup) -> None:
+    def __init__(
+        self, trusted: frozenset[str], allow_private: bool, lookup: Lookup, remedy: str = FOR_DOWNLOADS
+    ) -> None:
         self._trusted = trusted
         self._allow_private = allow_private
         self._lookup = lookup
+        self._remedy = remedy
         # A kept connection is found again by its address, but was proven for one name alone.
         self._direct = httpx.HTTPTransport(limits=httpx.Limits(max_keepalive_connections=0))
         self._proxies: dict[str, httpx.HTTPTransport] = {}
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request where it may go."""
+        proxy, addresses = self.permitted(request)
+        if proxy is not None:
+            transport = self._proxies.setdefault(proxy, httpx.HTTPTransport(proxy=proxy))
+            return transport.handle_request(request)
+        return self._connected(request, addresses)
+
+    def permitted(self, request: httpx.Request) -> tuple[str | None, list[str]]:
+        """The proxy and the addresses by which a request may go; sends nothing. Raises InvalidRequest, ConnectError."""
         url = str(request.url)
         if request.url.scheme not in ("http", "https"):
             raise _refused(url, "is no web address", "Use one that begins with https:// or http://.")
+        if request.url.port is not None and not 0 < request.url.port < 65536:
+            raise _refused(url, "names a port that cannot be", "Leave it out, or choose one from 1 to 65535.")
         free = self._allow_private or origin(url) in self._trusted
         proxy = _proxy_for(request.url)
         addresses = self._addresses(request, may_fail=proxy is not None)
         if not free and not (addresses and all(map(is_public, addresses))):
             problem = "leads into a private network" if addresses else "is known to the proxy alone, and may be private"
-            raise _refused(
-                url,
-                problem,
-                "Choose a public address; what you trust is fetched by: "
-                "python launch.py download --allow-private-downloads ADDRESS",
-            )
-        if proxy is not None:
-            transport = self._proxies.setdefault(proxy, httpx.HTTPTransport(proxy=proxy))
-            return transport.handle_request(request)
-        return self._connected(request, addresses)
+            raise _refused(url, problem, self._remedy)
+        return proxy, addresses
 
     def close(self) -> None:
         """Close every connection."""
@@ -110,6 +127,32 @@ class GuardedTransport(httpx.BaseTransport):
                 if place == len(addresses):
                     raise
         raise AssertionError("addresses are there, or the name was not found")
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[Mapping[str, Any]]:
+    """The extensions of one request that is broken off when so much time is up, however its answer trickles in.
+
+    It fails with an httpx.TransportError then. Time limits of httpx are for each read and write alone.
+    """
+    sockets: list[socket.socket] = []
+
+    def watch(name: str, info: Mapping[str, Any]) -> None:
+        if name in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
+            sockets.append(info["return_value"].get_extra_info("socket"))
+
+    def break_off() -> None:
+        for one in sockets:
+            with suppress(OSError):  # it is closed, or was taken over by the encrypted one
+                socket.socket.shutdown(one, socket.SHUT_RDWR)
+
+    timer = threading.Timer(seconds, break_off)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield {"trace": watch}
+    finally:
+        timer.cancel()
 
 
 def addresses_of(host: str, port: int) -> list[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from modules.errors import OutOfMemory
 from modules.gallery.records import PictureRecords
 from modules.gallery.store import PictureStore
 from modules.imaging.encoding import encode_png
@@ -30,10 +31,21 @@ class JobPictures:
     """Saves pictures under the numbers of a job, each once; tells of each."""
 
     def __init__(
-        self, job_id: str, store: PictureStore, records: PictureRecords, outputs: Path, send: Callable[[JobEvent], None]
+        self,
+        job_id: str,
+        store: PictureStore,
+        records: PictureRecords,
+        outputs: Path,
+        send: Callable[[JobEvent], object],
+        *,
+        user: str = "",
     ) -> None:
-        """Tells of the pictures that are there already; records whose files are gone are dropped."""
+        """Tells of the pictures that are there already; records whose files are gone are dropped.
+
+        The pictures are those of `user`.
+        """
         self._job_id = job_id
+        self._user = user
         self._store = store
         self._outputs = outputs
         self._send = send
@@ -63,13 +75,13 @@ class JobPictures:
         name: str | None = None,
         subfolder: str | None = None,
     ) -> Picture:
-        """Store a picture as number `number` of the job, with further texts by their keys. Raises StorageFull.
+        """Store a picture as number `number` of the job, with further texts by their keys.
 
-        `name` and `subfolder` take the place of a number and a date in its path.
+        `name` and `subfolder` take the place of a number and a date in its path. Raises StorageFull, OutOfMemory.
         """
         height, width = picture.pixels.shape[:2]
         saved = self._store.save(
-            encode_png(picture.pixels, picture.infotext, texts),
+            _encoded(picture, texts),
             folder=folder,
             width=width,
             height=height,
@@ -79,6 +91,7 @@ class JobPictures:
             index=number,
             name=name,
             subfolder=subfolder,
+            user=self._user,
         )
         self._take_in(saved)
         return saved
@@ -87,3 +100,14 @@ class JobPictures:
         if picture.index is not None:
             self._saved[picture.index] = picture
         self._send(PictureSaved(job_id=self._job_id, picture=picture))
+
+
+def _encoded(picture: FinishedPicture, texts: Mapping[str, str] | None) -> bytes:
+    try:
+        return encode_png(picture.pixels, picture.infotext, texts)
+    except MemoryError as error:
+        height, width = picture.pixels.shape[:2]
+        raise OutOfMemory(
+            f"The finished picture of {width} x {height} could not be saved: the computer's memory is full. "
+            "Close other programs, or make it smaller."
+        ) from error

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from modules.checkpoints.interruption import interruptible
 from modules.config.paths import Paths
 from modules.config.settings import SettingsStore
+from modules.errors import Interrupted
 from modules.gallery.inputs import InputPictures
 from modules.gallery.records import PictureRecords
 from modules.gallery.store import PictureStore
 from modules.imaging.encoding import PARAMETERS_KEY
-from modules.jobs.event_log import EventLog
-from modules.jobs.worker import CheckInterrupt
+from modules.jobs.job_control import JobControl
+from modules.jobs.workers import Sink
 from modules.schema.batch_request import ResolvedBatch
 from modules.schema.extras_request import ResolvedExtras
 from modules.schema.infotext import write_parameters
@@ -24,6 +28,7 @@ from modules.schema.requests import RESOLVED, ResolvedImg2Img, ResolvedTxt2Img
 from modules.services.engine_loading import EngineLoader
 from modules.services.job_parts import JobParts
 from modules.services.job_pictures import FinishedPicture, JobPictures
+from modules.services.job_watching import JobWatcher
 from modules.services.reporting import PlannedWatcher, Reporter
 from modules.services.resolving import RequestResolver
 from modules.services.script_running import ScriptRun
@@ -31,7 +36,7 @@ from modules.services.scripts import ScriptService, without_script
 
 if TYPE_CHECKING:
     from modules.pipeline.extras import ProcessedPicture
-    from modules.pipeline.watcher import Watcher
+    from modules.pipeline.watcher import PartWatcher
 
 MOST_RESULTS = 1000
 """Of one input of Extras; more are refused."""
@@ -47,7 +52,7 @@ class JobRunner:
         settings: SettingsStore,
         store: PictureStore,
         records: PictureRecords,
-        events: EventLog,
+        events: Sink,
         inputs: InputPictures,
         engine: EngineLoader,
         resolver: RequestResolver,
@@ -63,34 +68,53 @@ class JobRunner:
         self._resolver = resolver
         self._scripts = scripts
 
-    def run(self, job: Job, check_interrupt: CheckInterrupt) -> None:
+    def run(self, job: Job, control: JobControl) -> None:
         """Raises UserErrors that are the job's end, and Interrupted."""
-        pictures = JobPictures(job.id, self._store, self._records, self._paths.outputs, self._events.append)
+        pictures = JobPictures(
+            job.id, self._store, self._records, self._paths.outputs, self._events.append, user=job.user
+        )
         settings = self._settings.current
         every = settings.show_progress_every_n_steps if settings.live_previews_enable else None
-        watcher = Reporter(job.id, self._events.append, check_interrupt, preview_every=every)
+        watched = partial(self._events.is_watched, job.id)
+        parts = JobParts(self._paths.cache / "parts", job.id)
+        with (
+            Reporter(job.id, self._events.append, control.check, preview_every=every, watched=watched) as reporter,
+            _cleared_unless_stopped(parts, control),
+            interruptible(control.check),
+        ):
+            listener = PlannedWatcher(reporter)
+            watcher = JobWatcher(listener, control, parts, keep_unfinished=settings.save_incomplete_images)
+            self._carry_out(job, watcher, pictures, parts)
+
+    def _carry_out(self, job: Job, watcher: JobWatcher, pictures: JobPictures, parts: JobParts) -> None:
         if job.kind == "extras":
             self._process(ResolvedExtras.model_validate_json(job.request), watcher, pictures)
             return
         if job.kind == "batch":
-            self._run_batch(ResolvedBatch.model_validate_json(job.request), PlannedWatcher(watcher), pictures)
+            self._run_batch(ResolvedBatch.model_validate_json(job.request), watcher, pictures)
             return
         request = RESOLVED[job.kind].model_validate_json(job.request)
         if request.script_name is not None:
-            self._run_script(job.id, request, watcher, pictures)
+            self._run_script(request, watcher, pictures, parts)
             return
-        for picture in self._paint(request, watcher, pictures.finished()):
+        watcher.next_request(0, request.picture_count, request.steps * request.picture_count)
+        for picture in self._missing(request, watcher, pictures.finished()):
             pictures.save(picture.index, picture, self._folder(request))
 
-    def _paint(
-        self, request: ResolvedTxt2Img | ResolvedImg2Img, watcher: Watcher, finished: frozenset[int]
+    def _missing(
+        self, request: ResolvedTxt2Img | ResolvedImg2Img, watcher: PartWatcher, finished: frozenset[int]
     ) -> Iterator[FinishedPicture]:
-        return self._engine.engine().paint(request, watcher, self._inputs.get, finished)
+        """The pictures of a request that are neither finished nor skipped; where there is none, no model is loaded."""
+        if len(finished | watcher.left_out()) < request.picture_count:
+            yield from self._engine.engine().paint(request, watcher, self._inputs.get, finished)
 
     def _run_script(
-        self, job_id: str, request: ResolvedTxt2Img | ResolvedImg2Img, watcher: Watcher, pictures: JobPictures
+        self,
+        request: ResolvedTxt2Img | ResolvedImg2Img,
+        watcher: JobWatcher,
+        pictures: JobPictures,
+        parts: JobParts,
     ) -> None:
-        parts = JobParts(self._paths.cache / "parts", job_id)
         run = ScriptRun(
             without_script(request),
             self._scripts.available(request.task),
@@ -99,43 +123,56 @@ class JobRunner:
             pictures=pictures,
             parts=parts,
             watcher=watcher,
-            paint=self._paint,
+            paint=self._missing,
             describe=self._engine.engine().describe,
             folder=self._folder(request),
             grids=self._paths.grids,
         )
         self._scripts.run(request, run)
-        parts.clear()
+        if run.is_interrupted:
+            raise Interrupted
 
-    def _run_batch(self, batch: ResolvedBatch, watcher: PlannedWatcher, pictures: JobPictures) -> None:
+    def _run_batch(self, batch: ResolvedBatch, watcher: JobWatcher, pictures: JobPictures) -> None:
         watcher.plan(len(batch.parts), sum(part.request.steps * part.request.picture_count for part in batch.parts))
         first = 0
         for place, part in enumerate(batch.parts, start=1):
             watcher.stage(f"Picture {place} of {len(batch.parts)}")
             count = part.request.picture_count
-            watcher.next_cell(part.request.steps * count)
-            finished = pictures.finished(first, count)
-            if len(finished) < count:
-                for picture in self._paint(part.request, watcher, finished):
-                    folder = self._folder(part.request)
-                    pictures.save(first + picture.index, picture, folder, name=part.name, subfolder=batch.folder)
+            watcher.next_request(first, count, part.request.steps * count)
+            folder = self._folder(part.request)
+            for picture in self._missing(part.request, watcher, pictures.finished(first, count)):
+                pictures.save(first + picture.index, picture, folder, name=part.name, subfolder=batch.folder)
             first += count
 
-    def _process(self, request: ResolvedExtras, watcher: Watcher, pictures: JobPictures) -> None:
+    def _process(self, request: ResolvedExtras, watcher: JobWatcher, pictures: JobPictures) -> None:
         """Numbers leave room for the results of each input, which are told only by making them."""
         finished = pictures.finished()
-        engine = self._engine.engine()
-        for place, picture_id in enumerate(request.images):
+        watcher.plan(len(request.images), None)
+        for place in range(len(request.images)):
             first = place * MOST_RESULTS
-            if any(number >= first + MOST_RESULTS for number in finished):
+            watcher.next_request(first, 1, 0)
+            if watcher.left_out() or any(number >= first + MOST_RESULTS for number in finished):
                 continue  # results of a later input are there, so these are complete
-            watcher.stage(f"Picture {place + 1} of {len(request.images)}")
-            texts = self._inputs.texts(picture_id)
-            pixels = np.asarray(self._inputs.get(picture_id))
-            results = engine.process(request, pixels, watcher, most=MOST_RESULTS)
-            for number, result in enumerate(results, start=first):
-                if number not in finished:
-                    self._save_processed(request, place, number, result, texts, pictures)
+            with watcher.part([0]):
+                watcher.stage(f"Picture {place + 1} of {len(request.images)}")
+                self._process_one(request, place, watcher, pictures, finished)
+
+    def _process_one(
+        self,
+        request: ResolvedExtras,
+        place: int,
+        watcher: JobWatcher,
+        pictures: JobPictures,
+        finished: frozenset[int],
+    ) -> None:
+        picture_id = request.images[place]
+        texts = self._inputs.texts(picture_id)
+        pixels = np.asarray(self._inputs.get(picture_id))
+        results = self._engine.engine().process(request, pixels, watcher, most=MOST_RESULTS)
+        for number, result in enumerate(results, start=place * MOST_RESULTS):
+            if number not in finished:
+                self._save_processed(request, place, number, result, texts, pictures)
+            watcher.check()
 
     def _save_processed(
         self,
@@ -158,3 +195,15 @@ class JobRunner:
 
     def _folder(self, request: ResolvedTxt2Img | ResolvedImg2Img) -> Path:
         return self._paths.txt2img_pictures if request.task == "txt2img" else self._paths.img2img_pictures
+
+
+@contextmanager
+def _cleared_unless_stopped(parts: JobParts, control: JobControl) -> Iterator[None]:
+    """Forget what a job needed on its way once it is over; a job that is to be run again still needs it."""
+    try:
+        yield
+    except Exception:
+        if not control.is_stopping:
+            parts.clear()
+        raise
+    parts.clear()

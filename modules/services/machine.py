@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
-from typing import cast
+from typing import Any, cast
 
+import psutil
 import torch
 
 from modules.checkpoints.device import choose_device, device_facts
@@ -16,6 +18,9 @@ from modules.config.settings import SettingsStore
 from modules.diffusion.attention import KINDS, AttentionChoice, attention_choice, why_not
 from modules.services.options import EngineOptions
 
+_COUNTED = (("active", "active"), ("allocated", "allocated"), ("reserved", "reserved"), ("inactive", "inactive_split"))
+"""Names for people, and torch's."""
+
 
 class Machine:
     """The choices for the device of this process; the command line goes before the settings."""
@@ -23,7 +28,7 @@ class Machine:
     def __init__(self, options: EngineOptions, settings: SettingsStore) -> None:
         self._options = options
         self._settings = settings
-        self.device = choose_device(use_cpu=options.use_cpu)
+        self.device = choose_device(use_cpu=options.use_cpu, number=options.device_number)
         self.facts = device_facts(self.device)
         self.latest_memory_plan: MemoryPlan | None = None
         """Of the model that was placed last; None before the first one."""
@@ -52,6 +57,36 @@ class Machine:
         job, free = JobSize.of(model, width, height, batch), DeviceMemory.of(self.device, held)
         self.latest_memory_plan = plan_memory(PartSizes.of(model), job, free, model.family, self._options.memory)
         return self.latest_memory_plan
+
+    def memory_in_use(self) -> dict[str, Any]:
+        """Bytes: of this process in the computer's memory, and on the card, under the names of torch's statistics."""
+        computer, used = psutil.virtual_memory(), psutil.Process().memory_info().rss
+        return {
+            "ram": {"free": computer.available, "used": used, "total": computer.total},
+            "cuda": self._card_memory() if self.device.type == "cuda" else {"error": "No graphics card is used."},
+        }
+
+    def _card_memory(self) -> dict[str, Any]:
+        free, total = torch.cuda.mem_get_info(self.device)
+        counted = torch.cuda.memory_stats(self.device)
+        found: dict[str, Any] = {"system": {"free": free, "used": total - free, "total": total}}
+        for name, key in _COUNTED:
+            found[name] = {at: counted.get(f"{key}_bytes.all.{at}", 0) for at in ("current", "peak")}
+        found["events"] = {"retries": counted.get("num_alloc_retries", 0), "oom": counted.get("num_ooms", 0)}
+        return found
+
+    def release_memory(self) -> None:
+        """Give memory that nothing uses any more back to computer and card."""
+        gc.collect()
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        elif self.device.type == "mps":
+            torch.mps.empty_cache()
+
+    @property
+    def devices(self) -> int:
+        """How many devices like this one there are."""
+        return torch.cuda.device_count() if self.device.type == "cuda" else 1
 
     @property
     def plans_freely(self) -> bool:

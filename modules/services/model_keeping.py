@@ -96,6 +96,10 @@ class ModelKeeper:
         """The number formats of a checkpoint's parts, and why. Raises InvalidSetting."""
         return self._machine.precision(_family_of(checkpoint))
 
+    def held(self) -> list[str]:
+        """The names of the checkpoints in memory."""
+        return sorted(self._cache.held())
+
     def keep_only(self, names: Iterable[str]) -> bool:
         """Let go of all models but those; whether there were any."""
         return self._cache.keep_only([self._models.find(name) for name in names])

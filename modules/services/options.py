@@ -12,6 +12,8 @@ class EngineOptions:
 
     precision: Literal["auto", "full", "half", "bfloat16"] = "auto"
     use_cpu: bool = False
+    device_number: int | None = None
+    """Which of several graphics cards, from 0 on; None: the first, or for a server all of them."""
     attention: str = ""
     """A kind of attention in the place of the setting's; empty: what the settings say."""
     full_vae: bool = False

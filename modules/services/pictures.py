@@ -13,6 +13,7 @@ from modules.errors import InvalidRequest, UserError
 from modules.gallery.inputs import InputPictures
 from modules.gallery.reconciliation import reconcile
 from modules.gallery.records import PictureRecords
+from modules.gallery.search import PictureSearch, cursor_of
 from modules.gallery.thumbnails import thumbnail_of
 from modules.hooks import SCRIPT_KEY
 from modules.imaging.reading import read_infotext
@@ -39,6 +40,17 @@ class PictureReading:
     """The same as it was typed, styles and wildcards still to be carried out; None where that is no other."""
     not_honoured: tuple[str, ...]
     """Parameters (`key: value`) that this version cannot follow."""
+
+
+@dataclass(frozen=True)
+class FoundPictures:
+    """A part of what was looked for, newest first."""
+
+    total: int
+    """How many there are in all."""
+    pictures: list[Picture]
+    next: str
+    """What the following part is asked for with; "" after the last one."""
 
 
 class PictureService:
@@ -75,6 +87,15 @@ class PictureService:
     def page(self, number: int, size: int) -> list[Picture]:
         """Page `number` (from 0), newest first."""
         return self._records.page(number, size)
+
+    def search(self, search: PictureSearch, limit: int, after: str = "") -> FoundPictures:
+        """At most `limit` of the pictures that are looked for, behind the `next` of the part before.
+
+        Raises InvalidRequest.
+        """
+        found = self._records.search(search, limit + 1, after)
+        pictures, is_more = found[:limit], len(found) > limit
+        return FoundPictures(self._records.count(search), pictures, cursor_of(pictures[-1]) if is_more else "")
 
     def get(self, picture_id: int) -> Picture:
         """The picture of that id. Raises NotFound."""

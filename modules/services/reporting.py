@@ -4,66 +4,80 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from types import TracebackType
 from typing import TYPE_CHECKING
 
-from modules.imaging.encoding import encode_preview
 from modules.schema.events import JobEvent, Preview, Progress, Stage
+from modules.services.preview_making import PreviewMaker
 
 if TYPE_CHECKING:
-    import torch
-
+    from modules.diffusion.previews import StepPreview
     from modules.pipeline.watcher import Watcher
-
-_SECONDS_BETWEEN_PREVIEWS = 0.2
 
 
 class Reporter:
-    """A pipeline Watcher that sends events, and passes an interrupt on to the task."""
+    """A pipeline Watcher that sends events, and passes what people ask of the job on to the task.
+
+    Previews are sent by a thread of their own, which ends with the context manager.
+    """
 
     def __init__(
         self,
         job_id: str,
-        send: Callable[[JobEvent], None],
-        check_interrupt: Callable[[], None],
+        send: Callable[[JobEvent], object],
+        check: Callable[[], None],
         *,
         preview_every: int | None,
+        watched: Callable[[], bool],
     ) -> None:
+        """`preview_every` so many steps, None for never, and only while `watched` says that somebody looks."""
         self._job_id = job_id
         self._send = send
-        self._check_interrupt = check_interrupt
+        self._check = check
         self._preview_every = preview_every
+        self._watched = watched
+        self._previews = PreviewMaker(self._send_preview)
         self._sampling_since = time.monotonic()
         self._done = 0
         self._done_before = 0
-        self._last_preview = float("-inf")
 
     def check(self) -> None:
         """Stop the job if somebody wants that."""
-        self._check_interrupt()
+        self._check()
 
     def stage(self, text: str) -> None:
         """Tell that the job does something without steps."""
-        self._check_interrupt()
+        self._check()
         self._send(Stage(job_id=self._job_id, text=text))
         self._sampling_since = time.monotonic()
         self._done_before = self._done
 
-    def step(self, done: int, total: int, preview: Callable[[], torch.Tensor]) -> None:
-        """Tell that one more step is over, with a preview if one is due."""
-        self._check_interrupt()
+    def step(self, done: int, total: int, preview: StepPreview) -> None:
+        """Tell that one more step is over, and hand it over for a preview."""
+        self._check()
         now = time.monotonic()
         self._done = done
         timed = max(1, done - self._done_before)  # those since the last stage, whose own time is not a step's
         seconds_left = (now - self._sampling_since) / timed * (total - done)
         self._send(Progress(job_id=self._job_id, step=done, steps=total, seconds_left=seconds_left))
-        if self._preview_is_due(done, now):
-            self._last_preview = now
-            jpeg = encode_preview(preview().numpy(), scale=8)
-            self._send(Preview(job_id=self._job_id, jpeg=jpeg, step=done))
-
-    def _preview_is_due(self, done: int, now: float) -> bool:
         every = self._preview_every
-        return every is not None and done % every == 0 and now - self._last_preview >= _SECONDS_BETWEEN_PREVIEWS
+        if every is not None and done % every == 0 and self._watched():
+            self._previews.offer(preview, done)
+
+    def _send_preview(self, jpeg: bytes, step: int) -> None:
+        self._send(Preview(job_id=self._job_id, jpeg=jpeg, step=step))
+
+    def close(self) -> None:
+        """No preview is sent after this."""
+        self._previews.close()
+
+    def __enter__(self) -> Reporter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
 
 class PlannedWatcher:
@@ -95,7 +109,7 @@ class PlannedWatcher:
         """See Watcher."""
         self._watcher.stage(text)
 
-    def step(self, done: int, total: int, preview: Callable[[], torch.Tensor]) -> None:
+    def step(self, done: int, total: int, preview: StepPreview) -> None:
         """See Watcher; requests whose steps were not told count as many as the present one."""
         if self._steps is None:
             done, total = self._cells_done * total + done, max(self._cells, self._cells_done + 1) * total

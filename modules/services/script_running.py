@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
 
+from modules.errors import Interrupted
 from modules.gallery.inputs import InputPictures
-from modules.hooks import Available, PaintedResult
+from modules.hooks import Available, PaintedResult, sides_of
 from modules.schema.requests import AnyResolved, Resolved
 from modules.services.job_parts import JobParts
 from modules.services.job_pictures import FinishedPicture, JobPictures
-from modules.services.reporting import PlannedWatcher
+from modules.services.job_watching import JobWatcher
 from modules.services.resolving import RequestResolver
 
 if TYPE_CHECKING:
-    from modules.pipeline.watcher import Watcher
+    from modules.pipeline.watcher import PartWatcher
 
-    Paint = Callable[[Any, Watcher, frozenset[int]], Iterator[FinishedPicture]]
+    Paint = Callable[[Any, PartWatcher, frozenset[int]], Iterator[FinishedPicture]]
 
 
 class ScriptRun:
@@ -40,7 +42,7 @@ class ScriptRun:
         inputs: InputPictures,
         pictures: JobPictures,
         parts: JobParts,
-        watcher: Watcher,
+        watcher: JobWatcher,
         paint: Paint,
         describe: Callable[[Resolved, Mapping[str, str]], str],
         folder: Path,
@@ -49,22 +51,26 @@ class ScriptRun:
         self.available = available
         self.fault: BaseException | None = None
         """What went wrong in painting itself, for which no script is to blame."""
+        self.is_interrupted = False
+        """Whether it put together what there was when somebody stopped it."""
         self._base = base
         self._resolver = resolver
         self._inputs = inputs
         self._pictures = pictures
         self._parts = parts
-        self._watcher = PlannedWatcher(watcher)
+        self._watcher = watcher
         self._paint = paint
         self._describe = describe
         self._folder = folder
         self._grids = grids
         self._next = 0
+        self._has_painted = False
         self._decisions = parts.decisions()
         self._decided = 0
 
     def changed(self, request: AnyResolved, fields: Mapping[str, Any]) -> AnyResolved:
         """See hooks.Drafting."""
+        self._watcher.check()
         if self._decided < len(self._decisions):
             changed = type(request).of(json.loads(self._decisions[self._decided]))
         else:
@@ -84,15 +90,31 @@ class ScriptRun:
         store = self._pictures if shown else self._parts
         finished = store.finished(first, count)
         made = {index: store.saved(first + index) for index in finished}
-        self._watcher.next_cell(request.steps * count)
-        if len(finished) < count:
-            for picture in self._painted(request, finished):
-                if shown:
-                    self._pictures.save(first + picture.index, picture, self._folder)
-                else:
-                    self._parts.save(first + picture.index, picture)
-                made[picture.index] = picture
-        return [PaintedResult(made[index].pixels, made[index].infotext, index) for index in range(count)]
+        self._watcher.next_request(first, count, request.steps * count)
+        for picture in self._painted(request, finished):
+            if shown:
+                self._pictures.save(first + picture.index, picture, self._folder)
+            else:
+                self._parts.save(first + picture.index, picture)
+            made[picture.index] = picture
+        self._has_painted = self._has_painted or bool(made)
+        return [self._result(request, index, made.get(index)) for index in range(count)]
+
+    def _result(self, request: Resolved, index: int, picture: FinishedPicture | None) -> PaintedResult:
+        if picture is not None:
+            return PaintedResult(picture.pixels, picture.infotext, index)
+        width, height = sides_of(request, self._inputs.size)
+        return PaintedResult(np.full((height, width, 3), 255, np.uint8), "", index, is_skipped=True)
+
+    @contextmanager
+    def until_interrupted(self) -> Iterator[None]:
+        """See hooks.ScriptContext."""
+        try:
+            yield
+        except Interrupted:
+            if not self._has_painted or not self._watcher.winds_up():
+                raise
+            self.is_interrupted = True
 
     def _painted(self, request: Resolved, finished: frozenset[int]) -> Iterator[FinishedPicture]:
         try:

@@ -54,6 +54,10 @@ class ScriptService:
         """The plugins that were left out, and why."""
         return self._plugins.failures
 
+    def plugins(self) -> dict[str, tuple[str, ...]]:
+        """The plugins at work, and the names of their scripts."""
+        return {name: self.registry.names_of(name) for name in self._plugins.names}
+
     def all(self, task: Task) -> list[Script]:
         """The scripts that a task can be run with."""
         return [self.registry.find(name, task) for name in self.registry.names(task)]

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 import gradio as gr
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 
 from modules.checkpoints.card import Card
 from modules.errors import ModelNotFound
@@ -31,14 +31,15 @@ from modules.ui.prompt_handlers import style_names, wildcard_choices
 from modules.ui.prompt_panel import WordLists
 from modules.ui.theme import build_theme
 from modules.ui.thumbnails import served_folders
+from modules.ui.visitors import visitor_of
 from modules.ui.wiring import Wiring, wire_gallery, wire_generation, wire_png_info
 
 MAX_WAITING_EVENTS = 200
 _DAY = 86_400
 
 
-def build_page(services: Services) -> gr.Blocks:
-    """The whole page."""
+def build_page(services: Services, *, has_logins: bool = False) -> gr.Blocks:
+    """The whole page; with a way to log out where there are logins."""
     set_gradio_environment(services)
     page = gr.Blocks(title="Atelier", analytics_enabled=False, fill_width=True, delete_cache=(_DAY, _DAY))
     with page:
@@ -47,7 +48,7 @@ def build_page(services: Services) -> gr.Blocks:
             task: gr.BrowserState(None, storage_key=f"atelier-{task}", secret="atelier")  # noqa: S106
             for task in (*REQUESTS, PLACE)
         }
-        model = _lay_out_header([checkpoint.name for checkpoint in services.models.all()])
+        model = _lay_out_header([checkpoint.name for checkpoint in services.models.all()], has_logins)
         with gr.Tabs(elem_id="tabs") as tabs:
             generating = {task: lay_out_generation(task, model, _what_there_is(services, task)) for task in REQUESTS}
             extras = lay_out_extras([upscaler.name for upscaler in services.upscalers.all()])
@@ -69,17 +70,20 @@ def build_page(services: Services) -> gr.Blocks:
     return page
 
 
-def mount_page(app: FastAPI, services: Services, *, auth: list[tuple[str, str]], theme: str | None) -> FastAPI:
-    """Serve the page at / of an application. `theme` is "light", "dark" or None for what the browser asks for."""
+def mount_page(app: FastAPI, services: Services, *, has_logins: bool = False, theme: str | None) -> FastAPI:
+    """Serve the page at / of an application. `theme` is "light", "dark" or None for what the browser asks for.
+
+    Logins are the application's matter: it tells who asks in `request.state.visitor`.
+    """
     # What was uploaded to an earlier server is of use to nobody, and gradio forgets some of it.
     shutil.rmtree(uploads_folder(services), ignore_errors=True)
-    page = build_page(services)
+    page = build_page(services, has_logins=has_logins)
     gr.set_static_paths(list(served_folders(services.paths)))
     gr.mount_gradio_app(
         app,
         page,
         path="/",
-        auth=auth or None,
+        auth_dependency=_name_of_visitor,
         show_error=False,
         max_file_size=MAX_FILE_BYTES,
         footer_links=[],
@@ -97,7 +101,16 @@ def mount_page(app: FastAPI, services: Services, *, auth: list[tuple[str, str]],
 
 def head(theme: str | None) -> str:
     """What goes into the page's head: the wish for light or dark, and the keyboard."""
-    return f'<script data-theme="{theme or ""}">\n{asset("page.js")}</script>'
+    return f'<script data-theme="{theme or ""}">{_script()}</script>'
+
+
+def page_scripts() -> list[str]:
+    """The texts of the scripts that gradio puts into the document when it is there already."""
+    return [_script()]
+
+
+def _script() -> str:
+    return f"\n{asset('page.js')}"
 
 
 def set_gradio_environment(services: Services) -> None:
@@ -116,12 +129,19 @@ def uploads_folder(services: Services) -> Path:
     return services.paths.cache / "uploads"
 
 
-def _lay_out_header(names: list[str]) -> gr.Dropdown:
+def _name_of_visitor(request: Request) -> str:
+    return visitor_of(request).name
+
+
+def _lay_out_header(names: list[str], has_logins: bool) -> gr.Dropdown:
     with gr.Row(elem_id="header"):
         gr.HTML(asset("brand.html"), elem_id="brand")
         model = lay_out_choice("model", names, None, label="Model", filterable=True, min_width=220)
         toggle = gr.Button("◐", elem_id="theme-toggle", elem_classes=["tool"], scale=0, min_width=44)
         toggle.click(None, js="() => window.atelier.toggleTheme()")
+        if has_logins:
+            leave = gr.Button("Log out", elem_id="log-out", elem_classes=["tool"], scale=0, min_width=80)
+            leave.click(None, js="() => window.atelier.logOut()")
     return model
 
 

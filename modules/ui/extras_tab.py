@@ -59,6 +59,7 @@ class ExtrasTab:
     queued: gr.HTML
     generate: gr.Button
     interrupt: gr.Button
+    skip: gr.Button
     notice: gr.HTML
     status: gr.HTML
     result: PicturePanel

@@ -31,10 +31,13 @@ class FollowHandlers:
 
     async def follow(self, values: Values) -> AsyncIterator[Changes]:
         """Show the jobs of the server until all are over."""
-        saved = -1
+        saved, newest = -1, ""
         async for sight in watch(self._services.generate, values[self._state.submitted] or ""):
-            yield await asyncio.to_thread(self._shown, sight, sight.saved != saved)
-            saved = sight.saved
+            is_new = sight.saved != saved
+            if is_new:
+                newest, saved = await asyncio.to_thread(self._newest), sight.saved
+            changes = self._shown(sight, has_pictures=bool(newest))
+            yield changes | ({self._state.newest: newest} if is_new else {})
 
     def show_newest(self) -> Changes:
         """The rows of recent pictures, the newest of them large.
@@ -51,13 +54,15 @@ class FollowHandlers:
             changes |= tab.result.showing(file, newest)
         return changes
 
-    def _shown(self, sight: Sight, has_new_pictures: bool) -> Changes:
-        value = status_value(sight, has_pictures=self._services.pictures.count() > 0)
+    def _newest(self) -> str:
+        newest = self._services.pictures.page(0, 1)
+        return str(newest[0].id) if newest else ""
+
+    def _shown(self, sight: Sight, *, has_pictures: bool) -> Changes:
+        value = status_value(sight, has_pictures=has_pictures)
         changes: Changes = {self._state.running: sight.job.id if sight.job else ""}
-        if has_new_pictures:
-            newest = self._services.pictures.page(0, 1)
-            changes[self._state.newest] = str(newest[0].id) if newest else ""
         for tab in self._tabs:
-            changes |= {tab.status: value, tab.interrupt: gr.Button(interactive=sight.job is not None)}
+            changes[tab.status] = value
+            changes |= {button: gr.Button(interactive=sight.job is not None) for button in (tab.interrupt, tab.skip)}
             changes |= {tab.notice: sight.failure} if sight.failure else {}
         return changes

@@ -96,6 +96,7 @@ class GenerationTab:
     examples: gr.Dataset
     generate: gr.Button
     interrupt: gr.Button
+    skip: gr.Button
     notice: gr.HTML
     swap: gr.Button
     random_seed: gr.Button

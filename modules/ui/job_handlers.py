@@ -36,10 +36,16 @@ class JobHandlers:
         return {self._state.submitted: job.id, **at_once}
 
     def interrupt(self, values: Values) -> Changes:
-        """Stop the job that is shown."""
+        """Stop the job that is shown; asked twice, within one step."""
         if job_id := values[self._state.running]:
             self._services.generate.interrupt(job_id)
-        return {self._panel.interrupt: gr.Button(interactive=False)}
+        return {}
+
+    def skip(self, values: Values) -> Changes:
+        """Leave out what the job that is shown is making now."""
+        if job_id := values[self._state.running]:
+            self._services.generate.skip(job_id)
+        return {}
 
     def select_recent(self, event: gr.SelectData) -> Changes:
         """Show a picture of the row large."""

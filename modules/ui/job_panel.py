@@ -28,6 +28,8 @@ class JobPanel(Protocol):
     @property
     def interrupt(self) -> gr.Button: ...
     @property
+    def skip(self) -> gr.Button: ...
+    @property
     def notice(self) -> gr.HTML: ...
     @property
     def status(self) -> gr.HTML: ...
@@ -57,17 +59,22 @@ def _lay_out_actions(task: str) -> dict[str, Any]:
             elem_id=element_id("generate", task),
             elem_classes=["generate"],
         )
-        interrupt = gr.Button(
-            "Interrupt",
-            variant="stop",
-            size="lg",
-            scale=1,
-            min_width=120,
-            interactive=False,
-            elem_id=element_id("interrupt", task),
-            elem_classes=["interrupt"],
-        )
-    return {"generate": generate, "interrupt": interrupt, "notice": lay_out_notice()}
+        interrupt = _lay_out_stopping("Interrupt", element_id("interrupt", task), "interrupt")
+        skip = _lay_out_stopping("Skip", element_id("skip", task), "skip")
+    return {"generate": generate, "interrupt": interrupt, "skip": skip, "notice": lay_out_notice()}
+
+
+def _lay_out_stopping(title: str, name: str, look: str) -> gr.Button:
+    return gr.Button(
+        title,
+        variant="stop",
+        size="lg",
+        scale=1,
+        min_width=90,
+        interactive=False,
+        elem_id=name,
+        elem_classes=["stopping", look],
+    )
 
 
 def _lay_out_result(task: str) -> dict[str, Any]:

@@ -141,7 +141,7 @@ def _lay_out_actions() -> dict[str, Any]:
             min_width=120,
             interactive=False,
             elem_id="merge-cancel",
-            elem_classes=["interrupt"],
+            elem_classes=["stopping", "interrupt"],
         )
     return {"merge": merge, "cancel": cancel, "notice": lay_out_notice()}
 

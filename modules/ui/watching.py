@@ -1,16 +1,20 @@
-"""Follows the jobs of the server for one page, by looking again and again; it changes nothing and owns nothing."""
+"""Follows the jobs of the server for one page, by listening to its events; it changes nothing and owns nothing."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from modules.schema.events import Preview, Progress
 from modules.schema.jobs import Job
 from modules.services.generate import GenerateService
 
 SECONDS_BETWEEN_LOOKS = 0.1
+"""While there is nothing but progress and previews: more would cost the page more than a person sees."""
+_MOST_SECONDS_BETWEEN_LOOKS = 5.0
+_IN_THE_QUEUE = frozenset({"state", "queue", "reset"})
+"""What changes which jobs there are, and in which order: it is asked from the queue."""
 
 
 @dataclass(frozen=True)
@@ -30,18 +34,30 @@ class Sight:
 
 
 async def watch(generate: GenerateService, submitted: str = "") -> AsyncIterator[Sight]:
-    """Every change that can be seen until no job is active; `submitted` may be over before the first look."""
+    """Every change that can be seen until no job is active; `submitted` may be over before the first look.
+
+    It ends, too, when the server stops.
+    """
     watcher = Watcher(generate, submitted)
     last = None
-    while True:
+    with generate.subscribe() as news:
+        news.skip()
         # The queue is a file: looking at it in a thread keeps other pages moving.
         sight = await asyncio.to_thread(watcher.look)
-        if sight != last:
-            yield sight
-        if sight.job is None:
-            return
-        last = sight
-        await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
+        while True:
+            if sight != last:
+                yield sight
+            if sight.job is None:
+                return
+            last = sight
+            news.show(sight.job.id)
+            events = await news.next(_MOST_SECONDS_BETWEEN_LOOKS, rest=SECONDS_BETWEEN_LOOKS)
+            if news.is_closed:
+                return
+            if events and _IN_THE_QUEUE.isdisjoint(event.kind for event in events):
+                sight = watcher.listen()
+            else:
+                sight = await asyncio.to_thread(watcher.look)
 
 
 @dataclass
@@ -71,6 +87,18 @@ class Watcher:
             return Sight(saved=self._saved, failure=failure)
         stage, progress, preview = self._news_of(active[0].id)
         self._front = Sight(active[0], len(active) - 1, stage, progress, preview, self._saved, failure)
+        return self._front
+
+    def listen(self) -> Sight:
+        """What there is to see now, as long as the jobs are those of the last look."""
+        if self._front.job is None:
+            return self.look()
+        for job_id in self._seen.keys() - {self._front.job.id}:
+            self._news_of(job_id)  # another device may have saved a picture
+        stage, progress, preview = self._news_of(self._front.job.id)
+        self._front = replace(
+            self._front, stage=stage, progress=progress, preview=preview, saved=self._saved, failure=None
+        )
         return self._front
 
     def _part_with(self, job_id: str) -> None:

@@ -85,7 +85,7 @@ def wire_generation(wiring: Wiring, model: gr.Dropdown) -> None:
     followed: set[Component] = {wiring.state.running, wiring.state.newest}
     shown: set[Any] = {notice}
     for panel in panels:
-        followed |= {panel.status, panel.interrupt, panel.notice}
+        followed |= {panel.status, panel.interrupt, panel.skip, panel.notice}
         shown |= {panel.recent, *panel.result.components()}
     wiring.state.newest.change(guarded(notice, follower.show_newest, empties=False), None, shown, **wiring.quiet)
     gr.on(
@@ -262,8 +262,9 @@ def wire_jobs(wiring: Wiring, panel: JobPanel) -> None:
     """What every tab that queues jobs can do with them and their pictures."""
     handlers = JobHandlers(wiring.services, panel, wiring.state)
     guard = partial(guarded, panel.notice)
-    running, stopped = {wiring.state.running}, {panel.interrupt, panel.notice}
-    panel.interrupt.click(guard(handlers.interrupt), running, stopped, **wiring.quiet)
+    running = {wiring.state.running}
+    for button, handler in ((panel.interrupt, handlers.interrupt), (panel.skip, handlers.skip)):
+        button.click(guard(handler), running, {panel.notice}, **wiring.quiet)
     panel.recent.select(guard(handlers.select_recent), None, {panel.notice, *panel.result.components()}, **wiring.quiet)
     wire_picture(wiring, panel.result, panel.notice)
 

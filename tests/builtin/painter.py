@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -64,8 +65,15 @@ class Painter:
     """A ScriptContext. `stored` is what survives a crash; `painted` are the requests that had to be painted."""
 
     def __init__(
-        self, base: Resolved, stored: dict[int, list[PaintedResult]] | None = None, stop_at: int | None = None
+        self,
+        base: Resolved,
+        stored: dict[int, list[PaintedResult]] | None = None,
+        stop_at: int | None = None,
+        skipped: Collection[int] = (),
+        winds_up: bool = False,
     ) -> None:
+        """It is stopped at request number `stop_at`, and with `winds_up` may put together what it has; requests of the
+        numbers `skipped` are left out."""
         self.base = base
         self.stored = {} if stored is None else stored
         self.painted: list[Any] = []
@@ -74,6 +82,9 @@ class Painter:
         self.grids: list[tuple[np.ndarray, dict[str, str], Resolved]] = []
         self.kept: dict[str, np.ndarray] = {}
         self.planned: tuple[int, int | None] | None = None
+        self.is_interrupted = False
+        self._skipped = skipped
+        self._winds_up = winds_up
         self._stop_at = stop_at
 
     @property
@@ -101,6 +112,9 @@ class Painter:
             raise Interrupted
         self.asked.append(request)
         self.shown.append(shown)
+        if number in self._skipped:
+            white = np.full((request.height, request.width, 3), 255, dtype=np.uint8)
+            return [PaintedResult(white, "", index, is_skipped=True) for index in range(request.picture_count)]
         if number not in self.stored:
             self.painted.append(request)
             self.stored[number] = [
@@ -108,6 +122,15 @@ class Painter:
                 for index in range(request.picture_count)
             ]
         return self.stored[number]
+
+    @contextmanager
+    def until_interrupted(self) -> Iterator[None]:
+        try:
+            yield
+        except Interrupted:
+            if not (self._winds_up and self.painted):
+                raise
+            self.is_interrupted = True
 
     def save_grid(self, pixels: np.ndarray, parameters: Mapping[str, str], *, request: Resolved | None = None) -> None:
         self.grids.append((pixels, dict(parameters), request or self.base))
@@ -118,7 +141,7 @@ class Painter:
         return name
 
     def check(self) -> None:
-        if self._stop_at is not None and len(self.asked) > self._stop_at:
+        if self._stop_at is not None and len(self.asked) > self._stop_at and not self.is_interrupted:
             raise Interrupted
 
     def stage(self, text: str) -> None:

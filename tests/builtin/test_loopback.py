@@ -116,3 +116,22 @@ def test_loops_that_were_stopped_go_on_where_they_were(stop_at: int) -> None:
     second = run(LOOPBACK, base, Painter(base, stored=first.stored), loops=3)
     assert first.painted + second.painted == whole.painted
     assert (second.grids[0][0] == whole.grids[0][0]).all()
+
+
+@pytest.mark.parametrize("skipped", range(3))
+def test_a_loop_that_is_skipped_changes_nothing(skipped: int) -> None:
+    """The next one begins with what the skipped one began with."""
+    painter = run(LOOPBACK, picture(), Painter(picture(), skipped=[skipped]), loops=3)
+    begins = [request.model_dump()["init_images"][0] for request in painter.asked]
+    assert [begins[place] == begins[place + 1] for place in range(2)] == [place == skipped for place in range(2)]
+    grid = painter.grids[0][0]
+    assert [(grid[:, 64 * place : 64 * place + 64] == 255).all() for place in range(3)] == [
+        place == skipped for place in range(3)
+    ]
+
+
+def test_interrupted_loops_draw_what_they_have() -> None:
+    painter = run(LOOPBACK, picture(), Painter(picture(), stop_at=2, winds_up=True), loops=3)
+    assert painter.is_interrupted
+    grid = painter.grids[0][0]
+    assert [(grid[:, 64 * place : 64 * place + 64] == 255).all() for place in range(3)] == [False, False, True]

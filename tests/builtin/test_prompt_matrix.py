@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -110,3 +112,10 @@ def test_a_matrix_that_was_stopped_goes_on_where_it_was(stop_at: int) -> None:
     second = run(MATRIX, BASE, Painter(BASE, stored=first.stored), different_seeds=True)
     assert first.painted + second.painted == whole.painted
     assert (second.grids[0][0] == whole.grids[0][0]).all()
+
+
+@pytest.mark.parametrize("how", [{"skipped": [3]}, {"stop_at": 3, "winds_up": True}])
+def test_a_prompt_that_was_left_out_is_white(how: dict[str, Any]) -> None:
+    whole, some = run(MATRIX, BASE).grids[0][0], run(MATRIX, BASE, Painter(BASE, **how)).grids[0][0]
+    assert some.shape == whole.shape and (some[-64:, -64:] == 255).all()
+    assert (some[:-64] == whole[:-64]).all() and (some[:, :-64] == whole[:, :-64]).all()

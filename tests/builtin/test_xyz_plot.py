@@ -524,3 +524,40 @@ def test_a_cell_is_a_plain_request() -> None:
     painter = run(PLOT, base, x_type="Steps", x_values="1")
     assert isinstance(painter.painted[0], ResolvedTxt2Img)
     assert painter.painted[0].script_name is None and not painter.painted[0].script_args
+
+
+# --- skipping and interrupting ---------------------------------------------------------------------------------------
+
+TWO_BY_TWO: dict[str, Any] = {
+    "x_type": "Steps", "x_values": "1, 2", "y_type": "Seed", "y_values": "7, 8", "draw_legend": False,
+}  # fmt: skip
+
+
+def cells_of(painter: Painter) -> list[np.ndarray]:
+    grid = painter.grids[-1][0]
+    return [grid[top : top + 64, left : left + 64] for top in (0, 64) for left in (0, 64)]
+
+
+@pytest.mark.parametrize("skipped", range(4))
+def test_a_skipped_cell_is_white(skipped: int) -> None:
+    whole = cells_of(run(PLOT, words(), **TWO_BY_TWO))
+    some = cells_of(run(PLOT, words(), Painter(words(), skipped=[skipped]), **TWO_BY_TWO))
+    assert sum((cell == 255).all() for cell in some) == 1
+    assert sum(np.array_equal(*pair) for pair in zip(some, whole, strict=True)) == 3
+
+
+@pytest.mark.parametrize("stop_at", [1, 2, 3])
+def test_an_interrupted_plot_draws_what_it_has(stop_at: int) -> None:
+    whole = cells_of(run(PLOT, words(), **TWO_BY_TWO))
+    painter = run(PLOT, words(), Painter(words(), stop_at=stop_at, winds_up=True), **TWO_BY_TWO)
+    some = cells_of(painter)
+    assert painter.is_interrupted and len(painter.painted) == stop_at
+    assert sum((cell == 255).all() for cell in some) == 4 - stop_at
+    assert sum(np.array_equal(*pair) for pair in zip(some, whole, strict=True)) == stop_at
+
+
+def test_layers_without_a_cell_have_no_grid() -> None:
+    layers = {**TWO_BY_TWO, "z_type": "CFG Scale", "z_values": "5, 6, 7", "include_sub_grids": True}
+    painter = run(PLOT, words(), Painter(words(), stop_at=5, winds_up=True), **layers)
+    assert [parameters.get("Z Type") for _, parameters, _ in painter.grids] == [None, None, "CFG Scale"]
+    assert run(PLOT, words(), Painter(words(), skipped=range(12)), **layers).grids == []

@@ -10,7 +10,6 @@ import pytest
 from pydantic import BaseModel
 
 from modules.config.command_line import (
-    DEFAULT_PORT,
     extras_fields,
     parse_command_line,
     paths_of,
@@ -20,6 +19,7 @@ from modules.config.command_line import (
 from modules.config.extras_words import EXTRAS_WORDS
 from modules.config.field_words import FieldWords
 from modules.config.request_words import OF_IMG2IMG_ALONE, OF_TXT2IMG_ALONE, REQUEST_WORDS
+from modules.config.server_flags import DEFAULT_PORT
 from modules.errors import InvalidSetting
 from modules.schema.extras_request import ExtrasRequest
 from modules.schema.requests import Img2ImgRequest, Txt2ImgRequest

@@ -23,6 +23,7 @@ from modules.pipeline.networks import JobNetworks, NetworkFiles
 from modules.pipeline.resources import Resources
 from modules.pipeline.text_cache import TextCache
 from modules.pipeline.txt2img import txt2img
+from modules.pipeline.watcher import PartWatcher, Unwatched
 from modules.schema.requests import ResolvedImg2Img, ResolvedTxt2Img
 from tests.schema.test_requests import RESOLVED
 from tests.tiny_models import (
@@ -70,7 +71,7 @@ class BlockVae(torch.nn.Module):
         return (torch.nn.functional.interpolate(latents[:, :3], scale_factor=8),)
 
 
-class Onlooker:
+class Onlooker(Unwatched):
     """A watcher that remembers what it was told, and stops the task at a step or at a call of a network."""
 
     def __init__(self, *, stop_at: int | None = None, stop_at_check: int | None = None) -> None:
@@ -117,7 +118,7 @@ class Studio:
         """The same studio, where prompts may name networks."""
         return replace(self, networks=files)
 
-    def resources(self, watcher: Onlooker | None = None, texts: TextCache | None = None) -> Resources:
+    def resources(self, watcher: PartWatcher | None = None, texts: TextCache | None = None) -> Resources:
         return Resources(
             self.models.__getitem__,
             texts or TextCache(),

@@ -12,7 +12,7 @@ from PIL import Image
 
 from modules.diffusion.latent_resizing import resized_latents
 from modules.diffusion.names import LATENT_UPSCALE_MODES
-from modules.errors import Interrupted, InvalidRequest
+from modules.errors import InvalidRequest
 from modules.pipeline.conditioning import PromptSteps
 from modules.pipeline.hires import SecondPass, second_pass_of
 from modules.pipeline.sampling_run import SamplingRun
@@ -220,15 +220,6 @@ class TestGivenPicture:
         assert onlooker.steps == [(step, 3) for step in range(1, 4)]
         single = hires(studio, firstpass_image=PICTURE, hr_second_pass_steps=3, seed=11)
         assert distance(made[1], single) <= 1
-
-
-@pytest.mark.parametrize("call", [3, 5, 7, 10])
-def test_interrupt_stops_before_the_next_call_in_either_pass(studio: Studio, call: int) -> None:
-    """Two calls are the text encoder's, four the network's in each pass; the second one's words are known by then."""
-    onlooker = Onlooker(stop_at_check=call)
-    with pytest.raises(Interrupted):
-        studio.paint(to_txt2img(enable_hr=True), onlooker)
-    assert (onlooker.checks, len(onlooker.steps)) == (call, call - 3)
 
 
 def test_finished_pictures_are_not_made_again(studio: Studio) -> None:

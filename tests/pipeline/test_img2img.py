@@ -13,7 +13,6 @@ from PIL import Image
 from modules.diffusion.latent_resizing import resized_latents
 from modules.diffusion.names import find_pair
 from modules.diffusion.samplers import SAMPLERS
-from modules.errors import Interrupted
 from modules.imaging.colour_correction import colour_corrected, srgb_to_lab
 from modules.imaging.resizing import crop_and_resize, just_resize, resize_and_fill
 from tests.pipeline.painting import (
@@ -189,16 +188,6 @@ def test_finished_pictures_are_not_made_again(studio: Studio, model: str) -> Non
 def test_progress_counts_the_steps_of_all_batches(studio: Studio) -> None:
     told = steps_told(studio, init_images=INPUTS, batch_count=2, denoising_strength=0.5)
     assert told == [(step, 12) for step in range(1, 13)]
-
-
-@pytest.mark.parametrize("call", [3, 4, 6])
-def test_interrupt_stops_before_the_next_call_of_the_network(studio: Studio, call: int) -> None:
-    """Two calls are the text encoder's, four the network's."""
-    onlooker = Onlooker(stop_at_check=call)
-    with pytest.raises(Interrupted):
-        studio.paint(to_img2img(denoising_strength=1), onlooker)
-    assert onlooker.checks == call
-    assert len(onlooker.steps) == call - 3
 
 
 class TestEditingModels:

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from modules.errors import Interrupted
 from modules.upscaling.tiling import Tiling, in_tiles
 from tests.pipeline.painting import (
     PICTURE,
@@ -110,14 +109,6 @@ def test_finished_pictures_are_not_made_again(studio: Studio) -> None:
     rest = studio.paint(request, onlooker, finished=frozenset({0, 2}))
     assert list(rest) == [1] and np.array_equal(rest[1], whole[1])
     assert onlooker.steps[-1] == (8, 8)
-
-
-def test_interrupt_stops_in_the_middle_of_a_tile(studio: Studio) -> None:
-    """Two calls are the text encoder's, two the network's for each tile."""
-    onlooker = Onlooker(stop_at_check=8)
-    with pytest.raises(Interrupted):
-        studio.paint(to_img2img(**fields()), onlooker)
-    assert (onlooker.checks, len(onlooker.steps), onlooker.stages.count(READING)) == (8, 5, 3)
 
 
 def test_transparent_input_is_laid_on_the_colour(studio: Studio) -> None:

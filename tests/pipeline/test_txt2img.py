@@ -190,14 +190,6 @@ def test_interrupt_stops_at_its_step(paint: Paint) -> None:
     assert onlooker.steps[-1] == (2, 4)
 
 
-@pytest.mark.parametrize("sampler", ["Heun", "DPM adaptive"])
-def test_interrupt_stops_between_two_calls_of_a_step(paint: Paint, sampler: str) -> None:
-    onlooker = Onlooker(stop_at_check=4)
-    with pytest.raises(Interrupted):
-        paint(onlooker, sampler_name=sampler, scheduler="Uniform")
-    assert len(onlooker.steps) <= 1
-
-
 @pytest.mark.parametrize(("sampler", "steps"), [("Restart", 20), ("LCM", 4), ("DPM2 a", 4)])
 def test_eta_noise_seed_delta_changes_every_later_draw(paint: Paint, sampler: str, steps: int) -> None:
     fields: dict[str, Any] = {"sampler_name": sampler, "scheduler": "Karras", "steps": steps}

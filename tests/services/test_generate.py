@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from modules.errors import InvalidRequest, ModelNotFound
+from modules.errors import InvalidRequest, ModelNotFound, NotFound
 from modules.schema.events import PictureSaved, Preview, Progress, StateChanged
+from modules.schema.extras_request import ExtrasRequest
 from modules.schema.jobs import Job
 from modules.schema.pictures import Picture
 from modules.schema.requests import ResolvedTxt2Img, Txt2ImgRequest
@@ -103,11 +104,9 @@ def test_file_name_folder_and_infotext(demo_services: Services) -> None:
 def test_events_tell_the_whole_story(demo_services: Services) -> None:
     job = demo_services.generate.submit(Txt2ImgRequest.of({**FAST, "prompt": "a cat", "steps": 12, "batch_size": 2}))
     seen: list[Any] = []
-    while not demo_services.generate.job(job.id).is_over or demo_services.generate.events(
-        job.id, seen[-1].sequence if seen else 0
-    ):
-        seen += demo_services.generate.events(job.id, seen[-1].sequence if seen else 0)
-        time.sleep(0.005)
+    with demo_services.generate.subscribe(job.id) as news:
+        while not any(isinstance(event, StateChanged) and event.state == "done" for event in seen):
+            seen += news.get(30)
     states = [event.state for event in seen if isinstance(event, StateChanged)]
     assert states == ["queued", "running", "done"]
     steps = [event.step for event in seen if isinstance(event, Progress)]
@@ -161,3 +160,108 @@ def test_bad_requests_are_refused_before_they_are_queued(
     with pytest.raises(error, match=sentence):
         demo_services.generate.submit(Txt2ImgRequest.of(fields))
     assert demo_services.generate.active_jobs() == before
+
+
+def test_waiting_ends_with_the_job_or_in_time(demo_services: Services) -> None:
+    long = demo_services.generate.submit(Txt2ImgRequest.of({**FAST, "steps": 150, "batch_count": 50}))
+    began = time.monotonic()
+    assert not demo_services.generate.wait(long.id, 0.3).is_over
+    assert 0.3 <= time.monotonic() - began < 2
+    demo_services.generate.interrupt(long.id)
+    assert demo_services.generate.wait(long.id).state == "cancelled"
+    assert demo_services.generate.wait(long.id, 0).state == "cancelled"
+    with pytest.raises(NotFound):
+        demo_services.generate.wait("nonesuch", 1)
+
+
+def test_what_repeats_is_asked_for_again_with_another_seed_until_it_is_stopped(demo_services: Services) -> None:
+    generate = demo_services.generate
+    first = generate.submit(Txt2ImgRequest.of({**FAST, "steps": 1}), user="anna", priority=2, repeats=True)
+    until(lambda: sum(job.user == "anna" and job.state == "done" for job in generate.jobs()) >= 3)
+    generate.stop_repeating(first.id)
+    until(lambda: not generate.active_jobs())
+    jobs = generate.jobs(user="anna")
+    assert all((job.priority, job.asked) == (2, first.asked) for job in jobs)
+    assert [job.origin for job in jobs] == [job.id for job in jobs[1:]] + [None]
+    seeds = [ResolvedTxt2Img.model_validate_json(job.request).seed for job in jobs]
+    assert len(set(seeds)) == len(seeds) >= 3
+
+
+def test_what_repeats_with_a_seed_of_its_own_keeps_it_and_ends_when_cancelled(demo_services: Services) -> None:
+    generate = demo_services.generate
+    generate.submit(Txt2ImgRequest.of({**FAST, "steps": 20, "seed": 7}), user="berta", repeats=True)
+    until(lambda: sum(job.user == "berta" for job in generate.jobs()) >= 2)
+    until(lambda: any(job.user == "berta" and job.state == "running" for job in generate.active_jobs()))
+    generate.cancel_all("berta")
+    until(lambda: not generate.active_jobs())
+    jobs = generate.jobs(user="berta")
+    assert jobs[0].state == "cancelled"
+    assert {ResolvedTxt2Img.model_validate_json(job.request).seed for job in jobs} == {7}
+
+
+def test_tokens_and_memory_are_asked_of_the_worker(demo_services: Services) -> None:
+    count = demo_services.generate.count_tokens("a red house")
+    assert (count.tokens, count.limit) == (3, 75)
+    demo_services.generate.unload_models()
+    before = demo_services.generate.memory()
+    demo_services.generate.reload_model()
+    after = demo_services.generate.memory()
+    assert 0 < before["ram"]["used"] <= before["ram"]["total"]
+    assert after["ram"]["used"] > 0
+    assert after["cuda"] == {"error": "No graphics card is used."}
+    assert finish(demo_services)[0].state == "done"
+
+
+def test_queue_is_changed_and_everybody_is_told(idle_services: Services) -> None:
+    generate = idle_services.generate
+
+    def order() -> list[str]:
+        return [job.id for job in generate.active_jobs()]
+
+    request = Txt2ImgRequest.of(FAST)
+    with generate.subscribe() as news:
+        one, two, three = (generate.submit(request) for _ in range(3))
+        assert [event.kind for event in news.get(1)] == ["state"] * 3
+        changes: list[tuple[Callable[[], object], list[str]]] = [
+            (lambda: generate.move(three.id, one.id), [three.id, one.id, two.id]),
+            (lambda: generate.to_front(two.id), [two.id, three.id, one.id]),
+            (lambda: generate.set_priority(one.id, 5), [one.id, two.id, three.id]),
+        ]
+        for change, expected in changes:
+            assert change()
+            assert order() == expected
+            assert "queue" in [event.kind for event in news.get(1)]
+    assert generate.pause() and generate.is_paused()
+    assert generate.resume() and not generate.is_paused()
+    assert generate.pause(two.id) and generate.job(two.id).paused
+    front = generate.submit(request, front=True, priority=5)
+    assert order()[0] == front.id
+    generate.interrupt(front.id)
+    again = generate.retry(front.id)
+    assert (again.origin, again.request) == (front.id, front.request)
+    double = generate.duplicate(one.id)
+    assert double.origin == one.id
+    assert sorted(generate.cancel_all(None)) == sorted([one.id, two.id, three.id, again.id, double.id])
+    assert order() == []
+    assert generate.counts()["cancelled"] == 6
+    assert not generate.move(one.id, None)
+
+
+def test_jobs_tell_how_much_they_are(idle_services: Services) -> None:
+    def work(**fields: Any) -> float:
+        return idle_services.generate.submit(
+            Txt2ImgRequest.of({"width": 128, "height": 256, "steps": 10, **fields})
+        ).work
+
+    single = work()
+    assert single == pytest.approx(10 * 128 * 256 / 1e6)
+    assert work(batch_size=2, batch_count=3) == pytest.approx(6 * single)
+    assert work(enable_hr=True, hr_scale=2) == pytest.approx(5 * single)
+    assert work(enable_hr=True, hr_scale=2, hr_second_pass_steps=5) == pytest.approx(3 * single)
+    job = idle_services.generate.active_jobs()[0]
+    assert job.model == "atelier-demo"
+    assert Txt2ImgRequest.model_validate_json(job.asked).seed == -1
+    picture = idle_services.inputs.add(Image.new("RGB", (400, 300)))
+    extras = idle_services.generate.submit_extras(ExtrasRequest.of({"images": [picture] * 2}), user="anna")
+    assert extras.work == pytest.approx(0.24)
+    assert (extras.model, extras.user) == ("", "anna")

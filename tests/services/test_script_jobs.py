@@ -17,12 +17,17 @@ from PIL import Image
 from modules.config.paths import resolve_paths
 from modules.errors import InvalidRequest, PluginFailed
 from modules.hooks import Arguments, Drafting, Resolved, Script, ScriptContext
+from modules.jobs.job_control import JobControl
+from modules.pipeline.watcher import Unwatched
 from modules.schema.events import Progress, Stage
 from modules.schema.requests import ResolvedTxt2Img
 from modules.services.build import Services, running_services
+from modules.services.engine import Engine
 from modules.services.job_parts import JobParts
 from modules.services.job_pictures import FinishedPicture
+from modules.services.job_watching import JobWatcher
 from modules.services.options import EngineOptions
+from modules.services.reporting import PlannedWatcher
 from modules.services.script_running import ScriptRun
 from tests.services.jobs_to_end import drawing, ended, img2img, made, txt2img
 from tests.services.test_generate import pixels, psnr, until
@@ -211,13 +216,13 @@ def test_no_plugin_is_blamed_for_a_fault_of_painting(
     with with_broken(demo_services, "nowhere"), caplog.at_level(logging.CRITICAL):
         (painted,) = made(demo_services, txt2img(script_name="Broken"))
         assert painted.seed == 5
-        monkeypatch.setattr(type(demo_services.generate._engine.engine()), "paint", paint)
+        monkeypatch.setattr(Engine, "paint", paint)
         job = ended(demo_services, demo_services.generate.submit(txt2img(script_name="Broken")))
     assert "fault of the program" in (job.error or "")
 
 
 @pytest.mark.parametrize("shown", [True, False])
-def test_a_stopped_plot_goes_on_where_it_was(tmp_path: Path, shown: bool) -> None:
+def test_a_stopped_plot_goes_on_where_it_was(tmp_path: Path, shown: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """The server is stopped in order while a cell is painted; the next one paints the others alone."""
     paths = resolve_paths(data_dir=tmp_path)
     arguments = {"x_type": "Seed", "x_values": "1-6", "include_lone_images": shown, "draw_legend": False}
@@ -232,9 +237,8 @@ def test_a_stopped_plot_goes_on_where_it_was(tmp_path: Path, shown: bool) -> Non
     before = painted_cells()
     assert 2 <= before < 6
     with running_services(paths, OPTIONS) as services:
-        engine = services.generate._engine.engine()
-        seeds = CountedSeeds(engine)
-        engine.paint = seeds  # type: ignore[method-assign, assignment]
+        seeds = CountedSeeds(Engine.paint)
+        monkeypatch.setattr(Engine, "paint", lambda *given: seeds(*given))
         assert ended(services, job).error is None
         *cells, grid = services.pictures.of_job(job.id)
         assert len(cells) == (6 if shown else 0)
@@ -249,13 +253,13 @@ def test_a_stopped_plot_goes_on_where_it_was(tmp_path: Path, shown: bool) -> Non
 class CountedSeeds:
     """Paints, and remembers the seeds of what was painted."""
 
-    def __init__(self, engine: Any) -> None:
-        self._paint = engine.paint
+    def __init__(self, paint: Any) -> None:
+        self._paint = paint
         self.painted: list[int] = []
         self._lock = threading.Lock()
 
-    def __call__(self, request: ResolvedTxt2Img, *rest: Any) -> Iterator[FinishedPicture]:
-        for picture in self._paint(request, *rest):
+    def __call__(self, engine: Engine, request: ResolvedTxt2Img, *rest: Any) -> Iterator[FinishedPicture]:
+        for picture in self._paint(engine, request, *rest):
             with self._lock:
                 self.painted.append(request.seed_of(picture.index))
             yield picture
@@ -270,14 +274,15 @@ def test_cells_keep_their_words_when_a_stopped_script_goes_on(demo_services: Ser
     unused: Any = None
 
     def cell() -> str:
+        parts = JobParts(tmp_path / "parts", "job")
         run = ScriptRun(
             base,
             demo_services.scripts.available("txt2img"),
             resolver=demo_services.resolver,
             inputs=unused,
             pictures=unused,
-            parts=JobParts(tmp_path / "parts", "job"),
-            watcher=unused,
+            parts=parts,
+            watcher=JobWatcher(PlannedWatcher(Unwatched()), JobControl(), parts),
             paint=unused,
             describe=unused,
             folder=tmp_path,

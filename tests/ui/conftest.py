@@ -41,7 +41,9 @@ def address(demo_services: Services) -> Iterator[str]:
 
     async def serve() -> None:
         # Built in here, since outside of a running loop gradio makes one for each of its locks and closes none.
-        application = webui.create_application(demo_services, parse_command_line([]), webui.LOOPBACK)
+        application = webui.create_application(
+            demo_services, parse_command_line(["--port", str(listener.getsockname()[1])]), webui.LOOPBACK
+        )
         servers.append(uvicorn.Server(uvicorn.Config(application, log_level="error", timeout_graceful_shutdown=1)))
         await servers[0].serve(sockets=[listener])
 

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+import time
+from collections.abc import Callable
 from typing import Any, cast
 
+import pytest
+
 from modules.errors import NotFound
-from modules.schema.events import JobEvent, PictureSaved, Preview, Progress, Stage
+from modules.jobs.event_log import EventLog
+from modules.schema.events import PictureSaved, Preview, Progress, Stage, StateChanged
 from modules.schema.jobs import Job, JobState
 from modules.schema.pictures import Picture
 from modules.services.generate import GenerateService
@@ -15,11 +21,13 @@ from modules.ui.watching import Sight, Watcher, watch
 
 
 class Server:
-    """Jobs that change between two looks, as a test says."""
+    """Jobs that change between two looks, as a test says, and events as the real log keeps them."""
 
     def __init__(self) -> None:
         self.jobs: dict[str, Job] = {}
-        self.told: dict[str, list[JobEvent]] = {}
+        self.log = EventLog()
+        self.subscribe, self.events, self.tell = self.log.subscribe, self.log.after, self.log.append
+        self.looks = 0
 
     def put(self, job_id: str, state: JobState, error: str | None = None) -> Job:
         self.jobs[job_id] = Job(
@@ -27,20 +35,19 @@ class Server:
         )
         return self.jobs[job_id]
 
-    def tell(self, event: JobEvent) -> None:
-        events = self.told.setdefault(event.job_id, [])
-        events.append(event.model_copy(update={"sequence": len(events) + 1}))
+    def change(self, job_id: str, state: JobState) -> None:
+        """As the worker does: first the queue, then the event."""
+        self.put(job_id, state)
+        self.tell(StateChanged(job_id=job_id, state=state))
 
     def active_jobs(self) -> list[Job]:
+        self.looks += 1
         return [job for job in self.jobs.values() if not job.is_over]
 
     def job(self, job_id: str) -> Job:
         if job_id not in self.jobs:
             raise NotFound(f"Job {job_id!r} does not exist.")
         return self.jobs[job_id]
-
-    def events(self, job_id: str, after: int = 0) -> list[JobEvent]:
-        return [event for event in self.told.get(job_id, []) if event.sequence > after]
 
 
 def saved(job_id: str, number: int = 1) -> PictureSaved:
@@ -124,3 +131,99 @@ def test_waiting_and_starting_are_said() -> None:
 def test_times_are_said_as_people_say_them() -> None:
     said: dict[float, Any] = {0.2: "1 s", 59.4: "59 s", 125: "2 min 5 s", 4200: "1 h 10 min"}
     assert {seconds: duration(seconds) for seconds in said} == said
+
+
+def watched(server: Server, happens: Callable[[], None], seconds: float = 10.0) -> list[Sight]:
+    """What a watch shows while something happens in a thread; fails where the watch does not end by itself."""
+
+    async def follow() -> list[Sight]:
+        return [sight async for sight in watch(cast(GenerateService, server))]
+
+    async def limited() -> list[Sight]:
+        return await asyncio.wait_for(follow(), seconds)
+
+    thread = threading.Thread(target=happens)
+    thread.start()
+    try:
+        return asyncio.run(limited())
+    finally:
+        thread.join()
+
+
+def test_a_watch_wakes_for_news_and_asks_the_queue_only_when_the_jobs_change() -> None:
+    server = Server()
+    server.put("a", "running")
+
+    def work() -> None:
+        until(lambda: server.log.is_watched("a"))
+        for step in range(1, 6):
+            server.tell(Progress(job_id="a", step=step, steps=5, seconds_left=0.0))
+            server.tell(Preview(job_id="a", jpeg=bytes([step]), step=step))
+            time.sleep(0.15)
+        server.tell(saved("a"))
+        server.change("a", "done")
+
+    sights = watched(server, work)
+    steps = [sight.progress.step for sight in sights if sight.progress]
+    previews = [sight.preview.jpeg for sight in sights if sight.preview]
+    assert steps == sorted(steps) and steps[-1] == 5 and len(set(steps)) >= 4
+    assert previews[-1] == b"\x05"
+    assert sights[-1] == Sight(saved=1)
+    assert server.looks <= 3  # the first, the end, and one to spare
+    assert not server.log.is_watched("a")
+
+
+def test_a_watch_shows_the_previews_of_the_job_that_runs_now() -> None:
+    server = Server()
+    server.put("a", "running")
+    server.put("b", "queued")
+
+    def work() -> None:
+        until(lambda: server.log.is_watched("a"))
+        server.change("a", "done")
+        server.change("b", "running")
+        until(lambda: server.log.is_watched("b"))
+        assert not server.log.is_watched("a")
+        server.tell(Preview(job_id="b", jpeg=b"jpeg", step=1))
+        time.sleep(0.3)
+        server.change("b", "done")
+
+    sights = watched(server, work)
+    assert [sight.job.id for sight in sights if sight.preview and sight.job] == ["b"]
+    assert sights[-1] == Sight()
+
+
+def test_an_end_is_shown_at_once_though_previews_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("modules.ui.watching.SECONDS_BETWEEN_LOOKS", 5.0)
+    server = Server()
+    server.put("a", "running")
+    ended = 0.0
+
+    def work() -> None:
+        nonlocal ended
+        until(lambda: server.log.is_watched("a"))
+        server.tell(Progress(job_id="a", step=1, steps=5, seconds_left=0.0))
+        time.sleep(0.02)
+        server.change("a", "done")
+        ended = time.monotonic()
+
+    watched(server, work)
+    assert time.monotonic() - ended < 2
+
+
+def test_a_watch_ends_when_the_server_stops() -> None:
+    server = Server()
+    server.put("a", "running")
+
+    def stop() -> None:
+        until(lambda: server.log.is_watched("a"))
+        server.log.close()
+
+    assert [sight.job and sight.job.id for sight in watched(server, stop, seconds=3)] == ["a"]
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 5
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.005)

@@ -37,9 +37,9 @@ from modules.diffusion.noise import ImageNoise, NoiseRecipe
 from modules.pipeline.resources import Resources
 from modules.pipeline.text_cache import TextCache
 from modules.pipeline.txt2img import txt2img
+from modules.pipeline.watcher import Unwatched
 from modules.schema.requests import ResolvedTxt2Img
 from tests.layouts import PUBLISHED_TEXTS, PUBLISHED_UNETS, PUBLISHED_VAE, shapes_of, write_checkpoint
-from tools.bench.picture import Nobody
 
 PROMPT, NEGATIVE, GUIDANCE, SIDE, STEPS = "a red house at night", "blurry", 3.0, 128, 2
 _L, _H, _G = "CLIP ViT-L", "OpenCLIP ViT-H", "OpenCLIP ViT-bigG"
@@ -159,7 +159,7 @@ def _ours(model: str, path: Path, precision: str) -> Run:
     run.answer = _answer(loaded.unet)
     run.step = time.perf_counter() - started
     if _paints(model):
-        resources = Resources(lambda name: loaded, TextCache(), Nobody(), _nothing, _nothing)
+        resources = Resources(lambda name: loaded, TextCache(), Unwatched(), _nothing, _nothing)
         (picture,) = txt2img(_request(model), resources)
         run.picture = picture.pixels
     return run

@@ -23,22 +23,10 @@ from modules.pipeline.networks import JobNetworks
 from modules.pipeline.resources import Resources
 from modules.pipeline.text_cache import TextCache
 from modules.pipeline.txt2img import txt2img
+from modules.pipeline.watcher import Unwatched
 from modules.schema.requests import ResolvedTxt2Img
 
 PROMPT = "a red house at night"
-
-
-class Nobody:
-    """A watcher that does not look."""
-
-    def check(self) -> None:
-        """Nothing."""
-
-    def stage(self, text: str) -> None:
-        """Nothing."""
-
-    def step(self, done: int, total: int, preview: Callable[[], torch.Tensor]) -> None:
-        """Nothing."""
 
 
 def main() -> None:
@@ -50,7 +38,7 @@ def main() -> None:
     checkpoint = Registry(resolve_paths().checkpoint_folders).find("")
     model = load_checkpoint(checkpoint, device=torch.device("cpu"), dtype=torch.float32, attention="sdp")
     request = _request(checkpoint, options.steps)
-    resources = Resources(lambda name: model, TextCache(), Nobody(), _nothing, _nothing)
+    resources = Resources(lambda name: model, TextCache(), Unwatched(), _nothing, _nothing)
     contenders: dict[str, Callable[[], object]] = {
         "picture": lambda: list(txt2img(request, resources)),
         "bare network": _bare(model, request),
@@ -97,7 +85,7 @@ def _bare(model: LoadedModel, request: ResolvedTxt2Img) -> Callable[[], object]:
     x = torch.randn(2, model.latent_channels, request.height // factor, request.width // factor)
     timestep = torch.full((2,), 500.0)
     networks = JobNetworks().of_pass(model, (), request.steps)
-    steps, check = PromptSteps(request.steps), Nobody().check
+    steps, check = PromptSteps(request.steps), Unwatched().check
     prompts = PromptEncoder(model, TextCache(), request, steps, check, networks=networks)
     with torch.inference_mode():
         (told,) = prompts.batch([(PROMPT, "")])(0)

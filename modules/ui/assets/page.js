@@ -17,6 +17,11 @@
       window.history.replaceState(null, "", here);
     },
 
+    async logOut() {
+      await fetch("logout", { method: "POST", redirect: "manual" });
+      window.location.assign("login");
+    },
+
     // The text of a file that somebody chooses; what is there now where nobody does.
     chooseText(now) {
       return new Promise((resolve) => {

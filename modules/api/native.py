@@ -1,0 +1,58 @@
+"""The native API: all routes below /api/v1 but for streams, their document, and how they tell what cannot be read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.exception_handlers import request_validation_exception_handler
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic_core import ErrorDetails
+
+from modules.api.choices import choice_routes
+from modules.api.downloads import download_routes
+from modules.api.exchange import readable
+from modules.api.extensions import extension_routes
+from modules.api.gallery import gallery_routes
+from modules.api.jobs import job_routes
+from modules.api.merges import merge_routes
+from modules.api.models import model_routes
+from modules.api.openapi import openapi_routes
+from modules.api.queue import queue_routes
+from modules.api.settings import settings_routes
+from modules.api.webhooks import webhook_routes
+from modules.schema.refusals import refusal_of
+from modules.services.build import Services
+
+_ROUTES: tuple[Callable[[Services], APIRouter], ...] = (
+    job_routes,
+    queue_routes,
+    gallery_routes,
+    model_routes,
+    choice_routes,
+    download_routes,
+    merge_routes,
+    settings_routes,
+    extension_routes,
+    webhook_routes,
+)
+
+
+def add_native_routes(application: FastAPI, services: Services) -> None:
+    """Hang the native API on an application."""
+    for routes in _ROUTES:
+        application.include_router(routes(services))
+    application.include_router(openapi_routes(application))
+    application.add_exception_handler(RequestValidationError, _told)
+
+
+async def _told(request: Request, error: Exception) -> Response:
+    """A value of an address that cannot be used, in a sentence; other interfaces have their own ways to tell."""
+    assert isinstance(error, RequestValidationError)
+    if not request.url.path.startswith("/api/v1/"):
+        return await request_validation_exception_handler(request, error)
+    finding: ErrorDetails = error.errors()[0]
+    place, *inside = finding["loc"]
+    detail = refusal_of({**finding, "loc": tuple(inside) or (place,)}, ())
+    return JSONResponse({"detail": readable(str(detail))}, 422)

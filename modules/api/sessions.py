@@ -1,0 +1,117 @@
+"""One login for page, routes, files and streams: who comes is known by cookie, token or password, or is refused."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from urllib.parse import quote
+
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
+from starlette.requests import HTTPConnection
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from modules.api.route_classes import class_of
+from modules.errors import TooManyAttempts
+from modules.services.accounts import EVERYBODY, Accounts, Visitor
+
+
+class Sessions:
+    """ASGI middleware: `connection.state.visitor` is there for every route that is not public.
+
+    `accounts` None: everybody is the owner.
+    """
+
+    def __init__(self, app: ASGIApp, *, accounts: Accounts | None) -> None:
+        self._app = app
+        self._accounts = accounts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        refusal = await self._refusal(HTTPConnection(scope))
+        if refusal is None:
+            await self._app(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+        else:
+            await refusal(scope, receive, send)
+
+    async def _refusal(self, connection: HTTPConnection) -> Response | None:
+        scope = connection.scope
+        kind = class_of(scope.get("method", "WEBSOCKET"), scope["path"])
+        if kind == "closed":
+            return JSONResponse({"detail": "Not Found"}, 404)
+        if self._accounts is None or not self._accounts.needed:
+            connection.state.visitor = EVERYBODY
+            return None
+        if kind == "public":
+            return None
+        try:
+            visitor = await self._visitor(connection, self._accounts)
+        except TooManyAttempts as error:
+            return JSONResponse({"detail": str(error)}, 429, {"Retry-After": str(error.seconds)})
+        if visitor is None:
+            return _login_wanted(connection)
+        if kind != "user" and not visitor.is_owner:
+            return JSONResponse({"detail": "Only an owner of this server may do that."}, 403)
+        connection.state.visitor = visitor
+        return None
+
+    async def _visitor(self, connection: HTTPConnection, accounts: Accounts) -> Visitor | None:
+        scheme, _, credentials = connection.headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer":
+            return accounts.of_token(credentials.strip(), address_of(connection))
+        if scheme.lower() == "basic":
+            name, password = _name_and_password(credentials)
+            return await run_in_threadpool(accounts.of_password, name, password, address_of(connection))
+        session = connection.cookies.get(cookie_name(connection))
+        return None if session is None else accounts.of_session(session)
+
+
+def cookie_name(connection: HTTPConnection) -> str:
+    """Servers on other ports of a machine share its cookies, and must not take one another's for their own."""
+    server = connection.scope.get("server")
+    return f"atelier-session-{server[1] if server else 0}"
+
+
+def address_of(connection: HTTPConnection) -> str:
+    """Where a request comes from."""
+    return connection.client.host if connection.client else ""
+
+
+def is_encrypted(connection: HTTPConnection) -> bool:
+    """Whether the browser speaks TLS, with us or with a proxy that tells so."""
+    told = connection.headers.get("x-forwarded-proto", "").split(",")[0].strip()
+    return connection.url.scheme in ("https", "wss") or told == "https"
+
+
+def _login_wanted(connection: HTTPConnection) -> Response:
+    headers = connection.headers
+    if connection.scope.get("method") in ("GET", "HEAD") and _is_page_wanted(headers):
+        target = connection.url.path + (f"?{connection.url.query}" if connection.url.query else "")
+        asked = "" if target == "/" else f"?next={quote(target, safe='')}"
+        return RedirectResponse(f"{connection.scope.get('root_path', '')}/login{asked}", 303)
+    # To a browser the header would be a reason to open a window of its own.
+    wanted = {} if "sec-fetch-mode" in headers else {"WWW-Authenticate": 'Basic realm="Atelier", charset="UTF-8"'}
+    return JSONResponse({"detail": "Log in first: with a name and password, or with a token."}, 401, wanted)
+
+
+def _is_page_wanted(headers: Headers | Mapping[str, str]) -> bool:
+    if "authorization" in headers:
+        return False
+    if "sec-fetch-mode" in headers:
+        return headers["sec-fetch-mode"] == "navigate"
+    return "text/html" in headers.get("accept", "")
+
+
+def _name_and_password(credentials: str) -> tuple[str, str]:
+    """Of HTTP Basic (RFC 7617, in UTF-8); empty ones of what is none."""
+    try:
+        name, _, password = base64.b64decode(credentials.strip(), validate=True).decode().partition(":")
+    except (binascii.Error, ValueError):
+        return "", ""
+    return name, password

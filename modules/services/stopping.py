@@ -1,0 +1,47 @@
+"""Asked by SIGTERM or Ctrl-C the server ends in order and in time; asked twice it ends at once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from types import FrameType
+
+SECONDS_TO_STOP = 9.5
+"""After these the process ends, whatever still hangs in it: all that counts is on the disk."""
+SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGBREAK") if hasattr(signal, name)]
+
+
+class Stopping:
+    """What the signals of this process ask for. Made and used by the main thread."""
+
+    def __init__(self) -> None:
+        self.is_wanted = False
+        self._ask: Callable[[], None] | None = None
+
+    def listen(self) -> None:
+        """Take the signals from now on: before `at_work` they raise SystemExit with the exit code 0."""
+        for number in SIGNALS:
+            signal.signal(number, self._asked)
+
+    def at_work(self, ask: Callable[[], None]) -> None:
+        """From now on `ask` is called instead, once, in the middle of whatever the main thread does."""
+        self._ask = ask
+        if self.is_wanted:
+            ask()
+
+    def _asked(self, number: int, frame: FrameType | None) -> None:
+        if self.is_wanted:
+            os._exit(128 + number)
+        self.is_wanted = True
+        threading.Thread(target=_end_in_time, name="end in time", daemon=True).start()
+        if self._ask is None:
+            raise SystemExit(0)
+        self._ask()
+
+
+def _end_in_time() -> None:
+    time.sleep(SECONDS_TO_STOP)
+    os._exit(0)

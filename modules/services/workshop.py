@@ -1,0 +1,120 @@
+"""What is needed to decide about jobs and to carry them out: by the server, and by each process that works for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from modules.checkpoints.file_facts import FileFacts
+from modules.checkpoints.model_files import ModelFiles
+from modules.checkpoints.registry import Registry
+from modules.config.database import Database
+from modules.config.paths import Paths
+from modules.config.settings import SettingsStore
+from modules.gallery.inputs import InputPictures
+from modules.gallery.records import PictureRecords
+from modules.gallery.store import PictureStore
+from modules.hooks import Plugins
+from modules.jobs.job_control import JobControl
+from modules.jobs.workers import Bench, Sink
+from modules.schema.jobs import Job
+from modules.services.counters import Counters
+from modules.services.engine_loading import EngineLoader
+from modules.services.job_running import JobRunner
+from modules.services.models import ModelService
+from modules.services.network_files import NetworkFileService
+from modules.services.options import EngineOptions
+from modules.services.prompt_preparation import PromptPreparation
+from modules.services.resolving import RequestResolver
+from modules.services.scripts import ScriptService
+from modules.services.styles import StyleService
+from modules.services.vaes import VaeService
+from modules.services.wildcards import WildcardService
+from modules.upscaling.registry import UpscalerRegistry
+
+
+class Workshop:
+    """Objects on a data folder that know nothing of the queue; starts nothing."""
+
+    def __init__(self, paths: Paths, options: EngineOptions) -> None:
+        self.paths = paths
+        self.settings = SettingsStore(paths.settings_file)
+        self.database = Database(paths.database)
+        self.model_files = ModelFiles(paths.model_folders, FileFacts(paths.model_facts))
+        self.models = ModelService(
+            Registry(paths.checkpoint_folders, self.model_files), self.model_files, self.settings
+        )
+        self.counters = Counters(self.database)
+        self.upscalers = UpscalerRegistry(paths.upscaler_folders)
+        self.vaes = VaeService(self.models, self.settings)
+        self.networks = NetworkFileService(self.models)
+        self.records = PictureRecords(self.database)
+        self.inputs = InputPictures(paths.input_pictures)
+        self.styles = StyleService(paths.style_files)
+        self.wildcards = WildcardService(paths.wildcards_folder)
+        self.scripts = ScriptService(Plugins(), self.models, self.vaes, self.styles, self.upscalers, self.inputs)
+        self.resolver = RequestResolver(
+            self.models,
+            self.vaes,
+            self.networks,
+            self.settings,
+            PromptPreparation(self.styles, self.wildcards),
+            self.inputs,
+            self.upscalers,
+        )
+        self.engine = EngineLoader(
+            self.models,
+            self.vaes,
+            self.networks,
+            self.settings,
+            options,
+            self.counters,
+            self.upscalers,
+            paths.tiny_vae_folders,
+        )
+
+    def bench(self, sink: Sink) -> Bench:
+        """What a worker works with, whose jobs tell their events to `sink`."""
+        runner = JobRunner(
+            paths=self.paths,
+            settings=self.settings,
+            store=PictureStore(self.database, self.records, self.paths.outputs),
+            records=self.records,
+            events=sink,
+            inputs=self.inputs,
+            engine=self.engine,
+            resolver=self.resolver,
+            scripts=self.scripts,
+        )
+
+        def run(job: Job, control: JobControl) -> None:
+            self.settings.reload()  # the server may be another process
+            runner.run(job, control)
+
+        return Bench(
+            run=run,
+            prepare=self.engine.warm_up,
+            held=self.engine.held,
+            devices=self.engine.devices,
+            answers={"tokens": self._count_tokens, "memory": lambda content: self.engine.memory()},
+            chores={"unload": self._unload, "reload": self._reload},
+        )
+
+    def close(self) -> None:
+        """Close the files."""
+        self.model_files.close()
+        self.database.close()
+
+    def _count_tokens(self, content: Mapping[str, Any]) -> dict[str, Any]:
+        self.settings.reload()
+        return asdict(self.engine.engine().count_tokens(str(content["prompt"])))
+
+    def _unload(self, content: Mapping[str, Any]) -> dict[str, Any]:
+        self.engine.unload()
+        return {}
+
+    def _reload(self, content: Mapping[str, Any]) -> dict[str, Any]:
+        self.settings.reload()
+        self.engine.warm_up()
+        return {}

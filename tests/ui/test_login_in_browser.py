@@ -1,0 +1,158 @@
+"""The login, the content policy and the queue of the page, as browsers and strangers meet them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+import uvicorn
+
+import webui
+from modules.config.command_line import parse_command_line
+from modules.services.build import Services
+from tests.ui.conftest import Complaints
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+ANN, BOB = ("ann", "annes own words"), ("bob", "bobs own words")
+SMALL = {"prompt": "a star", "steps": 1, "width": 64, "height": 64}
+
+
+@pytest.fixture(scope="module")
+def guarded(demo_services: Services) -> Iterator[str]:
+    """Address of a server with two users; the first is the owner."""
+    servers: list[uvicorn.Server] = []
+    listener = socket.socket()
+    listener.bind((webui.LOOPBACK, 0))
+    port = str(listener.getsockname()[1])
+    users = ",".join(":".join(one) for one in (ANN, BOB))
+
+    async def serve() -> None:
+        options = parse_command_line(["--port", port, "--gradio-auth", users])
+        application = webui.create_application(demo_services, options, webui.LOOPBACK)
+        servers.append(uvicorn.Server(uvicorn.Config(application, log_level="error", timeout_graceful_shutdown=1)))
+        await servers[0].serve(sockets=[listener])
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()), daemon=True)
+    thread.start()
+    deadline = time.monotonic() + 60
+    while not (servers and servers[0].started) and thread.is_alive() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert servers and servers[0].started
+    yield f"http://{webui.LOOPBACK}:{port}"
+    servers[0].should_exit = True
+    thread.join(15)
+    listener.close()
+
+
+@pytest.fixture
+def visit(browser: Browser, guarded: str) -> Iterator[Page]:
+    """A window of its own before the page to log in on."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    page = context.new_page()
+    page.set_default_timeout(30_000)
+    page.goto(f"{guarded}/?__theme=dark")
+    page.wait_for_selector("form")
+    yield page
+    context.close()
+
+
+def log_in(page: Page, name: str, password: str) -> None:
+    page.fill("[name=name]", name)
+    page.fill("[name=password]", password)
+    page.click("button")
+
+
+@pytest.mark.browser
+def test_logging_in_and_out(visit: Page) -> None:
+    complaints = Complaints()
+    visit.on("console", lambda line: complaints.append(line.text) if line.type == "error" else None)
+    log_in(visit, "ann", "wrong")
+    visit.wait_for_selector("text=This name and password do not belong together.")
+    assert len(complaints) == 1 and "401" in complaints.pop()
+    log_in(visit, *ANN)
+    visit.wait_for_selector("#generate")
+    assert "__theme=dark" in visit.url
+    visit.wait_for_function("document.querySelector('#model input').value")
+    assert complaints == []
+    visit.click("#log-out")
+    visit.wait_for_selector("form [name=password]")
+    visit.goto(visit.url.replace("/login", "/"))
+    visit.wait_for_selector("form [name=password]")
+
+
+@pytest.mark.browser
+def test_no_script_runs_that_somebody_slipped_in_and_no_tab_needs_one(page: Page, complaints: Complaints) -> None:
+    for tab in page.locator("#tabs > div > div > button[role=tab], #tabs button[role=tab]").all():
+        if tab.is_visible():
+            tab.click()
+            page.wait_for_timeout(300)
+    assert complaints == []
+    slip_in = """() => {
+        document.title = "quiet";
+        const place = document.createElement("div");
+        place.innerHTML = '<img src="data:," onerror="document.title = 1"><svg onload="document.title = 2"></svg>';
+        document.body.append(place);
+        const script = document.createElement("script");
+        script.textContent = "document.title = 3";
+        document.body.append(script);
+        const foreign = new Image();
+        foreign.src = "http://203.0.113.1/canary";
+    }"""
+    page.evaluate(slip_in)
+    page.wait_for_timeout(500)
+    assert page.title() == "quiet"
+    assert len([text for text in complaints if "Content Security Policy" in text]) >= 3
+    complaints.clear()
+
+
+def test_a_user_sees_no_job_of_another(guarded: str) -> None:
+    with httpx.Client(base_url=f"{guarded}/api/v1", auth=ANN, timeout=60) as ann:
+        job = ann.post("/jobs/txt2img", json=SMALL).json()["id"]
+        with httpx.Client(base_url=f"{guarded}/api/v1", auth=BOB, timeout=60) as bob:
+            assert bob.get(f"/jobs/{job}").status_code == 404
+            assert bob.delete(f"/jobs/{job}").status_code == 404
+            own = bob.post("/jobs/txt2img", json=SMALL).json()["id"]
+            assert bob.get(f"/jobs/{own}").status_code == 200
+        assert {ann.get(f"/jobs/{one}").status_code for one in (job, own)} == {200}
+
+
+def test_gradios_routes_are_behind_the_login(guarded: str) -> None:
+    paths = ("/", "/config", "/theme.css", "/gradio_api/heartbeat/x", "/gradio_api/queue/data?session_hash=x")
+    assert {httpx.get(guarded + path).status_code for path in paths} == {401}
+    assert httpx.post(f"{guarded}/gradio_api/upload", files={"files": b"x"}).status_code == 401
+    assert httpx.get(f"{guarded}/config", auth=BOB, timeout=30).status_code == 200
+    assert httpx.get(f"{guarded}/gradio_api/info", auth=ANN).status_code == 404
+
+
+@pytest.mark.slow
+def test_a_flood_of_new_sessions_leaves_the_queue_alive(guarded: str) -> None:
+    """3,000 joins, each of another session: the surplus is refused, and the next one is answered."""
+    with httpx.Client(base_url=guarded, auth=ANN, timeout=60) as client:
+        config = client.get("/config").json()
+        handler = next(one["id"] for one in config["dependencies"] if one["api_name"] == "interrupt")
+
+        def join(session: str) -> int:
+            body = {"data": [None], "fn_index": handler, "session_hash": session}
+            return client.post("/gradio_api/queue/join", json=body).status_code
+
+        with ThreadPoolExecutor(8) as pool:
+            statuses = list(pool.map(join, (f"flood{number}" for number in range(3000))))
+        assert set(statuses) <= {200, 503}
+        deadline = time.monotonic() + 20
+        while join("after") != 200:
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        with client.stream("GET", "/gradio_api/queue/data", params={"session_hash": "after"}) as lines:
+            messages = (json.loads(line[6:]) for line in lines.iter_lines() if line.startswith("data: "))
+            done = next(one for one in messages if one["msg"] in ("process_completed", "unexpected_error"))
+        assert done["msg"] == "process_completed"
