@@ -94,6 +94,8 @@ def serve(options: argparse.Namespace, paths: Paths) -> int:
         services.webhooks.start(allow_private=options.allow_private_webhooks)
         import uvicorn  # the page's libraries take seconds to import; the other commands do without them
 
+        from modules.api.request_heads import PromptHeads
+
         application = create_application(services, options, host)
         config = uvicorn.Config(
             application,
@@ -106,6 +108,7 @@ def serve(options: argparse.Namespace, paths: Paths) -> int:
             server_header=False,
             # What a client says of its own address is nothing to count its attempts to log in by.
             proxy_headers=False,
+            http=PromptHeads,
         )
         server = uvicorn.Server(config)
         # The signals are ours: uvicorn's own way would leave the worker no time.
@@ -202,17 +205,24 @@ def _run_job(options: argparse.Namespace, paths: Paths, submit: Callable[[Servic
     from modules.services.build import build_services, open_services
 
     job_id: str | None = None
+
+    def submitted(services: Services) -> str:
+        job = submit(services)
+        if services.generate.is_paused():
+            print("The queue is paused: the job waits until an owner lets it go on (docs/api.md).", file=sys.stderr)
+        return job.id
+
     while True:
         try:
             with open_services(paths, engine_options(options)) as services:
-                job_id = job_id or submit(services).id
+                job_id = job_id or submitted(services)
                 services.generate.start()  # only now: a refused request need not wait for torch
                 _follow(services, job_id)
                 return _report(services, job_id, options.output)
         except DataFolderInUse:
             # Whoever holds the folder takes what stands in the queue; if it ends before that, it is our turn.
             with closing(build_services(paths, engine_options(options))) as beside:
-                job_id = job_id or submit(beside).id
+                job_id = job_id or submitted(beside)
                 if _follow(beside, job_id, seconds=2.0):
                     return _report(beside, job_id, options.output)
 
@@ -467,7 +477,7 @@ def _follow(services: Services, job_id: str, seconds: float = float("inf")) -> b
                 return True
             time.sleep(0.05)
     except KeyboardInterrupt:
-        services.generate.interrupt(job_id)  # or the next server would go on with it
+        services.generate.interrupt(job_id, "now")  # or the next server would go on with it
         raise
     return False
 

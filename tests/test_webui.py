@@ -112,6 +112,16 @@ def test_ctrl_c_cancels_what_generate_asked_for(tmp_path: Path) -> None:
         assert services.generate.active_jobs() == []
 
 
+def test_generate_says_that_the_queue_is_paused(tmp_path: Path) -> None:
+    with closing(build_services(resolve_paths(data_dir=tmp_path), EngineOptions())) as services:
+        services.generate.pause()
+    command = [sys.executable, "webui.py", "generate", "a star", "--steps", "1", "--data-dir", str(tmp_path)]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as asking:
+        assert asking.stderr is not None
+        assert any("The queue is paused" in line for line in asking.stderr)
+        asking.kill()
+
+
 def test_two_generates_at_once_both_end(tmp_path: Path) -> None:
     command = [sys.executable, "webui.py", "generate", "a star", "--steps", "2", "--width", "64", "--height", "64"]
     both = [subprocess.Popen([*command, "--data-dir", str(tmp_path)], cwd=ROOT) for _ in range(2)]

@@ -13,6 +13,7 @@ from modules.api.content_policy import ContentPolicy
 from modules.api.guard import Guard
 from modules.api.login_page import login_routes
 from modules.api.native import add_native_routes
+from modules.api.own_pictures import OwnPictures
 from modules.api.sdapi import sdapi_routes
 from modules.api.sessions import Sessions
 from modules.api.streams import stream_routes
@@ -38,6 +39,8 @@ def create_application(
     """
     application = FastAPI(title="Atelier", docs_url=None, redoc_url=None, openapi_url=None)
     # The last one that is added comes first.
+    if services is not None:
+        application.add_middleware(OwnPictures, pictures=services.pictures)
     application.add_middleware(BodyLimits, uploads=_UPLOADS)
     application.add_middleware(Sessions, accounts=accounts)
     # There also where no other site may ask: gradio answers them by rules of its own unless it finds this one.

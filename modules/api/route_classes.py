@@ -29,8 +29,7 @@ _TABLE: dict[RouteClass, str] = {
         POST /api/v1/jobs/{kind}
         GET,DELETE /api/v1/jobs/{job_id}
         POST /api/v1/jobs/{job_id}/{wish}
-        PUT,POST /api/v1/jobs/{job_id}/priority
-        GET /api/v1/jobs/{job_id}/request
+        PUT /api/v1/jobs/{job_id}/priority
         GET /api/v1/jobs/{job_id}/events
         GET /api/v1/events
         WEBSOCKET /api/v1/events/ws
@@ -70,7 +69,6 @@ _TABLE: dict[RouteClass, str] = {
         GET /sdapi/v1/latent-upscale-modes
         GET /sdapi/v1/sd-models
         GET /sdapi/v1/sd-vae
-        GET /sdapi/v1/sd-modules
         GET /sdapi/v1/hypernetworks
         GET /sdapi/v1/face-restorers
         GET /sdapi/v1/realesrgan-models

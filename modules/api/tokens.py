@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, HTTPException, Request
+from fastapi.concurrency import run_in_threadpool
 from pydantic import Field, StringConstraints
 
 from modules.api.exchange import Body, read_as
 from modules.api.visitors import visitor
-from modules.errors import NotFound
+from modules.errors import InvalidRequest, NotFound
 from modules.services.account_file import StoredToken
 from modules.services.accounts import Accounts
 
@@ -52,9 +53,11 @@ def token_routes(accounts: Accounts) -> APIRouter:
         """Make a token for a program of yours."""
         wanted = await read_as(NewTokenBody, request)
         try:
-            token, secret = accounts.new_token(visitor(request).name, wanted.name)
+            token, secret = await run_in_threadpool(accounts.new_token, visitor(request).name, wanted.name)
         except NotFound as error:
             raise HTTPException(404, "This server has no logins, so that nobody needs a token.") from error
+        except InvalidRequest as error:
+            raise HTTPException(422, str(error)) from error
         return NewTokenReport(**_report(token).model_dump(), token=secret)
 
     @router.delete("/{token_id}", status_code=204)

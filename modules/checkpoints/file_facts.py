@@ -85,6 +85,20 @@ class FileFacts:
             text = known[1].get(name) if known is not None and known[0] == state else None
         return None if text is None else json.loads(text)
 
+    def look_up(self, state: FileState, name: str) -> Any:
+        """As `get`, but what another process has found out meanwhile is found too."""
+        with self._lock:
+            if self.get(state, name) is None and self._database is not None:
+                query = "SELECT value FROM facts WHERE path = ? AND size = ? AND stamp = ? AND name = ?"
+                try:
+                    row = self._database.row(query, (state.path, state.size, state.stamp, name))
+                    if row is not None:
+                        json.loads(row["value"])
+                        self._keep(state, name, row["value"])
+                except (sqlite3.DatabaseError, ValueError) as error:
+                    log.warning("%s could not be read: %s", self._path, error)
+            return self.get(state, name)
+
     def put(self, state: FileState, name: str, value: Any) -> None:
         """Keep a fact; `value` is whatever JSON can hold, but None."""
         self.put_many([(state, name, value)])
@@ -93,12 +107,15 @@ class FileFacts:
         """Keep several facts at once."""
         rows = [(state, name, json.dumps(value)) for state, name, value in facts]
         with self._lock:
-            for state, name, text in rows:
-                known = self._known.get(state.path)
-                if known is None or known[0] != state:
-                    known = self._known[state.path] = (state, {})
-                known[1][name] = text
+            for row in rows:
+                self._keep(*row)
             self._write(rows)
+
+    def _keep(self, state: FileState, name: str, text: str) -> None:
+        known = self._known.get(state.path)
+        if known is None or known[0] != state:
+            known = self._known[state.path] = (state, {})
+        known[1][name] = text
 
     def close(self) -> None:
         """Close the file; what is in memory stays."""

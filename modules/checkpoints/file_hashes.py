@@ -85,8 +85,8 @@ class FileHashes:
 
     def _computed(self, path: Path, name: str, compute: Callable[[Path, AfterBlock], str], pace: AfterBlock) -> str:
         state = FileState.of(path)
-        known = self._known(state, name)
-        if known is not None:
+        known = self._facts.look_up(state, name)
+        if isinstance(known, str):
             return known
         whole = compute(path, pace)
         if FileState.of(path) != state:

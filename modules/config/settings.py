@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import threading
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -103,10 +105,11 @@ class SettingsStore:
         return self._current
 
     def reload(self) -> None:
-        """Read the file again, which another process may have written."""
-        with self._lock:
-            self._unknown.clear()
-            self._current = self._read()
+        """Read the file again, which another process may have written; where that is not possible nothing changes."""
+        with self._lock, suppress(ValueError):
+            stored = _read_object(self._path)
+            if stored is not None:
+                self._current = self._checked(stored)
 
     def change(self, **values: object) -> Settings:
         """Set some settings and write the file. Raises InvalidSetting; then nothing is changed."""
@@ -123,25 +126,28 @@ class SettingsStore:
 
     def _read(self) -> Settings:
         """The file's values where they are good, defaults elsewhere; a file that is no JSON is kept aside."""
-        previous = self._path.with_name(self._path.name + ".previous")
-        stored = _read_object(self._path)
-        if stored is None and self._path.exists():
+        try:
+            return self._checked(_read_object(self._path) or {})
+        except ValueError:
             kept = self._path.with_name(self._path.name + ".broken")
             self._path.replace(kept)
             log.warning("%s is not a settings file; it is kept as %s and the previous one is used", self._path, kept)
-            stored = _read_object(previous)
+        try:
+            return self._checked(_read_object(self._path.with_name(self._path.name + ".previous")) or {})
+        except ValueError:
+            return Settings()
+
+    def _checked(self, stored: Mapping[str, Any]) -> Settings:
         known = {row.name for row in fields(Settings)}
+        self._unknown = {name: value for name, value in stored.items() if name not in known}
         good: dict[str, Any] = {}
-        for name, value in (stored or {}).items():
-            if name not in known:
-                self._unknown[name] = value
-                continue
+        for name in known & stored.keys():
             try:
-                check_setting(name, value)
+                check_setting(name, stored[name])
             except InvalidSetting as error:
                 log.warning("%s The default is used.", error)
             else:
-                good[name] = value
+                good[name] = stored[name]
         return Settings(**good)
 
 
@@ -162,8 +168,11 @@ def check_setting(name: str, value: object) -> None:
 
 
 def _read_object(path: Path) -> dict[str, Any] | None:
+    """The JSON object in a file; None where it cannot be read. Raises ValueError where there is something else."""
     try:
         content = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+    except OSError:
         return None
-    return content if isinstance(content, dict) else None
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} holds no object")
+    return content

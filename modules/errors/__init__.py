@@ -18,6 +18,7 @@
     │   ├── QueueFull           too many jobs are waiting
     │   ├── WorkerUnavailable   no worker answers now
     │   ├── NotFound            no job or picture of that id
+    │   ├── NotAllowed          something for owners of the server alone
     │   ├── TooManyAttempts     too many wrong passwords within a minute
     │   ├── AddressInUse        the port belongs to another program
     │   └── DataFolderInUse     another server works on the same data folder
@@ -113,6 +114,13 @@ class WorkerUnavailable(UserError):
 
 class NotFound(UserError):
     """No job or picture has the id that was asked for."""
+
+
+class NotAllowed(UserError):
+    """Something that this visitor may not do."""
+
+    def __init__(self, sentence: str = "Only an owner of this server may do that.") -> None:
+        super().__init__(sentence)
 
 
 class TooManyAttempts(UserError):

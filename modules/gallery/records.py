@@ -31,6 +31,7 @@ TABLES = (
     "ALTER TABLE pictures ADD COLUMN model TEXT",
     "ALTER TABLE pictures ADD COLUMN sampler TEXT",
     "CREATE INDEX pictures_unread ON pictures (id) WHERE model IS NULL",
+    "CREATE INDEX pictures_of_users ON pictures (user, created DESC, id DESC)",
 )
 _COLUMNS = 'id, path, width, height, seed, infotext, created, job_id, job_index AS "index", user'
 _NEWEST_FIRST = "ORDER BY created DESC, id DESC"
@@ -69,12 +70,19 @@ class PictureRecords:
             raise NotFound(f"Picture {picture_id} is no longer there. Open the Gallery tab again to see what is.")
         return _picture(row)
 
-    def page(self, number: int, size: int) -> list[Picture]:
-        """Page `number` (from 0) of all pictures, newest first."""
+    def page(self, number: int, size: int, user: str | None = None) -> list[Picture]:
+        """Page `number` (from 0) of all pictures, or of those of a user, newest first."""
+        where, values = condition(PictureSearch(user=user))
         rows = self._database.rows(
-            f"SELECT {_COLUMNS} FROM pictures {_NEWEST_FIRST} LIMIT ? OFFSET ?", (size, number * size)
+            f"SELECT {_COLUMNS} FROM pictures WHERE {where} {_NEWEST_FIRST} LIMIT ? OFFSET ?",
+            (*values, size, number * size),
         )
         return [_picture(row) for row in rows]
+
+    def user_of(self, path: str) -> str | None:
+        """Whose picture lies at a path; None where there is no record of it."""
+        row = self._database.row("SELECT user FROM pictures WHERE path = ?", (path,))
+        return None if row is None else str(row["user"])
 
     def of_job(self, job_id: str) -> list[Picture]:
         """The pictures of a job, in their order in the request."""

@@ -123,8 +123,9 @@ class Lane:
         self._outcome: Ended | None = None
         self._is_interrupted = self._is_watched = False
         self._due_since: float | None = None
-        self._told_last = self._longest_gap = 0.0
-        self._unfinished = False
+        self._began = self._told_last = self._longest_gap = 0.0
+        # Of the latest job, where that could not be written down yet.
+        self._end: tuple[Job, Ended] | None = None
 
     # For any thread
 
@@ -187,35 +188,42 @@ class Lane:
     # The loop
 
     def _loop(self) -> None:
+        fault = ""
         while self._stop_by is None:
             try:
-                worked = self._turn()
-            except Exception:
-                # A full or locked database must not end the lane.
-                log.exception("The queue could not be used; trying again")
-                worked = False
+                worked, fault = self._turn(), ""
+            except Exception as error:
+                # A full or locked database must not end the lane, nor fill the log.
+                if repr(error) != fault:
+                    log.exception("The queue could not be used; trying again until it can be")
+                worked, fault = False, repr(error)
             if not worked:
                 self._wake.wait(_SECONDS_BETWEEN_LOOKS)
                 self._wake.clear()
         self._end_worker()
 
     def _turn(self) -> bool:
-        """Carry out the next job; False where nothing waits. A job whose end could not be written down is run again."""
+        """Carry out the next job, or what a fault left undone of the last one; False where nothing waits."""
+        self._recover()
+        if self._job is None and self._end is None and not self._claim():
+            return False
+        if self._job is not None:
+            outcome = self._outcome_of(self._job)
+            with self._news:
+                self._end, self._job = (self._job, outcome), None
+        if self._end is not None:
+            self._write_down(*self._end)
+        return True
+
+    def _claim(self) -> bool:
+        """Begin the next job; False where nothing waits, or nobody is there to do it."""
         if not self._has_worker():
             return False
-        self._recover()
-        if self._unfinished:
-            self._queue.requeue(self.name)
-            self._unfinished = False
         with self._news:  # whoever finds a job claimed can interrupt it
             job = self._queue.claim(self.name, held=self._held)
-            if job is None:
-                return False
-            self._unfinished = True
-            self._begin(job)
-        self._carry_out(job)
-        self._unfinished = False
-        return True
+            if job is not None:
+                self._begin(job)
+        return job is not None
 
     def _has_worker(self) -> bool:
         """Whether a worker is ready; starts one where there is none."""
@@ -239,8 +247,12 @@ class Lane:
             self._worker, self._held = worker, ()
             self._born = self._beat = self._clock.now
             self._rest = min(_LONGEST_REST, 2 * self._rest + 0.5)
+            try:
+                worker.start(lambda message: self._receive(worker, message))
+            except BaseException:
+                self._worker = None
+                raise
             self._is_ready = not self._prepares
-            worker.start(lambda message: self._receive(worker, message))
             if self._prepares:
                 worker.send(Prepare())
             self._news.notify_all()
@@ -270,7 +282,8 @@ class Lane:
 
     def _begin(self, job: Job) -> None:
         self._job, self._outcome, self._is_interrupted, self._due_since = job, None, False, None
-        self._told_last, self._longest_gap = self._clock.glance(), 0.0
+        self._began = self._told_last = self._clock.glance()
+        self._longest_gap = 0.0
         self._is_watched = self._events.is_watched(job.id)
         self._events.append(StateChanged(job_id=job.id, state="running"))
         self._send(Run(job=job, watched=self._is_watched))
@@ -280,20 +293,18 @@ class Lane:
     def _runs(self, job_id: str) -> bool:
         return self._job is not None and self._job.id == job_id
 
-    def _carry_out(self, job: Job) -> None:
-        outcome = self._outcome_of(job)
-        with self._news:
-            self._job = None
+    def _write_down(self, job: Job, outcome: Ended) -> None:
         if outcome.state == "queued":
             self._queue.requeue(self.name)
         else:
             self._queue.finish(job.id, outcome.state, outcome.message)
             self._past.forget(job.id)
+        self._end = None
         self._events.append(StateChanged(job_id=job.id, state=outcome.state, message=outcome.message))
         self._tell_end(job)
 
     def _outcome_of(self, job: Job) -> Ended:
-        began, looked = self._clock.now, time.monotonic()
+        looked = time.monotonic()
         while True:
             with self._news:
                 self._news.wait_for(lambda: self._outcome or self._worker is None, _SECONDS_BETWEEN_GLANCES)
@@ -302,7 +313,7 @@ class Lane:
                     return self._outcome
                 if self._worker is None:
                     return self._after_death(job)
-            ended = self._overdue(job, began)
+            ended = self._overdue(job)
             if ended is not None:
                 log.error("Job %s hangs; %s is replaced", job.id, self.name)
                 self._replace()
@@ -319,7 +330,7 @@ class Lane:
         if not self._is_interrupted and self._queue.is_cancel_wanted(job.id):
             self.interrupt(job.id, "now")
 
-    def _overdue(self, job: Job, began: float) -> Ended | None:
+    def _overdue(self, job: Job) -> Ended | None:
         """How a job ends whose worker took too long over something."""
         limits, now = self._limits(), self._clock.glance()
         if self._stop_by is not None and time.monotonic() > self._stop_by:
@@ -329,7 +340,7 @@ class Lane:
             is_silent, quiet = now - self._beat > limits.beat, now - self._told_last
         if obeys_by is not None and now > obeys_by and self._stop_by is None:
             return Ended(job_id=job.id, state="cancelled")
-        if limits.job is not None and now - began > limits.job:
+        if limits.job is not None and now - self._began > limits.job:
             return Ended(job_id=job.id, state="failed", message=_took_too_long(limits.job))
         if limits.quiet is not None and quiet > limits.quiet:
             return Ended(job_id=job.id, state="failed", message=_was_quiet(limits.quiet))
@@ -375,7 +386,9 @@ class Lane:
                     self._pass_on(message)
                 case Beat():
                     self._held = message.held
-                    if message.is_due and self._due_since is None:
+                    if not message.is_due:
+                        self._due_since = None  # it may keep what it has, and that may take long
+                    elif self._due_since is None:
                         self._due_since = now
                 case Ended():
                     if self._runs(message.job_id):

@@ -11,6 +11,7 @@ import faulthandler
 import logging
 import multiprocessing
 import os
+import queue
 import signal
 import sys
 import threading
@@ -37,8 +38,7 @@ class ProcessWorker:
     def __init__(self, program: WorkerProgram, setup: str) -> None:
         self._program = program
         self._setup = setup
-        self._sending = threading.Lock()
-        self._connection: Connection | None = None
+        self._outbox: queue.SimpleQueue[ToWorker | None] = queue.SimpleQueue()
         self._process: BaseProcess | None = None
 
     @property
@@ -49,25 +49,38 @@ class ProcessWorker:
     def start(self, receive: Callable[[FromWorker], None]) -> None:
         """See Worker; to be called by a thread that outlives the worker."""
         context = multiprocessing.get_context("spawn")
-        self._connection, far = context.Pipe()
-        self._process = context.Process(target=self._program, args=(far, self._setup), name="worker", daemon=True)
-        self._process.start()
-        far.close()
-        reader = threading.Thread(target=self._read, args=(self._connection, self._process, receive), daemon=True)
-        reader.start()
+        near, far = context.Pipe()
+        with far:
+            process = context.Process(target=self._program, args=(far, self._setup), name="worker", daemon=True)
+            process.start()
+        self._process = process
+        writer = threading.Thread(target=self._write, args=(near,), name="to worker", daemon=True)
+        writer.start()
+        reader = (near, process, writer, receive)
+        threading.Thread(target=self._read, args=reader, name="from worker", daemon=True).start()
 
     def send(self, message: ToWorker) -> None:
         """See Worker."""
-        with self._sending, contextlib.suppress(OSError):  # if it is gone the reader tells
-            assert self._connection is not None
-            self._connection.send_bytes(TO_WORKER.dump_json(message))
+        self._outbox.put(message)
 
     def kill(self) -> None:
         """See Worker."""
         assert self._process is not None
         self._process.kill()
 
-    def _read(self, connection: Connection, process: BaseProcess, receive: Callable[[FromWorker], None]) -> None:
+    def _write(self, connection: Connection) -> None:
+        """A pipe holds little, and a worker that hangs takes nothing out of it."""
+        with contextlib.suppress(OSError):  # if it is gone the reader tells
+            while (message := self._outbox.get()) is not None:
+                connection.send_bytes(TO_WORKER.dump_json(message))
+
+    def _read(
+        self,
+        connection: Connection,
+        process: BaseProcess,
+        writer: threading.Thread,
+        receive: Callable[[FromWorker], None],
+    ) -> None:
         with contextlib.suppress(EOFError, OSError):
             while True:
                 receive(FROM_WORKER.validate_json(connection.recv_bytes()))
@@ -75,8 +88,9 @@ class ProcessWorker:
         if process.exitcode is None:
             process.kill()
             process.join()
-        with self._sending:
-            connection.close()
+        self._outbox.put(None)
+        writer.join()
+        connection.close()
         receive(Gone(reason=_reason(process.exitcode)))
 
 

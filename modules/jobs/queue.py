@@ -256,6 +256,14 @@ class JobQueue:
                 (job_id,),
             )
 
+    def unrepeated(self) -> list[Job]:
+        """Jobs that are done and ought to have been asked for again, had no crash come in between."""
+        rows = self._database.rows(
+            f"SELECT {_COLUMNS} FROM jobs INDEXED BY jobs_repeating WHERE repeats = 1 AND state = 'done' "
+            "AND NOT EXISTS (SELECT 1 FROM jobs AS later INDEXED BY jobs_by_origin WHERE later.origin = jobs.id)"
+        )
+        return [_job(row) for row in rows]
+
     # What is to be expected
 
     def expected(self, job: Job) -> float | None:

@@ -69,4 +69,5 @@ STEPS = (
     CREATE INDEX jobs_done_of_kind ON jobs (kind, number, work, started, finished, state, attempts)
     WHERE state = 'done' AND attempts <= 1
     """,
+    "CREATE INDEX jobs_by_origin ON jobs (origin) WHERE origin IS NOT NULL",
 )

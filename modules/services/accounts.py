@@ -14,12 +14,14 @@ from dataclasses import dataclass
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 
 from modules.config.logins import GivenUser
-from modules.errors import InvalidSetting, NotFound, TooManyAttempts
+from modules.errors import InvalidRequest, InvalidSetting, NotFound, TooManyAttempts
 from modules.services.account_file import AccountFile, StoredToken, StoredUser
 from modules.services.login_attempts import LoginAttempts, address_key
 from modules.services.passwords import hash_of_nobody, is_password, password_hash
 
 SESSION_SECONDS = 14 * 86_400
+MOST_TOKENS = 100
+"""Of one user."""
 _MOST_REMEMBERED = 1000
 _LONGEST_COOKIE = 1024
 _AT_ONCE = 2
@@ -132,7 +134,10 @@ class Accounts:
                 stored.ended_sessions = {**kept, opened[2]: now + SESSION_SECONDS}
 
     def new_token(self, user: str, name: str) -> tuple[StoredToken, str]:
-        """A token for a program of a user, and its secret, which is not kept. Raises NotFound for an unknown user."""
+        """A token for a program of a user, and its secret, which is not kept.
+
+        Raises NotFound for an unknown user, InvalidRequest for more than MOST_TOKENS.
+        """
         if self._account(user) is None:
             raise NotFound(f"There is no user {user[:40]!r}. Add one first.")
         return new_token(self._file, user, name)
@@ -212,11 +217,13 @@ def remove_user(file: AccountFile, name: str) -> None:
 
 
 def new_token(file: AccountFile, user: str, name: str) -> tuple[StoredToken, str]:
-    """A token for a program of a user, and its secret, which is not kept."""
+    """A token for a program of a user, and its secret, which is not kept. Raises InvalidRequest: MOST_TOKENS."""
     secret = f"atelier_{secrets.token_urlsafe(32)}"
     digest = hashlib.sha256(secret.encode()).hexdigest()
     token = StoredToken(id=secrets.token_hex(4), user=user, name=name[:100], sha256=digest, created=time.time())
     with file.changing() as stored:
+        if (count := sum(one.user == user for one in stored.tokens)) >= MOST_TOKENS:
+            raise InvalidRequest("Tokens", count, "are the most of a user", "Revoke one that is not used any more.")
         stored.tokens.append(token)
     return token, secret
 

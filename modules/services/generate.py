@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 import threading
 import time
 from collections.abc import Callable, Collection
@@ -33,8 +34,8 @@ log = logging.getLogger(__name__)
 
 _SECONDS_BETWEEN_LOOKS = 0.5
 """Another process may run a job: its end is then seen in the queue alone."""
-
-
+_NO_LIMITS = {"limit": sys.maxsize, "limit_of_user": sys.maxsize}
+"""For what takes the place of a job that was let in before."""
 _SECONDS_FOR_AN_ANSWER = 20.0
 _SECONDS_FOR_A_CHORE = 60.0
 
@@ -67,6 +68,8 @@ class GenerateService:
 
     def start(self) -> None:
         """Begin to work on the queue."""
+        for job in self._queue.unrepeated():
+            self._repeat(job)
         self._dispatcher.start()
 
     def stop(self, timeout: float = 7.0) -> None:
@@ -117,9 +120,11 @@ class GenerateService:
         return self._add(kind, batch.request, asked="", **how)
 
     def _add(self, kind: JobKind, request: AnyJobRequest, **fields: Any) -> Job:
+        return self._told(self._queue.add(self._new(kind, request, **fields), **self._limits()))
+
+    def _new(self, kind: JobKind, request: AnyJobRequest, **fields: Any) -> NewJob:
         work, model = work_of(request, self._inputs.size), model_of(request)
-        new = NewJob(kind=kind, request=request.model_dump_json(), work=work, model=model, **fields)
-        return self._told(self._queue.add(new, **self._limits()))
+        return NewJob(kind=kind, request=request.model_dump_json(), work=work, model=model, **fields)
 
     def _limits(self) -> dict[str, int]:
         settings = self._settings.current
@@ -148,12 +153,13 @@ class GenerateService:
             if job.asked and job.kind in REQUESTS:
                 request = REQUESTS[job.kind].of(json.loads(job.asked))
                 resolved = self._scripts.prepared(self._resolver.resolve(request), request, self._resolver.changed)
-                self._add(job.kind, resolved, asked=job.asked, **fields)
+                new = self._new(job.kind, resolved, asked=job.asked, **fields)
             else:
-                same = job.model_dump(include={"kind", "request", "asked", "work", "model"})
-                self._told(self._queue.add(NewJob(**same, **fields), **self._limits()))
+                new = NewJob(**job.model_dump(include={"kind", "request", "asked", "work", "model"}), **fields)
+            self._told(self._queue.add(new, **_NO_LIMITS))
         except UserError as error:
             log.warning("Job %s is not repeated: %s", job.id, error)
+            self._queue.stop_repeating(job.id)
 
     def preview_prompts(self, request: Txt2ImgRequest | Img2ImgRequest) -> list[tuple[str, str]]:
         """Prompt and negative prompt of every picture that a request would make; queues nothing.
@@ -176,8 +182,11 @@ class GenerateService:
         """End a job: at once if it waits; if it runs, within one step or after its current part.
 
         Without `how` the settings say which; asked twice, the job ends within one step. One that is over stays as it
-        is.
+        is. None of them is repeated, also where the job is done before it obeys.
         """
+        if self._queue.get(job_id).repeats:
+            with self._repeating:
+                self._queue.stop_repeating(job_id)
         how = how or ("after_current" if self._settings.current.interrupt_after_current else "now")
         if self._queue.cancel_queued(job_id):
             self._events.append(StateChanged(job_id=job_id, state="cancelled"))

@@ -70,7 +70,7 @@ class ModelService:
     def remembered(self, path: Path, name: str, compute: Callable[[], str]) -> str:
         """What was computed of a file under a name, now or in an earlier run of the program."""
         facts, state = self._files.facts, FileState.of(path)
-        known = facts.get(state, name)
+        known = facts.look_up(state, name)
         if not isinstance(known, str):
             known = compute()
             facts.put(state, name, known)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -80,13 +82,13 @@ class PictureService:
         """Take note of files that came or went behind our back."""
         reconcile(self._database, self._records, self._outputs, without=self._input_folder)
 
-    def count(self) -> int:
-        """How many pictures there are."""
-        return self._records.count()
+    def count(self, user: str | None = None) -> int:
+        """How many pictures there are, or (with `user`) how many of that user."""
+        return self._records.count(PictureSearch(user=user))
 
-    def page(self, number: int, size: int) -> list[Picture]:
-        """Page `number` (from 0), newest first."""
-        return self._records.page(number, size)
+    def page(self, number: int, size: int, user: str | None = None) -> list[Picture]:
+        """Page `number` (from 0) of all pictures, or of those of a user, newest first."""
+        return self._records.page(number, size, user)
 
     def search(self, search: PictureSearch, limit: int, after: str = "") -> FoundPictures:
         """At most `limit` of the pictures that are looked for, behind the `next` of the part before.
@@ -111,7 +113,27 @@ class PictureService:
 
     def thumbnail(self, picture: Picture) -> Path:
         """A small copy of a picture. Raises UnreadablePicture, StorageFull."""
-        return thumbnail_of(self.file(picture), self._thumbnails)
+        return thumbnail_of(self.file(picture), self._thumbnails_of(picture.user))
+
+    def is_kept_from(self, file: Path, user: str) -> bool:
+        """Whether a file is a picture or thumbnail that is not of that user's jobs. Raises OSError, ValueError.
+
+        Input pictures are nobody's: who knows the id of one was given it.
+        """
+        path = Path(os.path.abspath(file))  # noqa: PTH100  as gradio reads it, which follows no link
+        if path.is_relative_to(self._input_folder) or path.parent == self._thumbnails_of(user):
+            return False
+        if path.is_relative_to(self._outputs):
+            return self._records.user_of(path.relative_to(self._outputs).as_posix()) != user
+        # By another way, such as a link, nobody needs them.
+        real = path.resolve()
+        return any(real.is_relative_to(folder.resolve()) for folder in (self._outputs, self._thumbnails))
+
+    def _thumbnails_of(self, user: str) -> Path:
+        """A folder for each user; that of files which nobody's job made is the one above these."""
+        if not user:
+            return self._thumbnails
+        return self._thumbnails / hashlib.sha256(user.encode("utf-8", "replace")).hexdigest()[:32]
 
     def read(self, path: Path) -> PictureReading:
         """Read the parameters of any picture file. Raises UnreadablePicture."""

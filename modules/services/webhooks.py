@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import secrets
+import sqlite3
 import threading
 import time
 from collections.abc import Iterable, Mapping
@@ -159,7 +160,7 @@ class WebhookService:
 
     def _listen(self) -> None:
         with self._generate.subscribe() as events:
-            while not self._stopped.is_set():
+            while not (self._stopped.is_set() or events.is_closed):
                 for event in events.get(1.0):
                     if isinstance(event, StateChanged) and event.state in FINAL_STATES:
                         self._tell(event.job_id, f"job.{event.state}")
@@ -169,10 +170,11 @@ class WebhookService:
         if not told:
             return
         try:
-            job = self._generate.job(job_id)
-        except UserError:  # it was taken off the list this very moment
+            job, pictures = self._generate.job(job_id), self._pictures.of_job(job_id)
+        except (UserError, sqlite3.Error):  # it was taken off the list this very moment, or the disk is full
+            log.warning("Webhooks are not told of the end of job %s", job_id, exc_info=True)
             return
-        message = _message(type, {"job": _job(job), "pictures": list(map(_picture, self._pictures.of_job(job_id)))})
+        message = _message(type, {"job": _job(job), "pictures": list(map(_picture, pictures))})
         with self._lock:
             for webhook in told:
                 if webhook.id in self._webhooks:

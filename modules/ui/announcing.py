@@ -10,6 +10,7 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
+from modules.services.accounts import Visitor
 from modules.services.batches import Batch
 from modules.ui.notices import shortened
 
@@ -19,14 +20,18 @@ Changes = dict[Component, Any]
 
 
 def announced(
-    submit: Callable[[Values], Changes], mode: gr.Radio, modes: Collection[str], queued: gr.HTML, notice: gr.HTML
-) -> Callable[[Values], AsyncIterator[Changes]]:
+    submit: Callable[[Values, Visitor], Changes],
+    mode: gr.Radio,
+    modes: Collection[str],
+    queued: gr.HTML,
+    notice: gr.HTML,
+) -> Callable[[Values, Visitor], AsyncIterator[Changes]]:
     """`submit` that says at once, in those modes, what it is about: taking in many pictures takes a while."""
 
     @functools.wraps(submit)
-    async def submitting(values: Values) -> AsyncIterator[Changes]:
+    async def submitting(values: Values, visitor: Visitor) -> AsyncIterator[Changes]:
         yield {notice: "", queued: _TAKING_IN if values[mode] in modes else ""}
-        yield await asyncio.to_thread(submit, values)
+        yield await asyncio.to_thread(submit, values, visitor)
 
     return submitting
 

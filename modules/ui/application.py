@@ -8,6 +8,7 @@ from pathlib import Path
 
 import gradio as gr
 from fastapi import FastAPI, Request
+from gradio.blocks import Block
 
 from modules.checkpoints.card import Card
 from modules.errors import ModelNotFound
@@ -23,8 +24,10 @@ from modules.ui.gallery_tab import lay_out_gallery
 from modules.ui.generation_tab import WhatThereIs, lay_out_generation
 from modules.ui.merge_tab import lay_out_merge
 from modules.ui.merge_wiring import wire_merge
-from modules.ui.models_tab import lay_out_models
+from modules.ui.models_tab import ModelsTab, lay_out_models
 from modules.ui.models_wiring import wire_models
+from modules.ui.notices import guarded
+from modules.ui.owners_parts import OwnersPartsHandlers, owners_parts
 from modules.ui.page_state import lay_out_state
 from modules.ui.png_info_tab import lay_out_png_info
 from modules.ui.prompt_handlers import style_names, wildcard_choices
@@ -63,6 +66,8 @@ def build_page(services: Services, *, has_logins: bool = False) -> gr.Blocks:
         wire_png_info(wiring, png_info)
         wire_models(wiring, models, model)
         wire_merge(wiring, merge, models, model)
+        if has_logins:
+            _hide_from_others(wiring, models, owners_parts(generating, models))
     # Bounded, for gradio's unbounded queue can be brought to a stop for good.
     page.queue(max_size=MAX_WAITING_EVENTS, default_concurrency_limit=None)
     # gradio checks the paths of files that a browser names only in a page that it has launched itself.
@@ -127,6 +132,11 @@ def set_gradio_environment(services: Services) -> None:
 def uploads_folder(services: Services) -> Path:
     """Where gradio keeps what browsers send."""
     return services.paths.cache / "uploads"
+
+
+def _hide_from_others(wiring: Wiring, models: ModelsTab, parts: list[Block]) -> None:
+    hide = guarded(models.notice, OwnersPartsHandlers(parts).welcome)
+    wiring.page.load(hide, None, {*parts, models.notice}, **wiring.quiet)
 
 
 def _name_of_visitor(request: Request) -> str:

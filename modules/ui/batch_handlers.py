@@ -9,6 +9,7 @@ from gradio.components import Component
 
 from modules.schema.jobs import Job
 from modules.schema.requests import Img2ImgRequest
+from modules.services.accounts import Visitor
 from modules.services.build import Services
 from modules.ui.announcing import told_batch
 from modules.ui.asking import uncounted_fields
@@ -30,20 +31,20 @@ class BatchHandlers:
         self._tab = tab
         self._panel = tab.sources.batch
 
-    def submit(self, values: Values) -> tuple[Job, Changes]:
+    def submit(self, values: Values, visitor: Visitor) -> tuple[Job, Changes]:
         """Queue the batch; the job, and what says what was left out.
 
-        Raises InvalidRequest, ModelNotFound, StorageFull, QueueFull.
+        Raises InvalidRequest, ModelNotFound, StorageFull, QueueFull, NotAllowed.
         """
         panel, batches = self._panel, self._services.batches
         of_folder = values[panel.origin] == DIRECTORY
-        files = panel.files.read(batches, values, of_folder=of_folder)
-        masks = panel.masks.read(batches, values, of_folder=of_folder)
+        files = panel.files.read(batches, values, visitor, of_folder=of_folder)
+        masks = panel.masks.read(batches, values, visitor, of_folder=of_folder)
         without = uncounted_fields(self._services, self._tab, values, masked=bool(masks))
         request = request_of(values, self._tab.form, without=without)
         if not isinstance(request, Img2ImgRequest):
             raise TypeError("Batches are of img2img.")
         folder = str(values[panel.subfolder] or "").strip()
         batch = batches.img2img(request, files, masks=masks, take=values[panel.take] or (), folder=folder)
-        job = self._services.generate.submit_batch(batch)
+        job = self._services.generate.submit_batch(batch, user=visitor.name)
         return job, told_batch(batch, len(files), panel.queued, self._tab.notice)

@@ -21,6 +21,7 @@ _LICENCES = "Models belong to those who made them: read the licence before you u
 class DownloadsPanel:
     """Everything that is wired."""
 
+    fetching: gr.Column
     welcome: gr.HTML
     """Said where there is nothing but the demo model."""
     current: gr.HTML
@@ -52,7 +53,7 @@ def lay_out_downloads() -> DownloadsPanel:
     current = _painted("downloads", "downloads-list", [])
     notice = lay_out_notice()
     with (
-        gr.Column(elem_classes=["accordions"]),
+        gr.Column(elem_classes=["accordions"]) as fetching,
         gr.Accordion("Get models", open=False, elem_id="downloads") as more,
     ):
         listed = _painted("listed_models", "listed-models", [])
@@ -60,9 +61,8 @@ def lay_out_downloads() -> DownloadsPanel:
             source, file, kind, name, sha256 = _lay_out_elsewhere()
             start = gr.Button("Download", variant="primary", size="md", elem_id="download-start")
         remark = lay_out_remark("downloads-remark", text=_LICENCES)
-    return DownloadsPanel(
-        welcome, current, more, listed, source, file, kind, name, sha256, start, remark, notice, under_way, timer
-    )
+    elsewhere = (source, file, kind, name, sha256)
+    return DownloadsPanel(fetching, welcome, current, more, listed, *elsewhere, start, remark, notice, under_way, timer)
 
 
 def _lay_out_elsewhere() -> tuple[gr.Textbox, gr.Textbox, gr.Dropdown, gr.Textbox, gr.Textbox]:

@@ -11,6 +11,7 @@ from gradio.components import Component
 
 from modules.errors import InvalidRequest, UserError
 from modules.schema.extras_request import ExtrasRequest
+from modules.services.accounts import Visitor
 from modules.services.build import Services
 from modules.ui.announcing import told_batch
 from modules.ui.extras_controls import PLACE, UPSCALERS, usual_upscaler
@@ -67,10 +68,10 @@ class ExtrasHandlers:
         shown = self._showing(self._stored(file))
         return {**shown, self._tab.mode: SINGLE, self._tab.notice: "", self._state.tabs: gr.Tabs(selected=PLACE)}
 
-    def submit(self, values: Values) -> Changes:
+    def submit(self, values: Values, visitor: Visitor) -> Changes:
         """Queue what the tab asks for, and say what was left out.
 
-        Raises InvalidRequest, ModelNotFound, NotFound, StorageFull, QueueFull.
+        Raises InvalidRequest, ModelNotFound, NotFound, StorageFull, QueueFull, NotAllowed.
         """
         tab, generate = self._tab, self._services.generate
         jobs = JobHandlers(self._services, tab, self._state)
@@ -79,12 +80,12 @@ class ExtrasHandlers:
             if not values[tab.source]:
                 raise InvalidRequest("Input picture", "", "is missing", "Choose the picture to begin with.")
             request = ExtrasRequest.of({**fields, "images": [values[tab.source]]})
-            return {**jobs.show_queued(generate.submit_extras(request)), tab.queued: ""}
-        files = tab.files.read(self._services.batches, values, of_folder=mode == DIRECTORY)
+            return {**jobs.show_queued(generate.submit_extras(request, user=visitor.name)), tab.queued: ""}
+        files = tab.files.read(self._services.batches, values, visitor, of_folder=mode == DIRECTORY)
         ExtrasRequest.of({**fields, "images": [_NO_PICTURE]})  # what is refused anyway stores no pictures
         folder = str(values[tab.subfolder] or "").strip()
         batch = self._services.batches.extras(fields, files, folder=folder)
-        shown = jobs.show_queued(generate.submit_batch(batch))
+        shown = jobs.show_queued(generate.submit_batch(batch, user=visitor.name))
         return {**shown, **told_batch(batch, len(files), tab.queued, tab.notice)}
 
     def _stored(self, file: Path) -> str:

@@ -10,7 +10,9 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
+from modules.errors import NotAllowed
 from modules.imaging.reading import INPUT_SUFFIXES
+from modules.services.accounts import Visitor
 from modules.services.batches import BatchService
 from modules.ui.controls import lay_out_line
 
@@ -25,10 +27,17 @@ class FileChoice:
     files: gr.File
     folder: gr.Textbox
 
-    def read(self, batches: BatchService, values: Mapping[Component, Any], *, of_folder: bool) -> list[Path]:
-        """What was chosen, which may be nothing. Raises InvalidRequest for a folder that may not be read."""
+    def read(
+        self, batches: BatchService, values: Mapping[Component, Any], visitor: Visitor, *, of_folder: bool
+    ) -> list[Path]:
+        """What was chosen, which may be nothing. Raises InvalidRequest for a folder that may not be read.
+
+        Raises NotAllowed, for pictures of everybody lie in the server's folders.
+        """
         if not of_folder:
             return [Path(path) for path in values[self.files] or []]
+        if not visitor.is_owner:
+            raise NotAllowed("Only an owner of this server may read its folders. Upload the pictures instead.")
         folder = str(values[self.folder] or "").strip()
         return batches.files_in(folder) if folder else []
 

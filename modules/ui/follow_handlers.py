@@ -1,4 +1,4 @@
-"""Shows the server's jobs on every tab that queues some, whoever did so."""
+"""Shows the jobs that are a visitor's to see on every tab that queues some, whoever did so."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
+from modules.services.accounts import Visitor
 from modules.services.build import Services
 from modules.ui.job_panel import JobPanel
 from modules.ui.page_state import PageState
 from modules.ui.status_panel import status_value
 from modules.ui.thumbnails import entries, shown_file
+from modules.ui.visitors import whose
 from modules.ui.watching import Sight, watch
 
 RECENT_PICTURES = 8
@@ -29,22 +31,22 @@ class FollowHandlers:
         self._tabs = tabs
         self._state = state
 
-    async def follow(self, values: Values) -> AsyncIterator[Changes]:
-        """Show the jobs of the server until all are over."""
-        saved, newest = -1, ""
-        async for sight in watch(self._services.generate, values[self._state.submitted] or ""):
+    async def follow(self, values: Values, visitor: Visitor) -> AsyncIterator[Changes]:
+        """Show the jobs that are the visitor's until all are over; an owner's are those of the server."""
+        saved, newest, user = -1, "", whose(visitor)
+        async for sight in watch(self._services.generate, values[self._state.submitted] or "", user):
             is_new = sight.saved != saved
             if is_new:
-                newest, saved = await asyncio.to_thread(self._newest), sight.saved
+                newest, saved = await asyncio.to_thread(self._newest, user), sight.saved
             changes = self._shown(sight, has_pictures=bool(newest))
             yield changes | ({self._state.newest: newest} if is_new else {})
 
-    def show_newest(self) -> Changes:
+    def show_newest(self, visitor: Visitor) -> Changes:
         """The rows of recent pictures, the newest of them large.
 
         Not a part of `follow`: whatever an event may change costs the page time whenever the event says anything.
         """
-        pictures = self._services.pictures.page(0, RECENT_PICTURES)
+        pictures = self._services.pictures.page(0, RECENT_PICTURES, whose(visitor))
         small = entries(self._services.pictures, pictures)
         newest = pictures[0] if pictures else None
         file = shown_file(self._services, newest) if newest is not None else None
@@ -54,8 +56,8 @@ class FollowHandlers:
             changes |= tab.result.showing(file, newest)
         return changes
 
-    def _newest(self) -> str:
-        newest = self._services.pictures.page(0, 1)
+    def _newest(self, user: str | None) -> str:
+        newest = self._services.pictures.page(0, 1, user)
         return str(newest[0].id) if newest else ""
 
     def _shown(self, sight: Sight, *, has_pictures: bool) -> Changes:

@@ -13,6 +13,7 @@ from modules.errors import InvalidRequest, ModelNotFound
 from modules.imaging.sides import contained_sides, covering_sides, stepped
 from modules.schema.hires_fields import HiresFields, second_pass_sides
 from modules.schema.requests import MAX_SIDE, MIN_SIDE
+from modules.services.accounts import Visitor
 from modules.services.build import Services
 from modules.ui.asking import requested
 from modules.ui.batch_handlers import BatchHandlers
@@ -44,13 +45,13 @@ class GenerationHandlers:
         self._tab = tab
         self._jobs = JobHandlers(services, tab, state)
 
-    def submit(self, values: Values) -> Changes:
+    def submit(self, values: Values, visitor: Visitor) -> Changes:
         """Queue what the tab asks for."""
         sources = self._tab.sources
         if sources is not None and values[sources.mode] == BATCH:
-            job, told = BatchHandlers(self._services, self._tab).submit(values)
+            job, told = BatchHandlers(self._services, self._tab).submit(values, visitor)
             return {**self._jobs.show_queued(job), **told}
-        job = self._services.generate.submit(requested(self._services, self._tab, values))
+        job = self._services.generate.submit(requested(self._services, self._tab, values), user=visitor.name)
         return self._jobs.show_queued(job)
 
     def reuse_seed(self, values: Values) -> Changes:

@@ -9,11 +9,13 @@ import gradio as gr
 from gradio.components import Component
 
 from modules.schema.jobs import Job
+from modules.services.accounts import Visitor
 from modules.services.build import Services
 from modules.ui.job_panel import JobPanel
 from modules.ui.page_state import PageState
 from modules.ui.status_panel import status_value
 from modules.ui.thumbnails import clicked_picture, shown_file
+from modules.ui.visitors import own_job
 from modules.ui.watching import Sight
 
 Values = Mapping[Component, Any]
@@ -35,19 +37,19 @@ class JobHandlers:
         at_once = {self._panel.status: status_value(Sight(job), has_pictures=True)} if front == [job] else {}
         return {self._state.submitted: job.id, **at_once}
 
-    def interrupt(self, values: Values) -> Changes:
+    def interrupt(self, values: Values, visitor: Visitor) -> Changes:
         """Stop the job that is shown; asked twice, within one step."""
         if job_id := values[self._state.running]:
-            self._services.generate.interrupt(job_id)
+            self._services.generate.interrupt(own_job(self._services.generate, visitor, job_id).id)
         return {}
 
-    def skip(self, values: Values) -> Changes:
+    def skip(self, values: Values, visitor: Visitor) -> Changes:
         """Leave out what the job that is shown is making now."""
         if job_id := values[self._state.running]:
-            self._services.generate.skip(job_id)
+            self._services.generate.skip(own_job(self._services.generate, visitor, job_id).id)
         return {}
 
-    def select_recent(self, event: gr.SelectData) -> Changes:
+    def select_recent(self, event: gr.SelectData, visitor: Visitor) -> Changes:
         """Show a picture of the row large."""
-        picture = clicked_picture(self._services.pictures, event)
+        picture = clicked_picture(self._services.pictures, visitor, event)
         return self._panel.result.showing(shown_file(self._services, picture), picture)

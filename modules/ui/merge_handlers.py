@@ -10,6 +10,7 @@ from gradio.components import Component
 
 from modules.checkpoints.merge_recipe import METHODS, MergeRecipe
 from modules.errors import InvalidRequest
+from modules.services.accounts import Visitor
 from modules.services.build import Services
 from modules.services.merging import MergeRequest, MergeState
 from modules.ui.merge_tab import FORMULAS, MODELS, MergeTab
@@ -82,10 +83,10 @@ class MergeHandlers:
             **failure,
         }
 
-    def use(self, opened: OpenedModelHandlers, values: Values) -> Changes:
+    def use(self, opened: OpenedModelHandlers, values: Values, visitor: Visitor) -> Changes:
         """Make the result the checkpoint that is used. Raises ModelNotFound, UnsupportedModel, BrokenModel."""
         name = str(values[self._tab.made] or "")
-        return {**opened.select(name, values), self._tab.result: f"{name} is used from now on."}
+        return {**opened.select(name, values, visitor), self._tab.result: f"{name} is used from now on."}
 
     def _request(self, values: Values) -> MergeRequest:
         given = {name: values[component] for name, component in self._tab.form.items()}

@@ -9,6 +9,7 @@ import gradio as gr
 from gradio.components import Component
 
 from modules.errors import ModelNotFound
+from modules.services.accounts import Visitor
 from modules.services.build import Services
 from modules.ui.generation_handlers import GenerationHandlers
 
@@ -28,13 +29,18 @@ class ModelHandlers:
             changes |= tab.welcome(kept)
         return changes
 
-    def select(self, values: Mapping[Component, Any]) -> dict[Component, Any]:
-        """Use another checkpoint; fields that a person changed stay as they are. Raises ModelNotFound."""
+    def select(self, values: Mapping[Component, Any], visitor: Visitor) -> dict[Component, Any]:
+        """Use another checkpoint; fields that a person changed stay as they are. Raises ModelNotFound.
+
+        Of an owner it is the one of the whole server from now on, of others that of this page.
+        """
         try:
             before = self._services.models.current().card
         except ModelNotFound:
             before = None
-        card = self._services.models.select(values[self._model] or "").card
+        models = self._services.models
+        find = models.select if visitor.is_owner else models.find
+        card = find(values[self._model] or "").card
         changes: dict[Component, Any] = {}
         for tab in self._tabs:
             changes |= tab.follow_model(values, before or card, card)

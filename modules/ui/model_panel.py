@@ -43,6 +43,7 @@ class ModelPanel:
     """Trigger words, a button each."""
     facts: gr.HTML
     notice: gr.HTML
+    card: gr.Accordion
     form: dict[str, Component]
     """What can be edited, by the names of a card's fields."""
     save: gr.Button
@@ -128,7 +129,7 @@ def _lay_out_use() -> dict[str, Any]:
 
 
 def _lay_out_card() -> dict[str, Any]:
-    with gr.Accordion("Edit the card", open=False, elem_id="model-card-fields"):
+    with gr.Accordion("Edit the card", open=False, elem_id="model-card-fields") as card:
         form: dict[str, Component] = {
             "description": lay_out_text("model-description", label="Description", value="", placeholder=""),
             "activation_text": lay_out_text(
@@ -165,4 +166,4 @@ def _lay_out_card() -> dict[str, Any]:
                 elem_id="model-upload-preview",
                 elem_classes=["chip"],
             )
-    return {"form": form, "save": save, "newest": newest, "upload": upload}
+    return {"card": card, "form": form, "save": save, "newest": newest, "upload": upload}

@@ -13,6 +13,7 @@ import gradio as gr
 
 from modules.errors import UserError
 from modules.ui.assets import asset
+from modules.ui.handler_classes import Admission
 
 MAX_LINES = 20
 log = logging.getLogger(__name__)
@@ -35,27 +36,37 @@ def _lay_out_text(template: str, box: str, name: str | None = None, text: str = 
 
 
 def guarded(notice: gr.HTML, handler: Callable[..., Any], *hopes: gr.HTML, empties: bool = True) -> Callable[..., Any]:
-    """`handler` with every exception turned into a sentence in `notice`; a success empties it.
+    """`handler` for those whom it is for, with every exception turned into a sentence in `notice`.
 
-    A handler gives a dict keyed by component; it may be an async generator of such dicts. One that follows from
-    another's changes must not empty what that has just said. `hopes` are remarks that a failure empties.
+    A success empties that. What comes of this takes the request first. A handler gives a dict keyed by component; it
+    may be an async generator of such dicts. One that follows from another's changes must not empty what that has just
+    said. `hopes` are remarks that a failure empties.
     """
+    admission = Admission(handler)
     if inspect.isasyncgenfunction(handler):
 
+        @admission.shaped
         @functools.wraps(handler)
-        async def streaming(*arguments: Any) -> Any:
+        async def streaming(request: gr.Request, *arguments: Any) -> Any:
             try:
-                async for shown in handler(*arguments):
+                told = admission.told(request)
+                if told is None:
+                    yield {notice: gr.skip()}
+                    return
+                async for shown in handler(*arguments, **told):
                     yield shown
             except Exception as error:  # noqa: BLE001  the page's boundary
                 yield {**dict.fromkeys(hopes, ""), notice: _sentence(error)}
 
         return streaming
 
+    @admission.shaped
     @functools.wraps(handler)
-    def answering(*arguments: Any) -> Any:
+    def answering(request: gr.Request, *arguments: Any) -> Any:
         try:
-            return {**({notice: ""} if empties else {}), **handler(*arguments)}
+            if (told := admission.told(request)) is None:
+                return {notice: gr.skip()}  # gradio takes no empty answer
+            return {**({notice: ""} if empties else {}), **handler(*arguments, **told)}
         except Exception as error:  # noqa: BLE001  the page's boundary
             return {**dict.fromkeys(hopes, ""), notice: _sentence(error)}
 

@@ -14,6 +14,7 @@ from PIL import Image
 from modules.errors import InvalidRequest, ModelNotFound, UserError
 from modules.imaging.reading import load_input
 from modules.schema.requests import AUTOMATIC, NO_VAE
+from modules.services.accounts import Visitor
 from modules.services.build import Services
 from modules.services.model_cards import ModelCard
 from modules.ui.generation_tab import GenerationTab
@@ -68,14 +69,14 @@ class OpenedModelHandlers:
         """Show none."""
         return {self._panel.column: gr.Column(visible=False), self._panel.chosen: ""}
 
-    def use(self, values: Values) -> Changes:
+    def use(self, values: Values, visitor: Visitor) -> Changes:
         """Select the checkpoint, set the VAE, or put the network and its words into a prompt.
 
         Raises ModelNotFound, UnsupportedModel, BrokenModel, InvalidRequest.
         """
         card = self._opened(values)
         if card.kind == "checkpoint":
-            return {**self.select(card.name, values), self._panel.remark: f"{card.name} is used from now on."}
+            return {**self.select(card.name, values, visitor), self._panel.remark: f"{card.name} is used from now on."}
         refusal = self._services.models.looked_at(card.file).refusal
         if refusal is not None:
             raise refusal
@@ -93,11 +94,11 @@ class OpenedModelHandlers:
             raise InvalidRequest("Trigger word", word, "is none of this model's", "Open it again.")
         return self._put(values, word)
 
-    def select(self, name: str, values: Values) -> Changes:
+    def select(self, name: str, values: Values, visitor: Visitor) -> Changes:
         """Use a checkpoint, as the list in the header does. Raises ModelNotFound, UnsupportedModel, BrokenModel."""
-        changes = self._models.select({**values, self._model: name})
+        changes = self._models.select({**values, self._model: name}, visitor)
         names = [checkpoint.name for checkpoint in self._services.models.all()]
-        return {**changes, self._model: gr.Dropdown(choices=names, value=self._services.models.current().name)}
+        return {**changes, self._model: gr.Dropdown(choices=names, value=self._services.models.find(name).name)}
 
     def save(self, values: Values) -> Changes:
         """Write what was edited beside the file. Raises ModelNotFound, InvalidRequest, StorageFull."""

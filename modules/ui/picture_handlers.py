@@ -11,10 +11,12 @@ from gradio.components import Component
 
 from modules.errors import InvalidRequest
 from modules.schema.pictures import Picture
+from modules.services.accounts import Visitor
 from modules.services.build import Services
 from modules.ui.filling import FillHandlers
 from modules.ui.page_state import PageState
 from modules.ui.picture_panel import REMIXES, PicturePanel
+from modules.ui.visitors import own_picture
 
 Values = Mapping[Component, Any]
 Changes = dict[Component, Any]
@@ -30,21 +32,22 @@ class PictureHandlers:
         self._state = state
         self._filling = filling
 
-    def remix(self, key: str, values: Values) -> Changes:
+    def remix(self, key: str, values: Values, visitor: Visitor) -> Changes:
         """Queue what follows from the picture."""
-        job = self._services.generate.submit(self._services.remix.request(self._picture(values), key))
+        request = self._services.remix.request(self._picture(values, visitor), key)
+        job = self._services.generate.submit(request, user=visitor.name)
         return {self._state.submitted: job.id, self._panel.remark: f"{_LABELS[key]} is queued."}
 
-    def send(self, place: str, values: Values) -> Changes:
+    def send(self, place: str, values: Values, visitor: Visitor) -> Changes:
         """Begin with the picture, at its full resolution, on the tab of a place."""
-        picture = self._picture(values)
+        picture = self._picture(values, visitor)
         return self._filling.begin_with(self._services.pictures.file(picture), picture.infotext, place)
 
-    def _picture(self, values: Values) -> Picture:
+    def _picture(self, values: Values, visitor: Visitor) -> Picture:
         chosen = str(values[self._panel.chosen] or "")
         if not (chosen.isascii() and chosen.isdecimal()):
             raise InvalidRequest("Picture", chosen, "is not chosen", "Choose one first.")
-        return self._services.pictures.get(int(chosen))
+        return own_picture(self._services.pictures, visitor, int(chosen))
 
 
 class DroppedPictureHandlers:

@@ -61,7 +61,7 @@ def duration(seconds: float) -> str:
 
 def _activity(sight: Sight) -> str:
     if sight.job is not None and sight.job.state == "queued":
-        return "Waiting at place 1 of the queue"
+        return f"Waiting at place {sight.ahead + 1} of the queue"
     if sight.progress:
         finished = sight.progress.step == sight.progress.steps
         return "Finishing the picture" if finished else f"Step {sight.progress.step} of {sight.progress.steps}"

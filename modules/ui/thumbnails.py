@@ -10,8 +10,10 @@ import gradio as gr
 from modules.config.paths import Paths
 from modules.errors import StorageFull, UnreadablePicture
 from modules.schema.pictures import Picture
+from modules.services.accounts import Visitor
 from modules.services.build import Services
 from modules.services.pictures import PictureService
+from modules.ui.visitors import own_picture
 
 
 def lay_out_thumbnails(name: str, columns: int, *, label: str, render: bool = True) -> gr.Gallery:
@@ -45,10 +47,10 @@ def entries(service: PictureService, pictures: Iterable[Picture]) -> list[tuple[
     return found
 
 
-def clicked_picture(service: PictureService, event: gr.SelectData) -> Picture:
+def clicked_picture(service: PictureService, visitor: Visitor, event: gr.SelectData) -> Picture:
     """The picture whose thumbnail was clicked. Raises NotFound."""
     caption = str(event.value.get("caption") if isinstance(event.value, dict) else "")
-    return service.get(int(caption) if caption.isascii() and caption.isdecimal() else 0)
+    return own_picture(service, visitor, int(caption) if caption.isascii() and caption.isdecimal() else 0)
 
 
 def shown_file(services: Services, picture: Picture) -> Path:

@@ -23,7 +23,9 @@ class Sight:
 
     job: Job | None = None
     waiting: int = 0
-    """Jobs queued behind `job`."""
+    """Jobs queued behind `job`, of those that are watched."""
+    ahead: int = 0
+    """Jobs of others that come before `job`."""
     stage: str | None = None
     progress: Progress | None = None
     preview: Preview | None = None
@@ -33,12 +35,12 @@ class Sight:
     """Why the job that failed last did."""
 
 
-async def watch(generate: GenerateService, submitted: str = "") -> AsyncIterator[Sight]:
+async def watch(generate: GenerateService, submitted: str = "", user: str | None = None) -> AsyncIterator[Sight]:
     """Every change that can be seen until no job is active; `submitted` may be over before the first look.
 
-    It ends, too, when the server stops.
+    With `user` only the jobs of that user are seen. It ends, too, when the server stops.
     """
-    watcher = Watcher(generate, submitted)
+    watcher = Watcher(generate, submitted, user)
     last = None
     with generate.subscribe() as news:
         news.skip()
@@ -66,6 +68,8 @@ class Watcher:
 
     generate: GenerateService
     submitted: str = ""
+    user: str | None = None
+    """Whose jobs are watched; None: everybody's."""
     _seen: dict[str, int] = field(default_factory=dict)
     _saved: int = 0
     _failure: str | None = None
@@ -77,7 +81,8 @@ class Watcher:
 
     def look(self) -> Sight:
         """What there is to see now."""
-        active = self.generate.active_jobs()
+        everybodys = self.generate.active_jobs()
+        active = [job for job in everybodys if self._is_watched(job)]
         for job in active:
             self._seen.setdefault(job.id, 0)
         for job_id in self._seen.keys() - {job.id for job in active}:
@@ -86,7 +91,8 @@ class Watcher:
         if not active:
             return Sight(saved=self._saved, failure=failure)
         stage, progress, preview = self._news_of(active[0].id)
-        self._front = Sight(active[0], len(active) - 1, stage, progress, preview, self._saved, failure)
+        ahead = everybodys.index(active[0])
+        self._front = Sight(active[0], len(active) - 1, ahead, stage, progress, preview, self._saved, failure)
         return self._front
 
     def listen(self) -> Sight:
@@ -103,11 +109,18 @@ class Watcher:
 
     def _part_with(self, job_id: str) -> None:
         """Take in the last that a job told; its end is asked from the queue, which knows it first."""
+        job = self.generate.job(job_id)
+        if not self._is_watched(job):  # a browser may name any job
+            del self._seen[job_id]
+            return
         self._news_of(job_id)
         job = self.generate.job(job_id)
         if job.is_over:
             del self._seen[job_id]
             self._failure = job.error if job.state == "failed" else self._failure
+
+    def _is_watched(self, job: Job) -> bool:
+        return self.user in (None, job.user)
 
     def _news_of(self, job_id: str) -> tuple[str | None, Progress | None, Preview | None]:
         """Stage, progress and preview of a job: what was known of it, brought up to date by its new events."""

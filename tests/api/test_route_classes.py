@@ -8,11 +8,14 @@ from typing import Any, get_args
 
 import pytest
 from fastapi import FastAPI
+from starlette.routing import compile_path
 
 import webui
 from modules.api.route_classes import RouteClass, class_of, lines_of
 from modules.config.command_line import parse_command_line
 from modules.services.build import Services
+
+OURS = ("/api/", "/sdapi/", "/internal/")
 
 
 def walk(routes: Iterable[Any], before: str = "") -> Iterator[tuple[str, str]]:
@@ -42,6 +45,17 @@ def test_no_route_is_without_a_class(routes: set[tuple[str, str]]) -> None:
     assert ("POST", "/gradio_api/queue/join") in routes
     assert len(routes) > 100
     assert sorted(line for line in routes if class_of(*line) is None) == []
+
+
+def test_every_line_of_ours_has_a_route(routes: set[tuple[str, str]]) -> None:
+    ours = [line for kind in get_args(RouteClass) for line in lines_of(kind) if line[1].startswith(OURS)]
+    assert len(ours) > 80
+    missing = [
+        (method, path)
+        for method, path in ours
+        if not any(method == other and compile_path(path)[0].match(route) for other, route in routes)
+    ]
+    assert missing == []
 
 
 def test_the_public_ones_are_few() -> None:

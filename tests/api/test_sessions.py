@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+import threading
+import time
 from collections.abc import Iterator
 
 import pytest
 from fastapi import FastAPI, Request, WebSocket
+from filelock import FileLock
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
@@ -196,3 +199,25 @@ def test_what_of_gradio_nobody_needs_is_closed_for_owners_too(idle_services: Ser
     made = create_application(hosts=None, services=idle_services)
     made.add_api_route("/gradio_api/info", lambda: {"a": "canary"})
     assert TestClient(made).get("/gradio_api/info").status_code == 404
+
+
+def test_who_waits_for_the_file_of_accounts_keeps_nobody_else_waiting(client: TestClient, paths: Paths) -> None:
+    made = threading.Thread(target=lambda: client.post("/api/v1/tokens", auth=BOB, json={"name": "late"}))
+    client.get("/api/v1/tokens", auth=BOB)  # the password is known from here on
+    with FileLock(AccountFile(paths).path.with_name("accounts.lock")):
+        made.start()
+        time.sleep(0.3)
+        began = time.monotonic()
+        assert client.get("/internal/ping").status_code == 200
+        assert time.monotonic() - began < 2
+        assert made.is_alive()
+    made.join(20)
+    assert [one["name"] for one in client.get("/api/v1/tokens", auth=BOB).json()] == ["late"]
+
+
+def test_tokens_of_a_user_are_no_more_than_a_list_can_show(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("modules.services.accounts.MOST_TOKENS", 2)
+    answers = [client.post("/api/v1/tokens", auth=BOB, json={"name": "plug-in"}) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [201, 201, 422]
+    assert "Revoke one" in answers[2].json()["detail"]
+    assert client.post("/api/v1/tokens", auth=ANN, json={"name": "hers"}).status_code == 201

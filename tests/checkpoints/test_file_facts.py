@@ -28,6 +28,18 @@ def test_facts_survive_a_restart(tmp_path: Path) -> None:
     again.close()
 
 
+def test_what_another_process_found_out_is_looked_up(tmp_path: Path) -> None:
+    state, store = state_of(tmp_path / "model"), tmp_path / "models.sqlite3"
+    one, other = FileFacts(store), FileFacts(store)
+    one.put(state, "sha256", "abc")
+    assert other.get(state, "sha256") is None
+    assert other.look_up(state, "sha256") == "abc"
+    assert other.get(state, "sha256") == "abc"
+    assert other.look_up(state, "other") is None
+    one.close()
+    other.close()
+
+
 def test_facts_of_a_changed_file_are_gone(tmp_path: Path) -> None:
     path, store = tmp_path / "model", tmp_path / "models.sqlite3"
     facts = FileFacts(store)

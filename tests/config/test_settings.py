@@ -49,5 +49,38 @@ def test_broken_file_is_kept_aside_and_the_previous_one_used(tmp_path: Path, con
     assert (tmp_path / "config.json.broken").read_text() == content
 
 
+def test_what_another_process_wrote_is_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    reader, writer = SettingsStore(path), SettingsStore(path)
+    reader.reload()
+    assert reader.current == Settings()
+    writer.change(queue_limit=5)
+    reader.reload()
+    assert reader.current.queue_limit == 5
+
+
+@pytest.mark.parametrize("content", ["", "{", "[1]", None])
+def test_file_that_cannot_be_read_again_is_left_to_its_writer(tmp_path: Path, content: str | None) -> None:
+    """Such as one that is just being replaced: nothing is changed, on the disk or in memory."""
+    path = tmp_path / "config.json"
+    store = SettingsStore(path)
+    store.change(queue_limit=5)
+    if content is None:
+        path.unlink()
+        path.mkdir()
+    else:
+        path.write_text(content)
+    store.reload()
+    assert store.current.queue_limit == 5
+    assert path.exists()
+    assert not (tmp_path / "config.json.broken").exists()
+
+
+def test_file_that_cannot_be_opened_is_not_moved(tmp_path: Path) -> None:
+    (tmp_path / "config.json").mkdir()
+    assert SettingsStore(tmp_path / "config.json").current == Settings()
+    assert (tmp_path / "config.json").is_dir()
+
+
 def test_every_setting_is_explained() -> None:
     assert all(len(row.metadata["help"]) > 20 for row in fields(Settings))

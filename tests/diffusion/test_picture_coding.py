@@ -231,6 +231,7 @@ print((peak[0] - before) >> 20)
 """
 
 
+@pytest.mark.slow
 def test_decoding_4096_squared_stays_within_bounds() -> None:
     """The picture alone is 192 MiB in float32, and tiles overlap; at once this VAE needs twice as much."""
     done = subprocess.run([sys.executable, "-c", _PEAK], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -19,7 +19,7 @@ from modules.jobs.lane import Limits
 from modules.jobs.process_worker import ProcessWorker, work
 from modules.jobs.queue import JobQueue
 from modules.jobs.thread_worker import ThreadWorker
-from modules.jobs.workers import Bench, OpenBench, Sink
+from modules.jobs.workers import FROM_WORKER, Bench, OpenBench, Ready, Sink
 from modules.schema.events import Progress, StateChanged
 from modules.schema.jobs import Job, NewJob
 
@@ -109,6 +109,12 @@ _WORDS: dict[str, Callable[[str, Sink, Job, JobControl], None]] = {
 def script_program(connection: Connection, setup: str) -> None:
     """A worker process on the bench above."""
     work(connection, script_bench)
+
+
+def deaf_program(connection: Connection, setup: str) -> None:
+    """A worker process that says it is ready and never takes a message."""
+    connection.send_bytes(FROM_WORKER.dump_json(Ready()))
+    time.sleep(600)
 
 
 def thread(number: int) -> ThreadWorker:

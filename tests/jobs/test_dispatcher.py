@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 
 from modules.config.database import Database
-from modules.errors import Skipped, UserError, WorkerUnavailable
+from modules.errors import Interrupted, Skipped, StorageFull, UserError, WorkerUnavailable
 from modules.jobs.job_control import JobControl
 from modules.jobs.queue import JobQueue
+from modules.jobs.thread_worker import ThreadWorker
+from modules.jobs.workers import Bench
 from modules.schema.events import PictureSaved
 from modules.schema.jobs import Job, JobState
 from modules.schema.pictures import Picture
@@ -135,8 +137,112 @@ def test_queue_that_fails_once_does_not_end_the_lane(database: Database) -> None
         until(lambda: queue.get(second.id).is_over)
         until(lambda: queue.get(first.id).is_over)
     assert queue.get(first.id).state == "done"
-    assert queue.get(first.id).attempts == 2
+    assert queue.get(first.id).attempts == 1
     assert not queue.faults
+
+
+def test_cancel_that_cannot_be_written_down_at_once_is_not_forgotten(database: Database) -> None:
+    class FullQueue(JobQueue):
+        faults = 3
+
+        def finish(self, job_id: str, state: JobState, error: str | None = None) -> bool:
+            if self.faults:
+                self.faults -= 1
+                raise StorageFull("The disk is full.")
+            return super().finish(job_id, state, error)
+
+    queue = FullQueue(database)
+    with dispatching(queue) as (dispatcher, events):
+        job = add(queue, "steps:0")
+        until(lambda: has_begun(events, job))
+        dispatcher.interrupt(job.id)
+        until(lambda: queue.get(job.id).state != "running")
+        assert (queue.get(job.id).state, queue.get(job.id).attempts) == ("cancelled", 1)
+        assert states_of(events, job) == ["running", "cancelled"]
+
+
+def test_fault_of_the_queue_while_a_job_runs_leaves_it_running(database: Database) -> None:
+    class FailingQueue(JobQueue):
+        fault = True
+
+        def is_cancel_wanted(self, job_id: str) -> bool:
+            if self.fault:
+                self.fault = False
+                raise sqlite3.OperationalError("disk I/O error")
+            return super().is_cancel_wanted(job_id)
+
+    queue = FailingQueue(database)
+    with dispatching(queue) as (dispatcher, events):
+        job = add(queue, "steps:0")
+        until(lambda: not queue.fault)
+        time.sleep(1.2)
+        dispatcher.interrupt(job.id)
+        until(lambda: queue.get(job.id).is_over, seconds=3)
+        until(lambda: states_of(events, job)[-1:] == ["cancelled"])
+        assert states_of(events, job) == ["running", "cancelled"]
+
+
+def test_worker_that_cannot_be_started_is_tried_again_and_costs_no_job(database: Database) -> None:
+    class Unborn:
+        def start(self, receive: Any) -> None:
+            raise OSError("No more processes.")
+
+        def send(self, message: Any) -> None:
+            raise AssertionError("it is not there")
+
+        kill = start
+
+    tries: list[int] = []
+
+    def open_worker(number: int) -> Any:
+        tries.append(number)
+        return thread(number) if len(tries) > 2 else Unborn()
+
+    queue = JobQueue(database)
+    with dispatching(queue, open_worker):
+        job = add(queue)
+        until(lambda: queue.get(job.id).is_over)
+    assert (queue.get(job.id).state, queue.get(job.id).attempts, len(tries)) == ("done", 1, 3)
+
+
+def test_what_a_killed_server_left_running_waits_while_no_worker_is_ready(database: Database) -> None:
+    queue, let = JobQueue(database), threading.Event()
+    left = add(queue)
+    assert queue.claim("worker-7") is not None
+    preparing = Bench(run=lambda job, control: None, prepare=lambda: assert_set(let))
+    with dispatching(queue, lambda number: ThreadWorker(lambda sink: preparing)):
+        until(lambda: queue.get(left.id).state == "queued")
+        let.set()
+        until(lambda: queue.get(left.id).is_over)
+
+
+def assert_set(event: threading.Event) -> None:
+    assert event.wait(10)
+
+
+def test_job_that_keeps_what_it_has_is_given_time_for_that(database: Database) -> None:
+    """It was interrupted in time; what it then does, such as decoding, may take longer than it had for obeying."""
+    queue, obeyed = JobQueue(database), threading.Event()
+
+    def run(job: Job, control: JobControl) -> None:
+        try:
+            with control.part(only=True):
+                while True:
+                    control.check()
+                    time.sleep(0.002)
+        except Interrupted:
+            assert control.settle()
+            time.sleep(6)
+            obeyed.set()
+            raise
+
+    with dispatching(queue, thread_on(run), limits=limits(obey=3.0)) as (dispatcher, _):
+        job = add(queue)
+        until(lambda: queue.get(job.id).state == "running")
+        dispatcher.interrupt(job.id)
+        until(lambda: queue.get(job.id).is_over)
+        assert obeyed.is_set()
+    assert queue.get(job.id).state == "cancelled"
 
 
 @KINDS

@@ -283,6 +283,21 @@ def test_retry_and_duplicate(queue: JobQueue) -> None:
         queue.duplicate(job.id, limit=2, limit_of_user=9)
 
 
+def test_what_a_crash_kept_from_being_repeated_is_told(queue: JobQueue) -> None:
+    jobs = {}
+    for kind in ("broken", "goes on", "stopped", "single"):
+        jobs[kind] = add(queue, repeats=kind != "single")
+        assert queue.claim("worker") is not None
+    assert queue.unrepeated() == []
+    for job in jobs.values():
+        queue.finish(job.id, "done")
+    later = add(queue, repeats=True, origin=jobs["goes on"].id)
+    queue.stop_repeating(jobs["stopped"].id)
+    assert [job.id for job in queue.unrepeated()] == [jobs["broken"].id]
+    queue.stop_repeating(later.id)
+    assert [job.id for job in queue.unrepeated()] == [jobs["broken"].id]
+
+
 def test_stop_repeating_reaches_what_came_of_the_job(queue: JobQueue) -> None:
     first = add(queue, repeats=True)
     second = add(queue, repeats=True, origin=first.id)

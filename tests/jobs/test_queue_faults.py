@@ -15,7 +15,7 @@ from modules.schema.jobs import NewJob
 
 ROOT = Path(__file__).parent.parent.parent
 _OPENED = """
-import random, sys
+import random, sys, time
 from pathlib import Path
 from modules.config.database import Database
 from modules.jobs.queue import JobQueue
@@ -27,6 +27,7 @@ print("open", flush=True)
 sys.stdin.readline()
 while (job := queue.claim(sys.argv[2], held=("a",))) is not None:
     print(job.id, flush=True)
+    time.sleep(0.002)  # SQLite lets nobody in who sleeps, where another one asks again at once
 """
 _BUSY = f"""{_OPENED}
 while True:

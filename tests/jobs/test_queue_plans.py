@@ -27,6 +27,7 @@ _CALLS: dict[str, Callable[[JobQueue, str], object]] = {
     "to front": lambda queue, job_id: queue.to_front(job_id),
     "pause": lambda queue, job_id: (queue.pause(job_id), queue.resume(job_id), queue.set_priority(job_id, 1)),
     "stop repeating": lambda queue, job_id: queue.stop_repeating(job_id),
+    "unrepeated": lambda queue, job_id: queue.unrepeated(),
     "active": lambda queue, job_id: queue.active(),
     "listed": lambda queue, job_id: queue.listed(before=job_id),
     "listed by state": lambda queue, job_id: queue.listed(states=FINAL_STATES, before=job_id),

@@ -120,7 +120,7 @@ def check_typed(request: AnyResolved, index: int, typed: Txt2ImgRequest | Img2Im
     assert typed.wildcard_seed == (request.wildcard_seed if request.wildcards else -1)
 
 
-@pytest.mark.parametrize("share", range(5))
+@pytest.mark.parametrize("share", [0, *(pytest.param(share, marks=pytest.mark.slow) for share in range(1, 5))])
 @settings(max_examples=1_000, database=None, derandomize=False)
 @given(request=resolved_txt2img(), data=st.data())
 def test_txt2img_to_infotext_to_request_is_the_identity(
@@ -129,7 +129,7 @@ def test_txt2img_to_infotext_to_request_is_the_identity(
     check(request, data.draw(st.integers(0, request.picture_count - 1)))
 
 
-@pytest.mark.parametrize("share", range(5))
+@pytest.mark.parametrize("share", [0, *(pytest.param(share, marks=pytest.mark.slow) for share in range(1, 5))])
 @settings(max_examples=1_000, database=None, derandomize=False)
 @given(request=resolved_img2img(), data=st.data())
 def test_img2img_to_infotext_to_request_is_the_identity(

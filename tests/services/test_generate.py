@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from modules.config.paths import Paths
 from modules.errors import InvalidRequest, ModelNotFound, NotFound
+from modules.jobs.queue import JobQueue
 from modules.schema.events import PictureSaved, Preview, Progress, StateChanged
 from modules.schema.extras_request import ExtrasRequest
-from modules.schema.jobs import Job
+from modules.schema.jobs import Job, NewJob
 from modules.schema.pictures import Picture
 from modules.schema.requests import ResolvedTxt2Img, Txt2ImgRequest
-from modules.services.build import Services
+from modules.services.build import Services, build_services
+from modules.services.options import EngineOptions
 
 FAST: dict[str, Any] = {"steps": 6, "width": 128, "height": 128}
 
@@ -197,6 +201,55 @@ def test_what_repeats_with_a_seed_of_its_own_keeps_it_and_ends_when_cancelled(de
     jobs = generate.jobs(user="berta")
     assert jobs[0].state == "cancelled"
     assert {ResolvedTxt2Img.model_validate_json(job.request).seed for job in jobs} == {7}
+
+
+def test_what_repeats_goes_on_while_the_queue_is_full(demo_services: Services) -> None:
+    """It takes the place of the job that ended, which was let in."""
+    generate, settings = demo_services.generate, demo_services.settings
+    before = settings.current.queue_limit
+    settings.change(queue_limit=1)
+    try:
+        first = generate.submit(Txt2ImgRequest.of({**FAST, "steps": 8}), user="carla", repeats=True)
+        until(lambda: generate.job(first.id).state == "running")
+        waiting = generate.submit(Txt2ImgRequest.of(FAST), user="dora")
+        generate.pause(waiting.id)
+        until(lambda: len([job for job in generate.jobs(user="carla") if job.state == "done"]) >= 2)
+    finally:
+        settings.change(queue_limit=before)
+        for user in ("carla", "dora"):
+            generate.cancel_all(user)
+        until(lambda: not generate.active_jobs())
+
+
+def test_what_repeats_goes_on_after_a_crash(paths: Paths) -> None:
+    """The server was killed when the job was done, before it was asked for again; what cannot be repeated ends."""
+    options = EngineOptions(use_cpu=True, precision="full")
+    with closing(build_services(paths, options)) as services:
+        job = services.generate.submit(Txt2ImgRequest.of({**FAST, "steps": 1}), user="fay", repeats=True)
+        queue = JobQueue(services.database)
+        assert queue.claim("worker-1") is not None
+        queue.finish(job.id, "done")
+        new = NewJob(kind="txt2img", request="{}", asked='{"model": "gone"}', repeats=True)
+        gone = queue.add(new, limit=9, limit_of_user=9)
+        assert queue.claim("worker-1") is not None
+        queue.finish(gone.id, "done")
+    with closing(build_services(paths, options)) as services:
+        services.generate.pause()
+        services.generate.start()
+        (again,) = services.generate.jobs(states=["queued"])
+        assert (again.user, again.origin, again.repeats) == ("fay", job.id, True)
+        assert not services.generate.job(gone.id).repeats
+
+
+def test_interrupt_that_comes_too_late_for_a_job_ends_its_repeating(demo_services: Services) -> None:
+    """The last part of a job is finished when it is interrupted after its current one: the job is done."""
+    generate = demo_services.generate
+    request = Txt2ImgRequest.of({**FAST, "steps": 12, "batch_count": 2})
+    job = generate.submit(request, user="emma", repeats=True)
+    until(lambda: any(isinstance(event, Progress) and event.step > 13 for event in generate.events(job.id)))
+    generate.interrupt(job.id, "after_current")
+    until(lambda: not generate.active_jobs())
+    assert [(one.state, one.repeats) for one in generate.jobs(user="emma")] == [("done", False)]
 
 
 def test_tokens_and_memory_are_asked_of_the_worker(demo_services: Services) -> None:

@@ -156,7 +156,7 @@ def test_an_interrupt_ends_each_kind_of_job_within_a_step(
         return [event.step for event in demo_services.generate.events(job.id) if isinstance(event, Progress)]
 
     until(lambda: bool(steps()))
-    demo_services.generate.interrupt(job.id)
+    demo_services.generate.interrupt(job.id, "now")
     until(lambda: demo_services.generate.job(job.id).is_over, seconds=10)
     assert demo_services.generate.job(job.id).state == "cancelled"
     assert len(demo_services.pictures.of_job(job.id)) < 50
@@ -167,7 +167,7 @@ def test_an_interrupt_ends_extras_between_tiles(demo_services: Services, tmp_pat
     fields = {"upscaler_1": "atelier-x2", "upscaling_resize": 4}
     job = demo_services.generate.submit_batch(demo_services.batches.extras(fields, [file] * 4))
     until(lambda: any(event.kind == "stage" for event in demo_services.generate.events(job.id)))
-    demo_services.generate.interrupt(job.id)
+    demo_services.generate.interrupt(job.id, "now")
     until(lambda: demo_services.generate.job(job.id).is_over, seconds=20)
     assert demo_services.generate.job(job.id).state == "cancelled"
     assert demo_services.pictures.of_job(job.id) == []

@@ -145,6 +145,13 @@ def test_a_job_that_ends_is_told(services: Services, webhooks: WebhookService, r
     assert abs(int(headers["webhook-timestamp"]) - time.time()) < 60
 
 
+def test_listening_ends_with_the_events(services: Services, webhooks: WebhookService) -> None:
+    """And does not ask again and again until the server is gone."""
+    until(lambda: any(thread.name == "webhooks" for thread in threading.enumerate()))
+    services.generate.stop()
+    until(lambda: not any(thread.name == "webhooks" for thread in threading.enumerate()))
+
+
 def test_the_published_example_of_a_signature() -> None:
     """The numbers are those of the Standard Webhooks specification's own example."""
     message = Message("msg_p5jXN8AQM9LWM0D4loKWxJek", "", b'{"test": 2432232314}')

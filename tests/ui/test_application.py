@@ -17,11 +17,13 @@ from modules.config.paths import Paths
 from modules.errors import UnreadablePicture
 from modules.imaging.reading import MAX_FILE_BYTES
 from modules.schema.requests import Txt2ImgRequest
+from modules.services.accounts import EVERYBODY
 from modules.services.build import Services, build_services
 from modules.services.options import EngineOptions
 from modules.ui.application import build_page
 from modules.ui.notices import guarded
 from modules.ui.request_controls import COMPOSED
+from tests.ui.askers import asked_by
 
 
 def call(address: str, name: str, data: list[Any], session: str) -> dict[str, Any]:
@@ -117,7 +119,9 @@ def test_without_any_model_the_page_opens_and_says_what_to_do(paths: Paths, tmp_
 
     page = asyncio.run(build())
     welcome = next(function for function in page.fns.values() if function.api_name == "welcome")
-    assert any("there is no checkpoint in" in str(value) for value in welcome.fn(None, None).values())
+    assert any(
+        "there is no checkpoint in" in str(value) for value in welcome.fn(asked_by(EVERYBODY), None, None).values()
+    )
 
 
 def test_a_sentence_for_what_a_person_can_mend() -> None:
@@ -126,13 +130,17 @@ def test_a_sentence_for_what_a_person_can_mend() -> None:
     def handler() -> dict[Any, Any]:
         raise UnreadablePicture("Picture 'a' cannot be read.")
 
-    assert guarded(notice, handler)() == {notice: "Picture 'a' cannot be read."}
+    assert guarded(notice, handler)(asked_by(EVERYBODY)) == {notice: "Picture 'a' cannot be read."}
 
 
 def test_what_follows_from_a_handler_leaves_its_sentence() -> None:
     notice = gr.HTML()
-    assert guarded(notice, dict)() == {notice: ""}
-    assert guarded(notice, dict, empties=False)() == {}
+
+    def handler() -> dict[Any, Any]:
+        return {}
+
+    assert guarded(notice, handler)(asked_by(EVERYBODY)) == {notice: ""}
+    assert guarded(notice, handler, empties=False)(asked_by(EVERYBODY)) == {}
 
 
 def test_a_fault_is_logged_in_full_and_told_by_its_id(caplog: pytest.LogCaptureFixture) -> None:
@@ -142,7 +150,7 @@ def test_a_fault_is_logged_in_full_and_told_by_its_id(caplog: pytest.LogCaptureF
         raise ZeroDivisionError("the secret inside")
 
     with caplog.at_level(logging.ERROR):
-        told = guarded(notice, handler)()[notice]
+        told = guarded(notice, handler)(asked_by(EVERYBODY))[notice]
     assert "secret" not in told and "Traceback" not in told
     record = caplog.records[-1]
     assert record.getMessage().split()[1] in told

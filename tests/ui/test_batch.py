@@ -15,6 +15,7 @@ from modules.checkpoints.card import Recommended
 from modules.config.paths import resolve_paths
 from modules.errors import InvalidRequest
 from modules.schema.batch_request import ResolvedBatch
+from modules.services.accounts import EVERYBODY
 from modules.services.build import Services, build_services
 from modules.services.options import EngineOptions
 from modules.ui.batch_handlers import BatchHandlers
@@ -91,7 +92,7 @@ def test_generate_queues_the_batch_and_says_what_was_left_out(
     files = [drawn_file(tmp_path / f"{name}.png", seed=seed) for seed, name in enumerate(NAMES)]
     masks = [half_mask(tmp_path / "masks" / f"{name}.png") for name in ("ONE", "three")]
     values = values_of(tab, files=list(map(str, files)), masks=list(map(str, masks)), mask_blur_x=9)
-    changes = GenerationHandlers(services, tab, state).submit(values)
+    changes = GenerationHandlers(services, tab, state).submit(values, EVERYBODY)
     batch = queued(services)
     assert changes[state.submitted] == services.generate.active_jobs()[0].id
     assert changes[tab.notice] == "Picture 'two.png' has no mask of its name."
@@ -106,7 +107,9 @@ def test_without_masks_their_fields_do_not_count(
 ) -> None:
     tab, _ = img2img
     file = drawn_file(tmp_path / "one.png")
-    BatchHandlers(services, tab).submit(values_of(tab, files=[str(file)], mask_blur_x=9, batch_subfolder=" mine "))
+    BatchHandlers(services, tab).submit(
+        values_of(tab, files=[str(file)], mask_blur_x=9, batch_subfolder=" mine "), EVERYBODY
+    )
     (part,) = queued(services).parts
     assert (part.request.mask, part.request.mask_blur_x) == (None, 4)
     assert queued(services).folder == "mine"
@@ -119,7 +122,7 @@ def test_a_folder_of_the_server_and_what_its_pictures_say(
     folder = services.paths.data / "pictures"
     drawn_file(folder / "boat.png", texts={"parameters": INFOTEXT})
     given = {"batch_origin": DIRECTORY, "batch_folder": f" {folder} ", "batch_take": ["prompt", "seed", "sampler_name"]}
-    BatchHandlers(services, tab).submit(values_of(tab, files=["/not/looked/at.png"], **given))
+    BatchHandlers(services, tab).submit(values_of(tab, files=["/not/looked/at.png"], **given), EVERYBODY)
     (part,) = queued(services).parts
     request = part.request
     assert (request.prompt, request.seed, request.sampler_name) == ("a red house a blue boat", 77, "Heun")
@@ -147,7 +150,7 @@ def test_what_cannot_be_a_batch_is_refused_and_nothing_is_queued(
     tab, _ = img2img
     files = None if "batch_origin" in given else [str(drawn_file(tmp_path / "one.png"))]
     with pytest.raises(InvalidRequest, match=sentence):
-        BatchHandlers(services, tab).submit(values_of(tab, files=files, **given))
+        BatchHandlers(services, tab).submit(values_of(tab, files=files, **given), EVERYBODY)
     assert services.generate.active_jobs() == []
 
 

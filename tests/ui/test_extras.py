@@ -15,6 +15,7 @@ from modules.config.paths import resolve_paths
 from modules.errors import InvalidRequest, ModelNotFound, NotFound
 from modules.imaging.reading import read_texts
 from modules.schema.extras_request import ExtrasRequest, ResolvedExtras
+from modules.services.accounts import EVERYBODY
 from modules.services.build import Services, build_services
 from modules.services.options import EngineOptions
 from modules.ui.extras_handlers import ExtrasHandlers
@@ -87,7 +88,7 @@ def test_as_it_is_laid_out_the_shipped_upscaler_doubles(
     handlers = ExtrasHandlers(services, tab, state)
     shown = handlers.take_in(values_of(tab, file=str(boat)))
     assert shown[tab.told] == "64 x 48 pixels" and shown[tab.file] is None
-    changes = handlers.submit(values_of(tab, source=shown[tab.source]))
+    changes = handlers.submit(values_of(tab, source=shown[tab.source]), EVERYBODY)
     request = queued(services)
     assert changes[state.submitted] == services.generate.active_jobs()[0].id
     assert request.images == (shown[tab.source],)
@@ -114,14 +115,14 @@ def test_fields_that_are_switched_off_do_not_count(
     source = services.inputs.add_file(boat)
     forgotten: dict[str, Any] = {"min_side": 800, "max_side": 100, "upscaling_resize_w": -5, "split_threshold": 7}
     handlers = ExtrasHandlers(services, tab, state)
-    handlers.submit(values_of(tab, source=source, **forgotten))
+    handlers.submit(values_of(tab, source=source, **forgotten), EVERYBODY)
     assert queued(services).max_side == 768
     with pytest.raises(InvalidRequest, match="leave no room"):
-        handlers.submit(values_of(tab, source=source, auto_sized_crop=True, **forgotten))
+        handlers.submit(values_of(tab, source=source, auto_sized_crop=True, **forgotten), EVERYBODY)
     with pytest.raises(InvalidRequest, match="Upscale to width -5 is too small"):
-        handlers.submit(values_of(tab, source=source, resize_mode="Scale to", **forgotten))
+        handlers.submit(values_of(tab, source=source, resize_mode="Scale to", **forgotten), EVERYBODY)
     with pytest.raises(InvalidRequest, match="Split image threshold 7 is too large"):
-        handlers.submit(values_of(tab, source=source, split_oversized=True, **forgotten))
+        handlers.submit(values_of(tab, source=source, split_oversized=True, **forgotten), EVERYBODY)
 
 
 def test_a_size_crops_and_copies_are_asked_for(
@@ -139,7 +140,9 @@ def test_a_size_crops_and_copies_are_asked_for(
         "flipped_copies": ["horizontal", "both"],
         "accept_noncommercial": True,
     }
-    ExtrasHandlers(services, tab, state).submit(values_of(tab, source=services.inputs.add_file(boat), **given))
+    ExtrasHandlers(services, tab, state).submit(
+        values_of(tab, source=services.inputs.add_file(boat), **given), EVERYBODY
+    )
     request = queued(services).model_dump()
     assert {name: request[name] for name in given} == given | {"flipped_copies": ("horizontal", "both")}
 
@@ -151,7 +154,7 @@ def test_files_keep_their_names_and_the_broken_ones_are_told(
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"\x89PNG\r\n\x1a\n")
     values = values_of(tab, mode=SEVERAL, files=[str(boat), str(broken)], subfolder="mine")
-    changes = ExtrasHandlers(services, tab, state).submit(values)
+    changes = ExtrasHandlers(services, tab, state).submit(values, EVERYBODY)
     request = queued(services)
     assert (request.names, request.folder, len(request.images)) == (("boat",), "mine", 1)
     assert "'broken.png'" in changes[tab.notice]
@@ -164,11 +167,11 @@ def test_a_folder_is_read_only_where_it_is_allowed(
     tab, state = extras
     handlers = ExtrasHandlers(services, tab, state)
     with pytest.raises(InvalidRequest, match="may not be read from here"):
-        handlers.submit(values_of(tab, mode=DIRECTORY, folder=str(boat.parent)))
+        handlers.submit(values_of(tab, mode=DIRECTORY, folder=str(boat.parent)), EVERYBODY)
     folder = services.paths.data / "pictures"
     for name in ("b", "a"):
         drawn_file(folder / f"{name}.png")
-    handlers.submit(values_of(tab, mode=DIRECTORY, folder=str(folder)))
+    handlers.submit(values_of(tab, mode=DIRECTORY, folder=str(folder)), EVERYBODY)
     assert queued(services).names == ("a", "b")
 
 
@@ -178,16 +181,16 @@ def test_what_is_refused_queues_and_stores_nothing(
     tab, state = extras
     submit = ExtrasHandlers(services, tab, state).submit
     with pytest.raises(InvalidRequest, match="is missing. Choose the picture"):
-        submit(values_of(tab))
+        submit(values_of(tab), EVERYBODY)
     with pytest.raises(NotFound):
-        submit(values_of(tab, source="0" * 32))
+        submit(values_of(tab, source="0" * 32), EVERYBODY)
     with pytest.raises(InvalidRequest):
-        submit(values_of(tab, source="../../settings"))
+        submit(values_of(tab, source="../../settings"), EVERYBODY)
     with pytest.raises(InvalidRequest, match="Upscale by 9.0 is too large|Upscale by 9 is too large"):
-        submit(values_of(tab, mode=SEVERAL, files=[str(boat)], upscaling_resize=9))
+        submit(values_of(tab, mode=SEVERAL, files=[str(boat)], upscaling_resize=9), EVERYBODY)
     assert not services.paths.input_pictures.exists()
     with pytest.raises(ModelNotFound, match="'unheard' is not here"):
-        submit(values_of(tab, source=services.inputs.add_file(boat), upscaler_1="unheard"))
+        submit(values_of(tab, source=services.inputs.add_file(boat), upscaler_1="unheard"), EVERYBODY)
     assert services.generate.active_jobs() == []
 
 

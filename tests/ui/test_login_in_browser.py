@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
@@ -124,6 +124,109 @@ def test_a_user_sees_no_job_of_another(guarded: str) -> None:
             own = bob.post("/jobs/txt2img", json=SMALL).json()["id"]
             assert bob.get(f"/jobs/{own}").status_code == 200
         assert {ann.get(f"/jobs/{one}").status_code for one in (job, own)} == {200}
+
+
+def called(client: httpx.Client, name: str, given: dict[str, Any], session: str) -> dict[str, Any]:
+    """What a handler of the page answers; `given` are values of components by their element ids.
+
+    `name` is its own, or the element id of what calls it.
+    """
+    config = client.get("/config").json()
+    ids = {one["id"]: one["props"].get("elem_id") for one in config["components"]}
+    handler = next(
+        one
+        for one in config["dependencies"]
+        if one["api_name"] == name or (one["backend_fn"] and name in [ids.get(target) for target, _ in one["targets"]])
+    )
+    data = [given.get(ids[number]) for number in handler["inputs"]]
+    body = {"data": data, "fn_index": handler["id"], "session_hash": session}
+    client.post("/gradio_api/queue/join", json=body).raise_for_status()
+    with client.stream("GET", "/gradio_api/queue/data", params={"session_hash": session}) as lines:
+        messages = (json.loads(line[6:]) for line in lines.iter_lines() if line.startswith("data: "))
+        answer: dict[str, Any] = next(one for one in messages if one["msg"] == "process_completed")
+    assert answer["success"] is True
+    return answer
+
+
+def people(address: str) -> tuple[httpx.Client, httpx.Client]:
+    """The owner and another."""
+    ann, bob = (httpx.Client(base_url=address, auth=one, timeout=60) for one in (ANN, BOB))
+    return ann, bob
+
+
+def test_what_is_asked_for_on_the_page_belongs_to_who_asks(guarded: str, demo_services: Services) -> None:
+    generate = demo_services.generate
+    values = {"prompt": "a star", "steps": 1, "width": 64, "height": 64}
+    ann, bob = people(guarded)
+    with ann, bob:
+        made = {}
+        for name, client in (("ann", ann), ("bob", bob)):
+            called(client, "submit", values, f"asking-{name}")
+            (job, *_) = generate.jobs(user=name, limit=1)
+            assert generate.wait(job.id, 60).state == "done"
+            (made[name],) = demo_services.pictures.of_job(job.id)
+        assert {name: picture.user for name, picture in made.items()} == {"ann": "ann", "bob": "bob"}
+        told = json.dumps(called(bob, "result-vary-subtle", {"result-chosen": str(made["ann"].id)}, "remixing"))
+        assert "is no longer there" in told and generate.active_jobs() == []
+        told = json.dumps(called(bob, "interrupt", {"running": made["ann"].job_id}, "stopping"))
+        assert f"Job '{made['ann'].job_id}' does not exist." in told
+        told = json.dumps(called(ann, "interrupt", {"running": made["bob"].job_id}, "stopping"))
+        assert "does not exist" not in told
+        for asking, whose, status in ((bob, "ann", 404), (bob, "bob", 200), (ann, "bob", 200), (ann, "ann", 200)):
+            for file in (demo_services.pictures.file(made[whose]), demo_services.pictures.thumbnail(made[whose])):
+                assert asking.get(f"/gradio_api/file={file}").status_code == status, (whose, file)
+
+
+def test_who_is_no_owner_is_refused_where_the_server_would_change(guarded: str, demo_services: Services) -> None:
+    before = demo_services.styles.list_styles()
+    ann, bob = people(guarded)
+    with ann, bob:
+        for handler in ("save_style", "start_listed", "save"):
+            told = json.dumps(called(bob, handler, {"style-name": "mine", "prompt": "a star"}, f"refused-{handler}"))
+            assert "Only an owner of this server may do that." in told, handler
+        assert demo_services.styles.list_styles() == before
+        demo_services.settings.change(sd_model_checkpoint="")
+        called(bob, "select", {"model": "atelier-demo"}, "bob-choosing")
+        assert demo_services.settings.current.sd_model_checkpoint == ""
+        called(ann, "select", {"model": "atelier-demo"}, "ann-choosing")
+        assert demo_services.settings.current.sd_model_checkpoint == "atelier-demo"
+
+
+@pytest.mark.browser
+def test_two_people_each_with_a_page_of_their_own(
+    browser: Browser, guarded: str, demo_services: Services, visit: Page
+) -> None:
+    with httpx.Client(base_url=f"{guarded}/api/v1", auth=ANN, timeout=60) as ann:
+        job = ann.post("/jobs/txt2img", json=SMALL).json()["id"]
+    assert demo_services.generate.wait(job, 60).state == "done"
+    (foreign,) = demo_services.pictures.of_job(job)
+    complaints = Complaints()
+    visit.on("console", lambda line: complaints.append(line.text) if line.type == "error" else None)
+    log_in(visit, *BOB)
+    visit.wait_for_selector("#generate")
+    visit.wait_for_function("document.querySelector('#model input').value")
+    visit.fill("#prompt textarea", "a red house")
+    for side in ("width", "height"):
+        visit.fill(f"#{side} input[type=number]", "64")
+    visit.click("#generate")
+    visit.wait_for_function("document.querySelector('#result-chosen textarea, #result-chosen input')?.value")
+    chosen = visit.locator("#result-chosen").locator("textarea, input").input_value()
+    assert demo_services.pictures.get(int(chosen)).user == "bob"
+    visit.wait_for_function("document.querySelector('#result-picture img')?.naturalWidth")
+    visit.click("button[role=tab]:has-text('Gallery')")
+    visit.wait_for_selector("#gallery-thumbnails img")
+    count = demo_services.pictures.count("bob")
+    visit.wait_for_selector(f"#gallery-position:has-text('{count} pictures')")
+    visit.wait_for_function("[...document.querySelectorAll('#gallery-thumbnails img')].every(one => one.naturalWidth)")
+    visit.click("button[role=tab]:has-text('Models')")
+    visit.wait_for_selector("#models-grid .model-card")
+    assert visit.locator("#downloads").count() == 0
+    visit.click("#merge-tab-button")
+    visit.click("#merge")
+    visit.wait_for_selector("text=Only an owner of this server may do that.")
+    assert complaints == []
+    file = demo_services.pictures.file(foreign)
+    assert visit.evaluate("async (path) => (await fetch(path)).status", f"/gradio_api/file={file}") == 404
 
 
 def test_gradios_routes_are_behind_the_login(guarded: str) -> None:

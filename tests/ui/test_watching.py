@@ -29,10 +29,9 @@ class Server:
         self.subscribe, self.events, self.tell = self.log.subscribe, self.log.after, self.log.append
         self.looks = 0
 
-    def put(self, job_id: str, state: JobState, error: str | None = None) -> Job:
-        self.jobs[job_id] = Job(
-            id=job_id, kind="txt2img", state=state, request="{}", created=0, started=0, finished=None, error=error
-        )
+    def put(self, job_id: str, state: JobState, error: str | None = None, user: str = "") -> Job:
+        facts = {"id": job_id, "kind": "txt2img", "state": state, "user": user, "error": error}
+        self.jobs[job_id] = Job.model_validate({**facts, "request": "{}", "created": 0, "started": 0, "finished": None})
         return self.jobs[job_id]
 
     def change(self, job_id: str, state: JobState) -> None:
@@ -119,6 +118,23 @@ def test_a_job_that_was_cancelled_is_no_failure() -> None:
     server = Server()
     server.put("a", "cancelled")
     assert watcher(server, "a").look() == Sight()
+
+
+def test_of_others_jobs_nothing_is_seen_but_how_many_come_first() -> None:
+    server = Server()
+    server.put("a", "running", user="ann")
+    server.put("b", "queued", user="ann")
+    eyes = Watcher(cast(GenerateService, server), "a", "bob")
+    server.tell(Stage(job_id="a", text="a secret"))
+    server.tell(saved("a"))
+    assert eyes.look() == Sight()
+    own = server.put("c", "queued", user="bob")
+    assert eyes.look() == Sight(own, ahead=2)
+    assert status_text(eyes.look()) == "Waiting at place 3 of the queue"
+    server.put("a", "failed", "the secret inside", user="ann")
+    assert eyes.look() == Sight(own, ahead=1)
+    assert Watcher(cast(GenerateService, server), "a", "bob").look() == Sight(own, ahead=1)
+    assert Watcher(cast(GenerateService, server), "a").look().failure == "the secret inside"
 
 
 def test_waiting_and_starting_are_said() -> None:

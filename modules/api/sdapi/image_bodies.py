@@ -12,7 +12,7 @@ from modules.errors import InvalidRequest
 from modules.imaging.reading import MAX_FILE_BYTES, load_input
 from modules.schema.pictures import Picture
 from modules.services.build import Services
-from modules.services.guarded_http import guarded_client
+from modules.services.guarded_http import guarded_client, within
 
 FETCHING_SECONDS = 30.0
 """That fetching a picture may take in all."""
@@ -61,28 +61,29 @@ def _fetched(services: Services, address: str, field: str) -> bytes:
         raise InvalidRequest(
             field, address, "is a web address, which the setting api_enable_requests forbids", _INSTEAD
         )
+    until = time.monotonic() + FETCHING_SECONDS
     try:
         with (
             guarded_client(allow_private=local) as client,
-            client.stream("GET", address, follow_redirects=True) as answer,
+            within(FETCHING_SECONDS) as extensions,
+            client.stream("GET", address, follow_redirects=True, extensions=dict(extensions)) as answer,
         ):
-            return _read(answer, address, field)
+            return _read(answer, until, address, field)
     except InvalidRequest as error:  # the guard's own remedy is one for downloads
         raise InvalidRequest(field, error.value, error.problem, _INSTEAD) from error
     except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
         raise InvalidRequest(field, address, f"cannot be fetched ({type(error).__name__})", _INSTEAD) from error
 
 
-def _read(answer: httpx.Response, address: str, field: str) -> bytes:
-    """The body of an answer, no further than a picture may be large and no longer than it may take."""
-    until = time.monotonic() + FETCHING_SECONDS
+def _read(answer: httpx.Response, until: float, address: str, field: str) -> bytes:
+    """The body of an answer as it was sent, no further than a picture may be large."""
     if answer.status_code != 200:
         raise InvalidRequest(field, address, f"answers with status {answer.status_code}", _INSTEAD)
     content = bytearray()
-    for chunk in answer.iter_bytes():
+    for chunk in answer.iter_raw():
         content += chunk
         if len(content) > MAX_FILE_BYTES:
             raise InvalidRequest(field, address, f"is larger than {MAX_FILE_BYTES // 2**20} MB", _INSTEAD)
-        if time.monotonic() > until:
-            raise InvalidRequest(field, address, f"took longer than {FETCHING_SECONDS:g} seconds", _INSTEAD)
+    if time.monotonic() > until:  # it was broken off, which may look like an end
+        raise InvalidRequest(field, address, f"took longer than {FETCHING_SECONDS:g} seconds", _INSTEAD)
     return bytes(content)

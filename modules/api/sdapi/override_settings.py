@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 from modules.config.settings import Settings
@@ -64,29 +64,20 @@ class Overrides:
     fields: Mapping[str, Any]
     """Those of our request."""
     without_effect: tuple[str, ...]
-    """Settings that mean nothing here."""
+    """Settings that mean nothing here, and those of the server that it has otherwise: no request changes them."""
 
 
 def read_overrides(given: Mapping[str, Any], sampler_name: str, known: frozenset[str], settings: Settings) -> Overrides:
-    """What `override_settings` ask for, of a request with the fields `known`.
-
-    Raises InvalidRequest for a setting of this server that cannot differ from one request to the next.
-    """
+    """What `override_settings` ask for, of a request with the fields `known`. Raises InvalidRequest."""
     found: dict[str, Any] = {}
     without_effect = []
-    of_server = {row.name for row in fields(Settings)} - FIELD_OF_SETTING.keys()
     for name, value in given.items():
         field = FIELD_OF_SETTING.get(name)
-        if name in of_server:
-            if getattr(settings, name) != value:
-                problem = "cannot be another one for a single request"
-                raise InvalidRequest(
-                    name, value, problem, "Leave it out of override_settings: it holds for the server."
-                )
-        elif value is None or name == SWITCHES_MODEL:
+        if value is None or name == SWITCHES_MODEL:
             continue
-        elif field is None:
-            without_effect.append(name)
+        if field is None:
+            if getattr(settings, name, None) != value:
+                without_effect.append(name)
         elif field in known and _is_meant(name, sampler_name):
             found[field] = value_of(name, value)
     return Overrides({name: value for name, value in found.items() if value not in (None, "")}, tuple(without_effect))

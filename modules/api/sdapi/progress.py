@@ -22,7 +22,7 @@ from modules.services.accounts import Visitor
 from modules.services.build import Services
 
 WATCHING_SECONDS = 10.0
-"""After somebody asked for a preview others are made for so long."""
+"""After somebody asked for a preview others are made for so long, and less than twice that."""
 
 
 class State(BaseModel):
@@ -71,6 +71,7 @@ class Onlookers:
         self._services = services
         self._lock = threading.Lock()
         self._watched: dict[str, tuple[Subscription, float]] = {}
+        self._is_looking_away = False
 
     def look_at(self, job: Job) -> None:
         """Have previews of a running job made for a while."""
@@ -79,10 +80,26 @@ class Onlookers:
             if job.id not in self._watched:
                 self._watched[job.id] = (self._services.generate.subscribe(job.id), now)
             self._watched[job.id] = (self._watched[job.id][0], now)
+            self._look_away_later()
+
+    def _look_away_later(self) -> None:
+        if not self._is_looking_away:
+            self._is_looking_away = True
+            timer = threading.Timer(WATCHING_SECONDS, self._look_away)
+            timer.daemon = True
+            timer.start()
+
+    def _look_away(self) -> None:
+        """Leave the jobs that nobody asked for; nobody need ask again for that."""
+        now = time.monotonic()
+        with self._lock:
             for job_id, (subscription, asked) in list(self._watched.items()):
-                if now - asked > WATCHING_SECONDS:
+                if now - asked >= WATCHING_SECONDS:
                     subscription.close()
                     del self._watched[job_id]
+            self._is_looking_away = False
+            if self._watched:
+                self._look_away_later()
 
 
 def standing_of(services: Services, job: Job) -> Standing:
@@ -130,9 +147,9 @@ def progress_routes(router: APIRouter, services: Services, onlookers: Onlookers)
 
     @router.post("/interrupt")
     def interrupt(request: Request) -> dict[str, str]:
-        """Stop the running job; its call answers with the pictures that are finished."""
+        """Stop the running job within one step; its call answers with the pictures that are finished."""
         if (job := running(visitor(request))) is not None:
-            services.generate.interrupt(job.id)
+            services.generate.interrupt(job.id, "now")
         return {}
 
     @router.post("/skip")

@@ -96,7 +96,8 @@ def sdapi_router(teller: Teller, prefix: str = "/sdapi/v1") -> APIRouter:
             (422, "A value cannot be used."),
         )
     }
-    return APIRouter(prefix=prefix, route_class=Route, responses=refusals, tags=["A1111"])
+    # A1111 reads a body without a content type as JSON; that it comes from no other site is for the guard to see.
+    return APIRouter(prefix=prefix, route_class=Route, responses=refusals, tags=["A1111"], strict_content_type=False)
 
 
 def status_of(error: UserError) -> int:

@@ -138,10 +138,11 @@ def test_an_infotext_fills_what_was_not_sent(client: TestClient) -> None:
 
 
 def test_what_has_no_effect_is_told(client: TestClient) -> None:
-    odd = {"token_merging_ratio": 0.5, "nonesuch": 1, "samples_format": "jpg"}
-    _, info = call(client, **SMALL, restore_faces=True, override_settings=odd, strange=1)
-    assert len(info["not_honoured"]) == 4
-    assert [name in " ".join(info["not_honoured"]) for name in ("restore_faces", *odd)] == [True] * 4
+    odd = {"token_merging_ratio": 0.5, "nonesuch": 1, "samples_format": "jpg", "live_previews_enable": False}
+    _, info = call(client, **SMALL, restore_faces=True, override_settings={**odd, "queue_limit": 64}, strange=1)
+    assert len(info["not_honoured"]) == 5
+    assert [name in " ".join(info["not_honoured"]) for name in ("restore_faces", *odd)] == [True] * 5
+    assert client.get("/sdapi/v1/options").json()["live_previews_enable"] is True
 
 
 @pytest.mark.parametrize(
@@ -265,6 +266,25 @@ def test_skip_goes_on_with_the_next_batch(client: TestClient, running: Callable[
     answer["join"](120)
     assert len(answer["json"]["images"]) == 1
     assert json.loads(answer["json"]["info"])["all_seeds"] == [2]
+
+
+def test_an_interrupt_waits_for_no_batch(
+    demo_services: Services, client: TestClient, running: Callable[..., dict[str, Any]]
+) -> None:
+    """As A1111's route has it, whatever the setting of the page's button says."""
+    assert demo_services.settings.current.interrupt_after_current
+    answer = running(n_iter=2)
+    until(lambda: client.get("/sdapi/v1/progress").json()["state"]["sampling_step"] > 2)
+    assert client.post("/sdapi/v1/interrupt").json() == {}
+    answer["join"](60)
+    assert answer["json"]["images"] == []
+
+
+def test_a_body_needs_no_content_type(client: TestClient) -> None:
+    """A1111 reads one without as JSON."""
+    answer = client.post("/sdapi/v1/txt2img", content=json.dumps({**SMALL, "prompt": "a fish"}).encode())
+    assert "content-type" not in answer.request.headers
+    assert (answer.status_code, len(answer.json()["images"])) == (200, 1)
 
 
 def test_waiting_calls_are_named(

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import base64
+import gzip
+import socket
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
@@ -14,7 +18,7 @@ from PIL.PngImagePlugin import PngInfo
 from starlette.testclient import TestClient
 
 from modules.api.sdapi import image_bodies
-from modules.errors import InvalidRequest
+from modules.errors import InvalidRequest, UnreadablePicture
 from modules.services.build import Services
 from tests.api.sdapi.conftest import SMALL, in_base64, opened, picture
 from tests.api.sdapi.test_calls import call
@@ -153,3 +157,50 @@ def test_base64_with_and_without_a_data_address(idle_services: Services, text: s
         picture_id = image_bodies.stored(idle_services, text.format(wrapped), "image")
         stored = np.asarray(Image.open(idle_services.inputs.file(picture_id)).convert("RGB"))
         assert (stored.shape, tuple(stored[0, 0])) == ((3, 5, 3), (200, 30, 30))
+
+
+@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 200 OK\r\n\r\n"])
+def test_a_server_that_takes_its_time_is_left(
+    idle_services: Services, monkeypatch: pytest.MonkeyPatch, answer: bytes
+) -> None:
+    """Also one that trickles, and so never is silent for long."""
+    idle_services.settings.change(api_forbid_local_requests=False)
+    monkeypatch.setattr(image_bodies, "FETCHING_SECONDS", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def trickle() -> None:
+            connection, _ = server.accept()
+            with connection, suppress(OSError):
+                connection.sendall(answer)
+                for _ in range(80):
+                    connection.sendall(b"X")
+                    time.sleep(0.1)
+
+        thread = threading.Thread(target=trickle)
+        thread.start()
+        began = time.monotonic()
+        with pytest.raises(InvalidRequest, match="Send the picture itself"):
+            image_bodies.stored(idle_services, f"http://127.0.0.1:{server.getsockname()[1]}/picture", "image")
+        assert time.monotonic() - began < 4
+        thread.join()
+
+
+def test_a_small_answer_that_swells_is_not_unpacked(idle_services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is asked for as it is; a server that packs it all the same is believed in nothing."""
+    idle_services.settings.change(api_forbid_local_requests=False)
+    monkeypatch.setattr(image_bodies, "MAX_FILE_BYTES", 1000)
+    swelling = gzip.compress(bytes(100_000))
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(swelling)}\r\n\r\n".encode()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            connection, _ = server.accept()
+            with connection, suppress(OSError):
+                connection.recv(2**16)
+                connection.sendall(head + swelling)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        with pytest.raises(UnreadablePicture):
+            image_bodies.stored(idle_services, f"http://127.0.0.1:{server.getsockname()[1]}/picture", "image")
+        thread.join()
