@@ -116,7 +116,7 @@ class Lane:
         self._born = self._beat = 0.0
         self._held: tuple[str, ...] = ()
         self._answers: dict[int, Answered | None] = {}
-        self._prepares = True
+        self._warms_up = True
         self._rest = 0.0
         # Of the job at hand.
         self._job: Job | None = None
@@ -241,7 +241,7 @@ class Lane:
         return self._is_ready
 
     def _start_worker(self) -> None:
-        """After a death without what it prepares, which may be what it died of."""
+        """After a death without warming up, which may be what it died of. One that never says Ready gets no job."""
         worker = self._open_worker()
         with self._news:
             self._worker, self._held = worker, ()
@@ -252,9 +252,7 @@ class Lane:
             except BaseException:
                 self._worker = None
                 raise
-            self._is_ready = not self._prepares
-            if self._prepares:
-                worker.send(Prepare())
+            worker.send(Prepare(warms_up=self._warms_up))
             self._news.notify_all()
 
     def _replace(self) -> None:
@@ -266,7 +264,7 @@ class Lane:
             worker.kill()
 
     def _part_with_worker(self) -> None:
-        self._worker, self._is_ready, self._prepares = None, False, False
+        self._worker, self._is_ready, self._warms_up = None, False, False
         for number, answered in self._answers.items():
             if answered is None:
                 self._answers[number] = Answered(number=number, content={}, problem=_NO_ANSWER)

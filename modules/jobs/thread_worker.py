@@ -122,7 +122,7 @@ class ThreadWorker:
     def _obey(self, message: ToWorker) -> None:
         match message:
             case Prepare():
-                self._prepare()
+                self._prepare(warms_up=message.warms_up)
             case Run():
                 self._run(message.job)
             case Ask():
@@ -130,9 +130,10 @@ class ThreadWorker:
                 self._answer(message, answers[message.about])
                 self._look_around()
 
-    def _prepare(self) -> None:
+    def _prepare(self, *, warms_up: bool) -> None:
         try:
-            self._bench.prepare()
+            if warms_up:
+                self._bench.prepare()
         except UserError as error:
             log.warning("%s", error)  # said again, to the person concerned, by the first job that needs it
         except Exception:

@@ -28,9 +28,11 @@ class _Message(BaseModel):
 
 
 class Prepare(_Message):
-    """Get ready for the first job, such as by loading what it will probably need; only then say Ready."""
+    """Get ready for the first job; only then say Ready."""
 
     kind: Literal["prepare"] = "prepare"
+    warms_up: bool
+    """Load what the job will probably need."""
 
 
 class Run(_Message):

@@ -6,6 +6,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
+from itertools import count
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from modules.errors import Interrupted, Skipped, StorageFull, UserError, WorkerU
 from modules.jobs.job_control import JobControl
 from modules.jobs.queue import JobQueue
 from modules.jobs.thread_worker import ThreadWorker
-from modules.jobs.workers import Bench
+from modules.jobs.workers import Bench, Sink
 from modules.schema.events import PictureSaved
 from modules.schema.jobs import Job, JobState
 from modules.schema.pictures import Picture
@@ -426,3 +427,18 @@ def test_time_limit_is_read_anew_for_each_look(database: Database) -> None:
         until(lambda: queue.get(job.id).is_over, seconds=3)
     assert queue.get(job.id).state == "failed"
     assert "setting job_time_limit" in (queue.get(job.id).error or "")
+
+
+def test_a_worker_that_cannot_open_its_bench_costs_no_job_its_life(database: Database) -> None:
+    queue, opened = JobQueue(database), count()
+
+    def open_bench(sink: Sink) -> Bench:
+        if next(opened) < 2:
+            raise OSError("no bench")
+        return Bench(run=lambda job, control: None)
+
+    with dispatching(queue, lambda number: ThreadWorker(open_bench)) as (_, events):
+        job = add(queue)
+        until(lambda: queue.get(job.id).is_over, seconds=20)
+    assert states_of(events, job) == ["running", "done"]
+    assert queue.get(job.id).attempts == 1

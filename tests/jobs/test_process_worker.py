@@ -131,10 +131,10 @@ def test_idle_worker_that_was_killed_is_replaced(database: Database) -> None:
         pid = pid_of(dispatcher)
         os.kill(pid, signal.SIGKILL)
         until(lambda: not psutil.pid_exists(pid))
-        assert pid_of(dispatcher) != pid
         job = add(queue)
         until(lambda: queue.get(job.id).is_over)
         assert queue.get(job.id).state == "done"
+        assert pid_of(dispatcher) != pid
 
 
 def test_question_to_a_worker_that_dies_is_answered(database: Database) -> None:
