@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import time
 from collections.abc import Mapping
 from urllib.parse import quote
 
@@ -11,11 +12,19 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, RedirectResponse, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from modules.api.route_classes import class_of
 from modules.errors import TooManyAttempts
 from modules.services.accounts import EVERYBODY, Accounts, Visitor
+
+SECONDS_BETWEEN_LOOKS = 10.0
+"""Whether a visitor with an open stream still is let in."""
+_OF_WHAT_LASTS: dict[str, Message] = {
+    "http.response.body": {"type": "http.response.body", "body": b"", "more_body": False},
+    "websocket.send": {"type": "websocket.close", "code": 1008},
+}
+"""Messages of an answer that has begun, and how it is ended."""
 
 
 class Sessions:
@@ -32,13 +41,29 @@ class Sessions:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        refusal = await self._refusal(HTTPConnection(scope))
+        connection = HTTPConnection(scope)
+        refusal = await self._refusal(connection)
         if refusal is None:
-            await self._app(scope, receive, send)
+            await self._app(scope, receive, self._asking_again(connection, send))
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
         else:
             await refusal(scope, receive, send)
+
+    def _asking_again(self, connection: HTTPConnection, send: Send) -> Send:
+        """What lasts, such as a stream of events, ends when the login does."""
+        asked = time.monotonic()
+
+        async def sending(message: Message) -> None:
+            nonlocal asked
+            lasts = message["type"] in _OF_WHAT_LASTS and time.monotonic() - asked > SECONDS_BETWEEN_LOOKS
+            if lasts and await self._refusal(connection) is not None:
+                await send(_OF_WHAT_LASTS[message["type"]])
+                raise TimeoutError("The login ended")  # as if the client took nothing more
+            asked = time.monotonic() if lasts else asked
+            await send(message)
+
+        return sending
 
     async def _refusal(self, connection: HTTPConnection) -> Response | None:
         scope = connection.scope

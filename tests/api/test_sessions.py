@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import queue
 import re
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 
+import httpx
 import pytest
 from fastapi import FastAPI, Request, WebSocket
 from filelock import FileLock
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
 
+from modules.api import following, sessions
 from modules.api.allowed_hosts import hosts_of
 from modules.api.application import create_application
 from modules.api.visitors import visitor
@@ -21,6 +27,7 @@ from modules.config.paths import Paths
 from modules.services.account_file import AccountFile
 from modules.services.accounts import Accounts, add_user
 from modules.services.build import Services
+from tests.api.served import served
 
 OWN = "http://127.0.0.1:7860"
 USERS = [GivenUser("ann", "säcret:x", is_owner=True), GivenUser("bob", "bobs own words", is_owner=False)]
@@ -221,3 +228,40 @@ def test_tokens_of_a_user_are_no_more_than_a_list_can_show(client: TestClient, m
     assert [answer.status_code for answer in answers] == [201, 201, 422]
     assert "Revoke one" in answers[2].json()["detail"]
     assert client.post("/api/v1/tokens", auth=ANN, json={"name": "hers"}).status_code == 201
+
+
+@pytest.mark.parametrize("kind", ["sse", "socket"])
+def test_a_stream_ends_with_the_login(
+    idle_services: Services, accounts: Accounts, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setattr(sessions, "SECONDS_BETWEEN_LOOKS", 0.2)
+    monkeypatch.setattr(following, "KEEP_ALIVE_SECONDS", 0.1)
+    made, token = accounts.new_token("bob", "plug-in")
+    sent = {"Authorization": f"Bearer {token}"}
+    told = queue.SimpleQueue[bytes | None]()
+
+    def listen(address: str) -> None:
+        if kind == "sse":
+            with httpx.stream("GET", f"http://{address}/api/v1/events", headers=sent, timeout=20) as answer:
+                for piece in answer.iter_raw():
+                    told.put(piece)
+        else:
+            with connect(f"ws://{address}/api/v1/events/ws", additional_headers=sent) as socket:
+                socket.send('{"subscribe": "queue"}')
+                with suppress(ConnectionClosed):
+                    while True:
+                        told.put(str(socket.recv()).encode())
+        told.put(None)
+
+    with served(create_application(hosts=None, services=idle_services, accounts=accounts)) as address:
+        listener = threading.Thread(target=listen, args=(address,))
+        listener.start()
+        assert told.get(timeout=10)
+        time.sleep(0.5)
+        assert listener.is_alive()
+        accounts.revoke_token(made.id, "bob")
+        for _ in range(20):  # something has to be told for it to be noticed
+            idle_services.generate.pause()
+            idle_services.generate.resume()
+            listener.join(0.2)
+        assert not listener.is_alive()
