@@ -54,5 +54,15 @@ async def _told(request: Request, error: Exception) -> Response:
         return await request_validation_exception_handler(request, error)
     finding: ErrorDetails = error.errors()[0]
     place, *inside = finding["loc"]
-    detail = refusal_of({**finding, "loc": tuple(inside) or (place,)}, ())
+    detail = refusal_of({**finding, "loc": tuple(inside) or (place,)}, _names_of(request))
     return JSONResponse({"detail": readable(str(detail))}, 422)
+
+
+def _names_of(request: Request) -> list[str]:
+    """What may stand behind the question mark of a route."""
+    dependant = getattr(request.scope.get("route"), "dependant", None)
+    names: list[str] = []
+    for parameter in getattr(dependant, "query_params", ()):
+        fields = getattr(parameter.field_info.annotation, "model_fields", None)
+        names += fields if fields is not None else [parameter.alias]
+    return names

@@ -106,3 +106,10 @@ def test_searches_that_cannot_be_made(idle_client: TestClient, query: str) -> No
     answer = idle_client.get(f"{ROOT}?{query}")
     assert answer.status_code == 422
     assert isinstance(answer.json()["detail"], str) and len(answer.json()["detail"]) > 15
+
+
+def test_a_name_that_is_none_of_a_search_is_told_the_names(idle_client: TestClient) -> None:
+    answer = idle_client.get(ROOT, params={"zzz": "boat"})
+    assert answer.status_code == 422
+    names = str(answer.json()["detail"]).partition("Fields are: ")[2].rstrip(".").split(", ")
+    assert {"words", "seed", "after"} < set(names)
