@@ -213,6 +213,8 @@ def test_two_people_each_with_a_page_of_their_own(
     chosen = visit.locator("#result-chosen").locator("textarea, input").input_value()
     assert demo_services.pictures.get(int(chosen)).user == "bob"
     visit.wait_for_function("document.querySelector('#result-picture img')?.naturalWidth")
+    while demo_services.generate.active_jobs():  # the gallery shows what was there when it was opened
+        visit.wait_for_timeout(100)
     visit.click("button[role=tab]:has-text('Gallery')")
     visit.wait_for_selector("#gallery-thumbnails img")
     count = demo_services.pictures.count("bob")

@@ -17,9 +17,9 @@ from modules.services.build import Services
 SMALL: dict[str, Any] = {"steps": 2, "width": 128, "height": 128, "seed": 1}
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def client(demo_services: Services) -> TestClient:
-    """It knows nothing of other tests but the pictures and settings that they left."""
+    """Of the tests of a file, which leave one another pictures and settings."""
     return TestClient(create_application(hosts=None, services=demo_services))
 
 
