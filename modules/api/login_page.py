@@ -18,13 +18,19 @@ from modules.services.accounts import SESSION_SECONDS, Accounts
 MOST_BYTES = 16 * 2**10
 _WRONG = "This name and password do not belong together."
 _STYLE = """
-:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
+:root { color-scheme: light dark; font: 15px/1.5 Inter, ui-sans-serif, system-ui, sans-serif; }
 body { min-height: 100vh; margin: 0; display: grid; place-items: center; }
-form { display: grid; gap: 12px; width: min(320px, 88vw); }
-h1 { margin: 0 0 8px; font-size: 24px; font-weight: 600; }
-label { display: grid; gap: 4px; }
-input, button { font: inherit; padding: 8px 12px; border: 1px solid #8888; border-radius: 6px; }
-button { background: #4f46e5; border-color: #4f46e5; color: #fff; cursor: pointer; }
+body { background: light-dark(#f0f0f5, #101118); color: light-dark(#191a24, #f0f0f5); }
+form { display: grid; gap: 14px; box-sizing: border-box; width: min(360px, 90vw); padding: 28px; border-radius: 14px; }
+form { background: light-dark(#fff, #191a24); border: 1px solid light-dark(#e3e3eb, #262734); }
+h1 { margin: 0; font-size: 22px; font-weight: 700; }
+label { display: grid; gap: 5px; font-size: 13px; font-weight: 600; }
+input, button { font: inherit; padding: 10px 12px; border-radius: 8px; }
+input { font-size: 15px; font-weight: 400; border: 1px solid light-dark(#cccdd8, #3c3d4e); }
+input { background: light-dark(#f8f8fb, #101118); color: inherit; }
+input:focus { outline: 2px solid #7f5af0; outline-offset: 1px; }
+button { margin-top: 4px; background: #6c44dd; border: 0; color: #fff; font-weight: 600; cursor: pointer; }
+button:hover { background: #5934bd; }
 [role=alert] { margin: 0; color: light-dark(#b91c1c, #fca5a5); }
 """
 _HEADERS = {

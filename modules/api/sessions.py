@@ -6,6 +6,7 @@ import base64
 import binascii
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
@@ -27,6 +28,10 @@ _OF_WHAT_LASTS: dict[str, Message] = {
 """Messages of an answer that has begun, and how it is ended."""
 
 
+class _LoginEnded(OSError):
+    """For the application it is as if the client had gone."""
+
+
 class Sessions:
     """ASGI middleware: `connection.state.visitor` is there for every route that is not public.
 
@@ -44,7 +49,8 @@ class Sessions:
         connection = HTTPConnection(scope)
         refusal = await self._refusal(connection)
         if refusal is None:
-            await self._app(scope, receive, self._asking_again(connection, send))
+            with suppress(_LoginEnded):
+                await self._app(scope, receive, self._asking_again(connection, send))
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
         else:
@@ -59,7 +65,7 @@ class Sessions:
             lasts = message["type"] in _OF_WHAT_LASTS and time.monotonic() - asked > SECONDS_BETWEEN_LOOKS
             if lasts and await self._refusal(connection) is not None:
                 await send(_OF_WHAT_LASTS[message["type"]])
-                raise TimeoutError("The login ended")  # as if the client took nothing more
+                raise _LoginEnded
             asked = time.monotonic() if lasts else asked
             await send(message)
 
