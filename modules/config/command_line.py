@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from modules.config.extras_words import EXTRAS_WORDS, USUAL_UPSCALER
+from modules.config.flag_groups import add_engine, add_folders, add_installation
 from modules.config.paths import Paths, resolve_paths
 from modules.config.request_words import OF_IMG2IMG_ALONE, OF_TXT2IMG_ALONE, REQUEST_WORDS
 from modules.config.server_flags import add_server_flags
-from modules.config.settings import ATTENTION_KINDS
 from modules.config.typed_fields import add_fields, typed_fields
 from modules.errors import InvalidSetting
 
@@ -39,11 +39,7 @@ _MODEL_FOLDERS = (
     "controlnet_dir",
     "vae_approx_dir",
 )
-_UPSCALER_PATHS = tuple(
-    f"--{name}-models-path" for name in ("esrgan", "realesrgan", "bsrgan", "swinir", "dat", "hat", "scunet")
-)
 MERGE_METHODS = ("No interpolation", "Weighted sum", "Add difference")
-PRECISIONS = ("auto", "full", "half", "bfloat16")
 
 
 def parse_command_line(arguments: Sequence[str]) -> argparse.Namespace:
@@ -115,9 +111,9 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,  # it reads what stands behind a command too, and would take --vae for short of --vae-dir
     )
-    _add_installation(parser, inherited=False)
-    _add_folders(parser, inherited=False)
-    _add_engine(parser, inherited=False)
+    add_installation(parser, inherited=False)
+    add_folders(parser, inherited=False)
+    add_engine(parser, inherited=False)
     add_server_flags(parser)
     parser.set_defaults(command="ui")
     commands = parser.add_subparsers(metavar="COMMAND")
@@ -135,7 +131,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def _add_test(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     test = commands.add_parser("test", help="install what is missing, test tools too, and run the whole test suite")
-    _add_installation(test, inherited=True)
+    add_installation(test, inherited=True)
     test.add_argument("pytest_arguments", nargs="*", metavar="...", help="passed on to pytest")
     test.set_defaults(command="test")
 
@@ -190,9 +186,9 @@ def _add_outlet(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--output", type=Path, metavar="FILE|DIR", help="also write the picture here (a folder, or a .png name)"
     )
-    _add_installation(command, inherited=True)
-    _add_folders(command, inherited=True)
-    _add_engine(command, inherited=True)
+    add_installation(command, inherited=True)
+    add_folders(command, inherited=True)
+    add_engine(command, inherited=True)
 
 
 def request_fields(options: argparse.Namespace) -> tuple[TaskName, dict[str, Any]]:
@@ -243,9 +239,9 @@ def extras_fields(options: argparse.Namespace) -> dict[str, Any]:
 
 def _add_doctor(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     doctor = commands.add_parser("doctor", help="tell what was found: device, models, versions, speed; for bug reports")
-    _add_installation(doctor, inherited=True)
-    _add_folders(doctor, inherited=True)
-    _add_engine(doctor, inherited=True)
+    add_installation(doctor, inherited=True)
+    add_folders(doctor, inherited=True)
+    add_engine(doctor, inherited=True)
     doctor.set_defaults(command="doctor")
 
 
@@ -263,8 +259,8 @@ def _add_download(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     group.add_argument("--sha256", default="", metavar="DIGITS", help="what the file must have; the hub tells it")
     group.add_argument("--revision", default="main", metavar="NAME", help="branch, tag or commit of the repository")
     group.add_argument("--allow-private-downloads", action="store_true", help="let private addresses through")
-    _add_installation(download, inherited=True)
-    _add_folders(download, inherited=True)
+    add_installation(download, inherited=True)
+    add_folders(download, inherited=True)
     download.set_defaults(command="download")
 
 
@@ -300,8 +296,8 @@ def _add_merge(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     group.add_argument("--no-metadata", action="store_true", help="do not copy what the models' metadata say")
     group.add_argument("--output", default="", metavar="NAME", help="what to call the result, or a .safetensors file")
     group.add_argument("--overwrite", action="store_true", help="replace a file of that name")
-    _add_installation(merge, inherited=True)
-    _add_folders(merge, inherited=True)
+    add_installation(merge, inherited=True)
+    add_folders(merge, inherited=True)
     merge.set_defaults(command="merge")
 
 
@@ -319,8 +315,8 @@ def _add_convert(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--memory-limit", type=_positive, metavar="GB", help="for the process; default: twice the file's size and 1 GB"
     )
     group.add_argument("--time-limit", type=_positive, default=1800.0, metavar="SECONDS", help="default: 1800")
-    _add_installation(convert, inherited=True)
-    _add_folders(convert, inherited=True)
+    add_installation(convert, inherited=True)
+    add_folders(convert, inherited=True)
     convert.set_defaults(command="convert")
 
 
@@ -333,8 +329,8 @@ def _add_user(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     user.add_argument("wish", choices=("add", "list", "remove"), help="add also changes the password of a user")
     user.add_argument("name", nargs="?", default="", metavar="NAME")
     user.add_argument("--is-owner", action="store_true", help="one who may change everything; the first user is one")
-    _add_installation(user, inherited=True)
-    _add_folders(user, inherited=True)
+    add_installation(user, inherited=True)
+    add_folders(user, inherited=True)
     user.set_defaults(command="user")
 
 
@@ -347,150 +343,9 @@ def _add_token(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     token.add_argument("wish", choices=("new", "list", "revoke"))
     token.add_argument("subject", nargs="?", default="", metavar="USER|ID")
     token.add_argument("purpose", nargs="?", default="", help="what the list says it is for")
-    _add_installation(token, inherited=True)
-    _add_folders(token, inherited=True)
+    add_installation(token, inherited=True)
+    add_folders(token, inherited=True)
     token.set_defaults(command="token")
-
-
-def _add_folders(parser: argparse.ArgumentParser, *, inherited: bool) -> None:
-    group = parser.add_argument_group("folders")
-    for flag, text in (
-        ("--data-dir", "everything that is written lies below it: outputs, settings, database, caches"),
-        ("--models-dir", "models, in A1111's folder names; default: models below the data folder"),
-        ("--ckpt-dir", "a further folder with checkpoints"),
-        ("--vae-dir", "a further folder with VAEs"),
-        ("--lora-dir", "a further folder with LoRAs"),
-        ("--embeddings-dir", "a further folder with embeddings"),
-        ("--hypernetwork-dir", "a further folder with hypernetworks"),
-        ("--controlnet-dir", "a further folder with ControlNets"),
-        ("--vae-approx-dir", "a further folder with the tiny VAEs of previews"),
-    ):
-        group.add_argument(flag, type=Path, metavar="DIR", default=_default(None, inherited), help=text)
-    _add_repeated_folders(group, inherited)
-    group.add_argument(
-        "--styles-file",
-        type=Path,
-        action="append",
-        metavar="FILE",
-        default=_default(None, inherited),
-        help="a file of styles, * and ? allowed in its name; may be repeated (default: styles.csv in the data folder)",
-    )
-
-
-def _add_repeated_folders(group: argparse._ArgumentGroup, inherited: bool) -> None:
-    for flags, text in (
-        (("--upscaler-dir", *_UPSCALER_PATHS), "a further folder with upscalers; may be repeated"),
-        (("--adopt",), "an A1111, Forge or ComfyUI folder whose models are used where they lie; may be repeated"),
-    ):
-        group.add_argument(
-            *flags, type=Path, action="append", metavar="DIR", default=_default(None, inherited), help=text
-        )
-
-
-def _add_engine(parser: argparse.ArgumentParser, *, inherited: bool) -> None:
-    group = parser.add_argument_group("engine")
-    group.add_argument(
-        "--precision",
-        type=_precision,
-        choices=PRECISIONS,
-        default=_default("auto", inherited),
-        help="number format of the networks; auto: what suits device and model (doctor tells which, and why)",
-    )
-    group.add_argument(
-        "--no-half",
-        dest="precision",
-        action="store_const",
-        const="full",
-        default=_default("auto", inherited),
-        help="the same as --precision full",
-    )
-    group.add_argument(
-        "--use-cpu",
-        action="store_true",
-        default=_default(False, inherited),
-        help="do not use a graphics card even if there is one",
-    )
-    group.add_argument(
-        "--device-id",
-        type=_device_number,
-        metavar="N",
-        default=_default(None, inherited),
-        help="use this one of several graphics cards, counted from 0; by default the web UI uses all of them",
-    )
-    for flag, text in (
-        ("--no-half-vae", "compute the VAE in float32"),
-        ("--upcast-sampling", "compute attention in float32 (samplers always do)"),
-        ("--fp8", "store the network's weights in eight bits, whatever the settings say"),
-    ):
-        group.add_argument(flag, action="store_true", default=_default(False, inherited), help=text)
-    _add_attention(group, inherited)
-    _add_memory(group, inherited)
-
-
-def _add_attention(group: argparse._ArgumentGroup, inherited: bool) -> None:
-    """The flag, and A1111's for the same choice."""
-    default = _default("", inherited)
-    text = "how attention is computed, whatever the settings say; one that does not work here becomes sdp"
-    group.add_argument("--attention", choices=ATTENTION_KINDS, default=default, help=text)
-    for flag, kind in (
-        ("--xformers", "xformers"),
-        ("--opt-sdp-attention", "sdp"),
-        ("--opt-sdp-no-mem-attention", "sdp-no-mem"),
-        ("--opt-sub-quad-attention", "sub-quadratic"),
-        ("--opt-split-attention", "sub-quadratic"),
-    ):
-        group.add_argument(
-            flag,
-            dest="attention",
-            action="store_const",
-            const=kind,
-            default=default,
-            help=f"the same as --attention {kind}",
-        )
-
-
-def _add_memory(group: argparse._ArgumentGroup, inherited: bool) -> None:
-    """A1111's flags; without one of them the mode is planned before each job."""
-    for flag, text in (
-        ("--medvram", "have text encoders, network and VAE on the graphics card in turn"),
-        ("--medvram-sdxl", "the same for SDXL alone"),
-        ("--lowvram", "bring the network's layers to the graphics card one after the other: slow, needs least memory"),
-    ):
-        group.add_argument(
-            flag, dest="memory", action="store_const", const=flag[2:], default=_default("auto", inherited), help=text
-        )
-
-
-def _precision(text: str) -> str:
-    """A1111's "autocast" lets the program choose, which is "auto"."""
-    return "auto" if text == "autocast" else text
-
-
-def _add_installation(parser: argparse.ArgumentParser, *, inherited: bool) -> None:
-    group = parser.add_argument_group("installation")
-    group.add_argument(
-        "--reinstall",
-        action="store_true",
-        default=_default(False, inherited),
-        help="throw the .venv folder away and install everything anew",
-    )
-    group.add_argument(
-        "--skip-install",
-        action="store_true",
-        default=_default(False, inherited),
-        help="start with what is installed, whether or not it fits the requirements",
-    )
-
-
-def _default(value: object, inherited: bool) -> object:
-    """A subcommand must not overwrite by its own default what stood before the command's name."""
-    return argparse.SUPPRESS if inherited else value
-
-
-def _device_number(text: str) -> int:
-    if not text.isdecimal() or int(text) > 255:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of a card. Choose a whole number from 0 on.")
-    return int(text)
 
 
 def _positive(text: str) -> float:
