@@ -28,6 +28,7 @@ from modules.ui.models_tab import ModelsTab, lay_out_models
 from modules.ui.models_wiring import wire_models
 from modules.ui.notices import guarded
 from modules.ui.owners_parts import OwnersPartsHandlers, owners_parts
+from modules.ui.page import Page
 from modules.ui.page_state import lay_out_state
 from modules.ui.png_info_tab import lay_out_png_info
 from modules.ui.prompt_handlers import style_names, wildcard_choices
@@ -44,7 +45,7 @@ _DAY = 86_400
 def build_page(services: Services, *, has_logins: bool = False) -> gr.Blocks:
     """The whole page; with a way to log out where there are logins."""
     set_gradio_environment(services)
-    page = gr.Blocks(title="Atelier", analytics_enabled=False, fill_width=True, delete_cache=(_DAY, _DAY))
+    page = Page(title="Atelier", analytics_enabled=False, fill_width=True, delete_cache=(_DAY, _DAY))
     with page:
         # The "secret" only scrambles what the browser keeps for this page; a fixed one survives restarts.
         memories = {

@@ -10,7 +10,7 @@ from gradio.components import Component
 from modules.config.request_words import REQUEST_WORDS
 from modules.schema.refusals import LABELS
 from modules.schema.requests import Task
-from modules.ui.controls import lay_out_choices, lay_out_switch
+from modules.ui.controls import lay_out_choice, lay_out_choices, lay_out_switch
 from modules.ui.notices import lay_out_remark
 from modules.ui.request_controls import RequestControls, element_id
 
@@ -92,14 +92,14 @@ def lay_out_prompt_tools(controls: RequestControls, lists: WordLists) -> tuple[d
             save = _tool("Save as style", element_id("save-style", task), min_width=120)
             delete = _tool("Delete style", element_id("delete-style", task), min_width=116)
         with gr.Row(elem_classes=["fields"]):
-            known = gr.Dropdown(
+            known = lay_out_choice(
+                element_id("known-wildcards", task),
                 lists.wildcards,
-                value=None,
-                filterable=True,
+                None,
                 label="Wildcards there are",
+                filterable=True,
                 info="One that is chosen goes to the end of the prompt",
                 min_width=240,
-                elem_id=element_id("known-wildcards", task),
             )
             seed = controls.lay_out(["wildcard_seed"])
         preview = gr.Button("Show prompts", size="md", elem_id=element_id("show-prompts", task))
