@@ -2,31 +2,46 @@
 
 from __future__ import annotations
 
-import http.client
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import psutil
 import pytest
 from PIL import Image
 
+import webui
 from modules.config.paths import ROOT, resolve_paths
 from modules.schema.requests import Txt2ImgRequest
 from modules.services.build import build_services
 from modules.services.options import EngineOptions
+from tests.program import ends_in_order, free_port, is_ready, listening, serving, until, workers_of
 from tests.services.jobs_to_end import drawn_file
+
+Here = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def atelier(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "webui.py", *map(str, arguments)]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+
+
+@pytest.fixture
+def atelier_here(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Here:
+    """The same without a process of its own, whose libraries take seconds to load, for what is refused in words."""
+    monkeypatch.setattr(webui, "keep_caches_in", lambda paths: None)  # changes the environment
+
+    def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        code = webui.main([str(one) for one in arguments])
+        return subprocess.CompletedProcess(list(arguments), code, *capsys.readouterr())
+
+    return run
 
 
 def test_generate_writes_the_picture_where_asked(tmp_path: Path) -> None:
@@ -76,8 +91,8 @@ def test_generate_paints_a_folder_and_says_what_it_left_out(tmp_path: Path) -> N
         assert "Mask hash: " in image.info["parameters"]
 
 
-def test_folder_that_is_none_is_told(tmp_path: Path) -> None:
-    refused = atelier("generate", "", "--batch-dir", tmp_path / "none", "--data-dir", tmp_path)
+def test_folder_that_is_none_is_told(atelier_here: Here, tmp_path: Path) -> None:
+    refused = atelier_here("generate", "", "--batch-dir", tmp_path / "none", "--data-dir", tmp_path)
     assert refused.returncode == 2
     sentence = refused.stderr.strip().splitlines()[-1]
     assert sentence.startswith("Folder '/")
@@ -130,9 +145,9 @@ def test_two_generates_at_once_both_end(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["picture.jpg", "taken"])
-def test_output_that_cannot_be_written_is_refused_first(tmp_path: Path, name: str) -> None:
+def test_output_that_cannot_be_written_is_refused_first(atelier_here: Here, tmp_path: Path, name: str) -> None:
     (tmp_path / "taken").write_text("in the way")
-    refused = atelier("generate", "a star", "--output", tmp_path / name, "--data-dir", tmp_path / "data")
+    refused = atelier_here("generate", "a star", "--output", tmp_path / name, "--data-dir", tmp_path / "data")
     assert refused.returncode == 2
     assert refused.stderr.strip() == (
         f"--output {tmp_path / name} is neither a folder nor a name that ends in .png. Choose one of them."
@@ -165,15 +180,17 @@ def test_server_name_of_another_machine_is_told_in_words(tmp_path: Path) -> None
         (("--sampler", "Eulr"), "Sampler 'Eulr' is not known. Nearest: Euler, Euler a."),
     ],
 )
-def test_bad_input_is_refused_in_one_line(tmp_path: Path, arguments: tuple[str, ...], sentence: str) -> None:
-    refused = atelier("generate", "a star", *arguments, "--data-dir", tmp_path)
+def test_bad_input_is_refused_in_one_line(
+    atelier_here: Here, tmp_path: Path, arguments: tuple[str, ...], sentence: str
+) -> None:
+    refused = atelier_here("generate", "a star", *arguments, "--data-dir", tmp_path)
     assert (refused.returncode, refused.stdout) == (2, "")
     assert refused.stderr.strip().splitlines()[-1] == sentence
     assert not list(tmp_path.rglob("*.png"))
 
 
-def test_prompt_of_100_000_characters(tmp_path: Path) -> None:
-    refused = atelier("generate", "x" * 100_000, "--data-dir", tmp_path)
+def test_prompt_of_100_000_characters(atelier_here: Here, tmp_path: Path) -> None:
+    refused = atelier_here("generate", "x" * 100_000, "--data-dir", tmp_path)
     assert refused.returncode == 2
     assert "has 100,000 characters. The most is 32,768: shorten it." in refused.stderr
 
@@ -206,57 +223,11 @@ def test_doctor_tells_device_and_speed(tmp_path: Path) -> None:
     assert "s per step" in report.stdout
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@contextmanager
-def serving(folder: Path, *flags: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
-    """A server and its port; one that still runs in the end is killed."""
-    port = free_port()
-    command = [sys.executable, "webui.py", "--port", str(port), "--use-cpu", "--data-dir", str(folder), *flags]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
-        try:
-            yield server, port
-        finally:
-            server.kill()
-
-
-def until(condition: Callable[[], object], seconds: float = 120.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
-
-
-def is_ready(server: subprocess.Popen[str]) -> bool:
-    assert server.stdout is not None
-    return any("is ready" in line for line in iter(server.stdout.readline, ""))
-
-
-def workers_of(server: subprocess.Popen[str]) -> list[psutil.Process]:
-    children = psutil.Process(server.pid).children(recursive=True)
-    return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
-
-
-def ends_in_order(server: subprocess.Popen[str], number: signal.Signals) -> None:
-    """Exit code 0 in 10 s, and no worker is left."""
-    workers = workers_of(server)
-    began = time.monotonic()
-    server.send_signal(number)
-    assert server.wait(timeout=15) == 0
-    assert time.monotonic() - began < 10
-    assert psutil.wait_procs(workers, timeout=3)[1] == []
-
-
 LONG = {"prompt": "a star", "steps": 150, "batch_count": 100, "width": 64, "height": 64}
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends the signals of POSIX")
-@pytest.mark.parametrize("worker", ["process", "thread"])
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(("number", "worker"), [(signal.SIGTERM, "process"), (signal.SIGINT, "thread")])
 def test_stopping_the_server_puts_its_job_back_and_ends_in_order(
     tmp_path: Path, number: signal.Signals, worker: str
 ) -> None:
@@ -276,8 +247,16 @@ def test_stopping_the_server_puts_its_job_back_and_ends_in_order(
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends the signals of POSIX")
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize("state", ["starting", "importing", "loading", "idle", "listened to"])
+@pytest.mark.parametrize(
+    ("state", "number"),
+    [
+        ("starting", signal.SIGINT),
+        ("importing", signal.SIGTERM),
+        ("loading", signal.SIGINT),
+        ("idle", signal.SIGTERM),
+        ("listened to", signal.SIGINT),
+    ],
+)
 def test_stopping_in_every_other_state(tmp_path: Path, number: signal.Signals, state: str) -> None:
     with serving(tmp_path) as (server, port):
         if state == "starting":
@@ -294,17 +273,6 @@ def test_stopping_in_every_other_state(tmp_path: Path, number: signal.Signals, s
                 streams = [stack.enter_context(listening(port)) for _ in range(20)]
                 assert all(stream.status == 200 for stream in streams)
             ends_in_order(server, number)
-
-
-@contextmanager
-def listening(port: int) -> Iterator[http.client.HTTPResponse]:
-    """A stream of events that is read by nobody."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
-    connection.request("GET", "/api/v1/events")
-    try:
-        yield connection.getresponse()
-    finally:
-        connection.close()
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends the signals of POSIX")

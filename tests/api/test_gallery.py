@@ -20,10 +20,10 @@ TEXTS = (
 )
 
 
-@pytest.fixture
-def pictures(idle_services: Services) -> list[int]:
+@pytest.fixture(scope="module")
+def pictures(still_services: Services) -> list[int]:
     rows = enumerate(TEXTS, start=1)
-    return [a_picture(idle_services, job_id=f"job{n}", user="", seed=n, infotext=text) for n, text in rows]
+    return [a_picture(still_services, job_id=f"job{n}", user="", seed=n, infotext=text) for n, text in rows]
 
 
 def found(client: TestClient, **query: Any) -> list[int]:
@@ -60,10 +60,10 @@ def found(client: TestClient, **query: Any) -> list[int]:
     ],
 )
 def test_all_that_is_given_has_to_hold(
-    idle_client: TestClient, pictures: list[int], query: dict[str, Any], seeds: list[int]
+    still_client: TestClient, pictures: list[int], query: dict[str, Any], seeds: list[int]
 ) -> None:
     assert len(pictures) == 3
-    assert found(idle_client, **query) == seeds
+    assert found(still_client, **query) == seeds
 
 
 def test_pages_follow_one_another_though_pictures_come(idle_client: TestClient, idle_services: Services) -> None:
@@ -79,19 +79,20 @@ def test_pages_follow_one_another_though_pictures_come(idle_client: TestClient, 
     assert seen == ids[::-1]
 
 
-def test_one_picture(idle_client: TestClient, pictures: list[int]) -> None:
-    report = idle_client.get(f"{ROOT}/{pictures[0]}").json()
+def test_one_picture(still_client: TestClient, pictures: list[int]) -> None:
+    report = still_client.get(f"{ROOT}/{pictures[0]}").json()
     assert (report["width"], report["height"], report["seed"], report["infotext"]) == (16, 8, 1, TEXTS[0])
-    with Image.open(io.BytesIO(idle_client.get(report["file"]).content)) as image:
+    with Image.open(io.BytesIO(still_client.get(report["file"]).content)) as image:
         assert (image.size, image.info["parameters"]) == ((16, 8), TEXTS[0])
-    with Image.open(io.BytesIO(idle_client.get(report["thumbnail"]).content)) as image:
+    with Image.open(io.BytesIO(still_client.get(report["thumbnail"]).content)) as image:
         assert image.format == "WEBP"
 
 
-def test_files_that_are_gone(idle_client: TestClient, idle_services: Services, pictures: list[int]) -> None:
-    idle_services.pictures.file(idle_services.pictures.get(pictures[0])).unlink()
+def test_files_that_are_gone(idle_client: TestClient, idle_services: Services) -> None:
+    picture = a_picture(idle_services, job_id="job", user="")
+    idle_services.pictures.file(idle_services.pictures.get(picture)).unlink()
     for tail in ("file", "thumbnail"):
-        answer = idle_client.get(f"{ROOT}/{pictures[0]}/{tail}")
+        answer = idle_client.get(f"{ROOT}/{picture}/{tail}")
         assert (answer.status_code, "no longer there" in answer.json()["detail"]) == (404, True)
 
 
@@ -102,8 +103,8 @@ def test_files_that_are_gone(idle_client: TestClient, idle_services: Services, p
         "seed=9223372036854775808", "since=nan", "until=inf", "width=0", "words=" + "+".join("a" * 21), "sort=size",
     ],
 )  # fmt: skip
-def test_searches_that_cannot_be_made(idle_client: TestClient, query: str) -> None:
-    answer = idle_client.get(f"{ROOT}?{query}")
+def test_searches_that_cannot_be_made(still_client: TestClient, query: str) -> None:
+    answer = still_client.get(f"{ROOT}?{query}")
     assert answer.status_code == 422
     assert isinstance(answer.json()["detail"], str) and len(answer.json()["detail"]) > 15
 

@@ -40,6 +40,12 @@ def folder(paths: Paths, written: Path) -> Path:
     return Path(shutil.copytree(written, paths.data / "models" / "Stable-diffusion"))
 
 
+@pytest.fixture(scope="module")
+def still_folder(still_services: Services, written: Path) -> Path:
+    """The same of the services that stay as they are."""
+    return Path(shutil.copytree(written, still_services.paths.data / "models" / "Stable-diffusion"))
+
+
 @pytest.fixture
 def gate(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     """Merges wait for it before they write their first tensor."""
@@ -182,15 +188,15 @@ def test_failure_is_told(idle_client: TestClient, idle_services: Services, folde
     ],
 )
 def test_merges_that_cannot_be_made(
-    idle_client: TestClient, folder: Path, paths: Paths, body: dict[str, Any], sentence: str
+    still_client: TestClient, still_folder: Path, tmp_path: Path, body: dict[str, Any], sentence: str
 ) -> None:
-    outside = paths.data / "outside.safetensors"
-    shutil.copyfile(folder / "a.safetensors", outside)
+    outside = tmp_path / "outside.safetensors"
+    shutil.copyfile(still_folder / "a.safetensors", outside)
     text = json.dumps(body).replace("{outside}", str(outside))
-    told = refusal(idle_client.post(ROOT, content=text.encode()), 422)
+    told = refusal(still_client.post(ROOT, content=text.encode()), 422)
     assert sentence in told
-    assert idle_client.get(ROOT).json() == []
-    assert {path.name for path in folder.iterdir()} == {"a.safetensors", "b.safetensors"}
+    assert still_client.get(ROOT).json() == []
+    assert {path.name for path in still_folder.iterdir()} == {"a.safetensors", "b.safetensors"}
 
 
 @pytest.mark.parametrize("content", [b"{", b"[1]", b'{"multiplier": NaN, "models": ["a", "b"]}'])

@@ -117,9 +117,9 @@ LOCAL = (
 
 
 @pytest.mark.parametrize("address", LOCAL)
-def test_local_addresses_are_never_asked(idle_client: TestClient, listener: Server, address: str) -> None:
+def test_local_addresses_are_never_asked(still_client: TestClient, listener: Server, address: str) -> None:
     body = {"image": address.format(port=listener.server_port)}
-    answer = idle_client.post("/sdapi/v1/png-info", json=body)
+    answer = still_client.post("/sdapi/v1/png-info", json=body)
     assert answer.status_code == 422
     assert answer.json()["errors"].endswith("base64.")
     assert listener.asked == 0
