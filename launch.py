@@ -189,7 +189,7 @@ def pytest_arguments(given: "list[str]") -> "list[str]":
     usual = ["-m", "not slow"]
     processes = min(os.cpu_count() or 1, 4)  # each loads PyTorch, so more of them would fill the memory
     if not given and processes > 1:
-        usual += ["-n", str(processes), "--dist", "loadfile"]
+        usual += ["-n", str(processes), "--dist", "loadfile", "--no-loadscope-reorder"]
     return [*usual, *given]
 
 

@@ -24,6 +24,32 @@ settings.register_profile("atelier", deadline=None, suppress_health_check=[Healt
 settings.load_profile("atelier")
 
 
+# With several processes a file goes to one of them as a whole: what takes minutes must not come last.
+_LONGEST_FIRST = (
+    "test_webui.py",
+    "ui/test_browser.py",
+    "ui/test_pictures_in_browser.py",
+    "ui/test_login_in_browser.py",
+    "ui/test_words_in_browser.py",
+    "ui/test_models_tab.py",
+    "test_launch.py",
+    "services",
+    "pipeline",
+    "api",
+    "jobs",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+
+    def place(item: pytest.Item) -> int:
+        path = item.path.relative_to(here).as_posix()
+        return next((at for at, name in enumerate(_LONGEST_FIRST) if path.startswith(name)), len(_LONGEST_FIRST))
+
+    items.sort(key=place)
+
+
 @pytest.fixture
 def paths(tmp_path: Path) -> Paths:
     """Folders of an installation with nothing in its data folder; the shipped demo model is found."""
