@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from modules.config.command_line import extras_fields, parse_command_line, paths_of, request_fields
 from modules.config.host_names import is_loopback
 from modules.config.logins import given_users
+from modules.config.open_files import allow_open_files
 from modules.config.paths import Paths
 from modules.errors import AddressInUse, DataFolderInUse, InvalidSetting, UserError
 from modules.schema.requests import REQUESTS, Img2ImgRequest
@@ -83,6 +84,7 @@ def serve(options: argparse.Namespace, paths: Paths) -> int:
     """Open the web UI and answer until the process is asked to stop."""
     stopping = Stopping()
     stopping.listen()
+    allow_open_files()
     host = check_address(options, paths)
     keep_caches_in(paths)
     from modules.services.build import open_services
@@ -203,6 +205,7 @@ def _run_job(options: argparse.Namespace, paths: Paths, submit: Callable[[Servic
     """Queue a job and follow it, in this process or in the server that holds the data folder; the exit code."""
     keep_caches_in(paths)
     from modules.services.build import build_services, open_services
+    from modules.services.data_folder import is_in_use
 
     job_id: str | None = None
 
@@ -223,7 +226,9 @@ def _run_job(options: argparse.Namespace, paths: Paths, submit: Callable[[Servic
             # Whoever holds the folder takes what stands in the queue; if it ends before that, it is our turn.
             with closing(build_services(paths, engine_options(options))) as beside:
                 job_id = job_id or submitted(beside)
-                if _follow(beside, job_id, seconds=2.0):
+                while not (is_over := _follow(beside, job_id, seconds=2.0)) and is_in_use(paths):
+                    pass
+                if is_over:
                     return _report(beside, job_id, options.output)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
@@ -20,6 +21,9 @@ SILENT_SECONDS = 30.0
 SLOWEST = 16 * 2**10
 """Bytes in a second, after the first minute: less is somebody who keeps the connection busy."""
 _FIRST_SECONDS = 60.0
+_DROPPING_SECONDS = 5.0
+_MOST_DROPPED = 128 * 2**20
+"""Of a body that is refused."""
 
 
 class BodyLimits:
@@ -38,9 +42,9 @@ class BodyLimits:
         most = next((limit for beginning, limit in self._uploads if path.startswith(beginning)), self._most)
         length = Headers(scope=scope).get("content-length", "0")
         if not length.isascii() or not length.isdecimal() or len(length) > 18:
-            await _refusal(400, "The header Content-Length is no number of bytes.")(scope, receive, send)
+            await _refuse(_refusal(400, "The header Content-Length is no number of bytes."), scope, receive, send)
         elif int(length) > most:
-            await _too_large(most)(scope, receive, send)
+            await _refuse(_too_large(most), scope, receive, send)
         else:
             await _Reading(most, receive, send).run(self._app, scope)
 
@@ -65,7 +69,7 @@ class _Reading:
             if self._refused is None:
                 raise  # a fault of the application; after a refusal it only found its body broken off
         if self._refused is not None and not self._is_answered:
-            await self._refused(scope, self._receive_next, self._send_on)
+            await _refuse(self._refused, scope, self._receive_next, self._send_on)
 
     async def _receive(self) -> Message:
         if self._refused is not None:
@@ -96,6 +100,31 @@ class _Reading:
             return
         self._is_answered = True
         await self._send_on(message)
+
+
+async def _refuse(refusal: JSONResponse, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer, and take in what is on its way: whose connection is closed while sending finds no answer, but a fault."""
+    if refusal.status_code == 408:
+        await refusal(scope, receive, send)  # nothing is on its way
+        return
+
+    async def sending(message: Message) -> None:
+        is_last = message["type"] == "http.response.body"
+        await send({**message, "more_body": True} if is_last else message)
+
+    await refusal(scope, receive, sending)
+    with suppress(asyncio.TimeoutError, TimeoutError):
+        await asyncio.wait_for(_drop_body(receive), _DROPPING_SECONDS)
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _drop_body(receive: Receive) -> None:
+    dropped = 0
+    while dropped < _MOST_DROPPED:
+        message = await receive()
+        dropped += len(message.get("body", b""))
+        if message["type"] != "http.request" or not message.get("more_body", False):
+            return
 
 
 def _too_large(most: int) -> JSONResponse:

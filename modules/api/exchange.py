@@ -14,11 +14,17 @@ from fastapi import HTTPException, Path, Request
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from modules.config.paths import Paths
-from modules.errors import NotFound, QueueFull, UserError
+from modules.errors import BrokenDatabase, DatabaseUnavailable, NotFound, QueueFull, StorageFull, UserError
 from modules.schema.refusals import refusal
 
 MAX_BODY_BYTES = 256 * 2**10
 """Of a body without pictures; the longest card that people write has a few KB."""
+
+OF_THE_SERVER: Mapping[type[UserError], int] = {StorageFull: 507, DatabaseUnavailable: 503, BrokenDatabase: 503}
+"""What no client is to blame for, and its status; the application tells these wherever they come up."""
+
+MOST_COMMAS = 200_000
+"""Of a body of JSON: pictures are long, but have none, and ten million values take seconds to look at."""
 
 Answer = TypeVar("Answer")
 Wanted = TypeVar("Wanted", bound="Body")
@@ -111,9 +117,14 @@ class Teller:
     def told(
         self, call: Callable[..., Answer], *given: Any, absent: tuple[type[UserError], ...] = (NotFound,)
     ) -> Answer:
-        """What a use case answers; its refusal as an HTTP status with the sentence, `absent` ones as 404."""
+        """What a use case answers; its refusal as an HTTP status with the sentence, `absent` ones as 404.
+
+        Raises what is OF_THE_SERVER.
+        """
         try:
             return call(*given)
+        except tuple(OF_THE_SERVER):
+            raise
         except absent as error:
             raise HTTPException(404, self.shown(str(error))) from error
         except QueueFull as error:
@@ -139,12 +150,19 @@ def checked(kind: type[Wanted], fields: Mapping[str, Any]) -> Wanted:
         raise HTTPException(422, str(refusal(error, kind.model_fields))) from error
 
 
-def fields_of(body: bytes) -> dict[str, Any]:
-    """The fields of a JSON object; none of an empty body. Raises HTTPException: 400."""
+def json_of(body: bytes, **how: Any) -> Any:
+    """What a body of JSON says; `how` goes to `json.loads`. Raises HTTPException: 400, 413 for a very long list."""
+    if body.count(b",") > MOST_COMMAS:
+        raise HTTPException(413, f"The body has more than {MOST_COMMAS:,} commas. Send less.")
     try:
-        fields = readable(json.loads(body or b"{}"))
+        return readable(json.loads(body, **how))
     except (ValueError, RecursionError) as error:
         raise HTTPException(400, "The body is no JSON. Send an object of fields and values.") from error
+
+
+def fields_of(body: bytes) -> dict[str, Any]:
+    """The fields of a JSON object; none of an empty body. Raises HTTPException: 400, 413."""
+    fields = json_of(body or b"{}")
     if not isinstance(fields, dict):
         raise HTTPException(400, "The body is no JSON object. Send one of fields and values.")
     return fields

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Any
 
 from modules.api.exchange import Report, readable
@@ -103,9 +104,15 @@ def job_report(services: Services, job: Job) -> JobReport:
     known = {
         **_known(job),
         "ready_in": None if job.is_over else services.generate.ready_in(job.id),
-        "request": json.loads(job.asked) if job.asked else None,
+        "request": _asked(job),
     }
     return JobReport(**readable(known), pictures=list(map(picture_report, services.pictures.of_job(job.id))))
+
+
+def _asked(job: Job) -> dict[str, Any] | None:
+    with suppress(ValueError):  # a database may be damaged
+        return dict(json.loads(job.asked)) if job.asked else None
+    return None
 
 
 def _known(job: Job) -> dict[str, Any]:

@@ -175,13 +175,13 @@ def _add_submitting(router: APIRouter, services: Services) -> None:
         """Store the picture that the body is: PNG, JPEG, WebP or another that is read safely."""
         content = await body_of(request, MAX_FILE_BYTES)
         picture_id = await run_in_threadpool(told, services.inputs.add_bytes, content)
-        width, height = services.inputs.size(picture_id)
+        width, height = await run_in_threadpool(told, services.inputs.size, picture_id)
         return StoredInput(id=picture_id, width=width, height=height)
 
     def submitting(kind: str) -> Callable[..., Any]:
         async def submit(request: Request, response: Response, how: Annotated[InQueue, Query()]) -> JobReport:
             asking = _allowed(request, how.priority, how.front)
-            fields = fields_of(await body_of(request, MAX_REQUEST_BYTES))
+            fields = await run_in_threadpool(fields_of, await body_of(request, MAX_REQUEST_BYTES))
             job = await run_in_threadpool(told, _submitted, services, kind, fields, asking, how)
             return await run_in_threadpool(_created, services, job, response)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
+from functools import partial
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exception_handlers import request_validation_exception_handler
@@ -12,7 +14,7 @@ from pydantic_core import ErrorDetails
 
 from modules.api.choices import choice_routes
 from modules.api.downloads import download_routes
-from modules.api.exchange import readable
+from modules.api.exchange import OF_THE_SERVER, Teller, readable
 from modules.api.extensions import extension_routes
 from modules.api.gallery import gallery_routes
 from modules.api.jobs import job_routes
@@ -24,6 +26,8 @@ from modules.api.settings import settings_routes
 from modules.api.webhooks import webhook_routes
 from modules.schema.refusals import refusal_of
 from modules.services.build import Services
+
+log = logging.getLogger(__name__)
 
 _ROUTES: tuple[Callable[[Services], APIRouter], ...] = (
     job_routes,
@@ -45,6 +49,14 @@ def add_native_routes(application: FastAPI, services: Services) -> None:
         application.include_router(routes(services))
     application.include_router(openapi_routes(application))
     application.add_exception_handler(RequestValidationError, _told)
+    for fault, status in OF_THE_SERVER.items():
+        application.add_exception_handler(fault, partial(_told_of_the_server, Teller(services.paths), status))
+
+
+async def _told_of_the_server(teller: Teller, status: int, request: Request, error: Exception) -> Response:
+    """What is wrong with the server's disk, in a sentence, whichever route came upon it."""
+    log.error("%s", error)
+    return JSONResponse({"detail": teller.shown(str(error))}, status)
 
 
 async def _told(request: Request, error: Exception) -> Response:

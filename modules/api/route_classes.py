@@ -93,6 +93,7 @@ _TABLE: dict[RouteClass, str] = {
         GET /theme.css
         GET /manifest.json
         GET /gradio_api/theme.css
+        GET /gradio_api/app_id
         GET /gradio_api/startup-events
         GET /gradio_api/heartbeat/{session_hash}
         GET /gradio_api/login_check
@@ -141,7 +142,6 @@ _TABLE: dict[RouteClass, str] = {
         GET /gradio_api/login_check/
         GET /gradio_api/token
         GET /gradio_api/token/
-        GET /gradio_api/app_id
         GET /gradio_api/app_id/
         GET /gradio_api/deep_link
         GET /gradio_api/dev/reload

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from modules.config.database import Database
-from modules.errors import BrokenDatabase, InvalidSetting, StorageFull
+from modules.errors import BrokenDatabase, DatabaseUnavailable, InvalidSetting, StorageFull, UserError
 
 log = logging.getLogger(__name__)
 
@@ -95,7 +95,7 @@ class FileFacts:
                     if row is not None:
                         json.loads(row["value"])
                         self._keep(state, name, row["value"])
-                except (sqlite3.DatabaseError, ValueError) as error:
+                except (UserError, sqlite3.DatabaseError, ValueError) as error:
                     log.warning("%s could not be read: %s", self._path, error)
             return self.get(state, name)
 
@@ -130,7 +130,7 @@ class FileFacts:
         except (BrokenDatabase, sqlite3.Error, ValueError) as error:
             log.warning("%s is damaged and is made anew: %s", path, error)
             self._database = self._made_anew(path)
-        except (InvalidSetting, StorageFull, OSError) as error:
+        except (DatabaseUnavailable, InvalidSetting, StorageFull, OSError) as error:
             log.warning("%s is not used: %s", path, error)
 
     def _read(self, path: Path) -> Database:
@@ -155,7 +155,7 @@ class FileFacts:
             for suffix in ("", "-wal", "-shm"):
                 path.with_name(path.name + suffix).unlink(missing_ok=True)
             return self._read(path)
-        except (BrokenDatabase, InvalidSetting, StorageFull, sqlite3.Error, OSError) as error:
+        except (UserError, sqlite3.Error, OSError) as error:
             log.warning("%s is not used: %s", path, error)
             return None
 
@@ -172,8 +172,8 @@ class FileFacts:
                     "INSERT OR REPLACE INTO facts VALUES (?, ?, ?, ?, ?)",
                     [(state.path, state.size, state.stamp, name, text) for state, name, text in rows],
                 )
-        except sqlite3.OperationalError as error:
+        except DatabaseUnavailable as error:
             log.warning("%s could not be written: %s", self._path, error)  # another program holds it, or may not write
-        except (sqlite3.DatabaseError, StorageFull) as error:
+        except (BrokenDatabase, sqlite3.DatabaseError, StorageFull) as error:
             log.warning("%s is not used any more: %s", self._path, error)
             self.close()

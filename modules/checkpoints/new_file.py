@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from modules.config.files import TEMPORARY_SUFFIX, move_to_new_name, storage_full
+from modules.config.files import GROWING_SUFFIX, move_to_new_name, storage_full
 from modules.errors import StorageFull
 
 _FULL = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
@@ -32,7 +32,7 @@ def new_file(path: Path, *, overwrite: bool = False, expected_bytes: int = 0) ->
             f"The disk that holds {path.parent} has {free / 1e9:.1f} GB free, and {path.name} needs "
             f"{expected_bytes / 1e9:.1f} GB. Free some space there and try again."
         )
-    temporary = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}{TEMPORARY_SUFFIX}")
+    temporary = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}{GROWING_SUFFIX}")
     try:
         with temporary.open("xb") as file:
             yield file

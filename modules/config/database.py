@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from modules.config.files import storage_full
-from modules.errors import BrokenDatabase, InvalidSetting
+from modules.errors import BrokenDatabase, DatabaseUnavailable, InvalidSetting, UserError
+
+Read = TypeVar("Read")
+_OF_THE_DISK = ("locked", "locking", "disk I/O", "unable to open", "readonly")
+"""What SQLite's sentences hold where neither the program nor the file is at fault; other ones are faults of ours."""
 
 
 class Database:
     """One connection behind one lock: statements of several threads take turns, transactions do not mix.
 
-    Raises BrokenDatabase where the file is no database, InvalidSetting where it cannot be opened.
+    Raises BrokenDatabase where the file is no database, InvalidSetting where it cannot be opened, and from all methods
+    StorageFull, DatabaseUnavailable and BrokenDatabase for what becomes of the file later.
     """
 
     def __init__(self, path: Path) -> None:
@@ -25,29 +31,33 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """All of the block or none of it; other threads and processes wait. Raises StorageFull."""
-        with self._lock:
+        """All of the block or none of it; other threads and processes wait."""
+        with self._lock, self._told():
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
                 yield self._connection
                 self._connection.execute("COMMIT")
-            except BaseException as error:
+            except BaseException:
                 if self._connection.in_transaction:  # SQLite itself rolls back when the disk is full
                     self._connection.execute("ROLLBACK")
-                if isinstance(error, sqlite3.OperationalError) and "full" in str(error):
-                    raise storage_full(self.path) from error
                 raise
 
     def rows(self, query: str, values: Sequence[object] = ()) -> list[sqlite3.Row]:
         """All rows that a SELECT finds."""
-        with self._lock:
-            return self._connection.execute(query, values).fetchall()
+        with self._lock, self._told():
+            return self._read(lambda: self._connection.execute(query, values).fetchall())
 
     def row(self, query: str, values: Sequence[object] = ()) -> sqlite3.Row | None:
         """The first row that a SELECT finds, or None."""
-        with self._lock:
-            found: sqlite3.Row | None = self._connection.execute(query, values).fetchone()
+        with self._lock, self._told():
+            found: sqlite3.Row | None = self._read(lambda: self._connection.execute(query, values).fetchone())
             return found
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Reads of the block belong together: other threads wait, other processes do not."""
+        with self._lock:
+            yield
 
     def create_tables(self, room: str, steps: Sequence[str]) -> None:
         """Bring a room's tables up to date: runs those `steps` (SQL, append only) that this file has not seen."""
@@ -67,6 +77,51 @@ class Database:
         with self._lock:
             self._connection.close()
 
+    def _read(self, fetch: Callable[[], Read]) -> Read:
+        """One damaged text must not hide all rows beside it; the stricter reading is several times as fast."""
+        try:
+            return fetch()
+        except sqlite3.OperationalError as error:
+            if "Could not decode" not in str(error):
+                raise
+            self._connection.text_factory = lambda text: text.decode("utf-8", "replace")
+            return fetch()
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """What befell the file, as a sentence for a person."""
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            sentence = _sentence_on(self.path, error)
+            if sentence is None:
+                raise
+            raise sentence from error
+
+
+def _sentence_on(path: Path, error: sqlite3.DatabaseError) -> UserError | None:
+    """None for a fault of the program."""
+    text = str(error)
+    if "malformed" in text or "not a database" in text:
+        return _damaged(path, error)
+    if not isinstance(error, sqlite3.OperationalError):
+        return None
+    if "full" in text:
+        return storage_full(path)
+    if not any(words in text for words in _OF_THE_DISK):
+        return None
+    return DatabaseUnavailable(
+        f"The database {path} cannot be used now ({error}). Look whether another program holds it, whether its disk "
+        "has room, and whether you may write there; then try again."
+    )
+
+
+def _damaged(path: Path, error: Exception) -> BrokenDatabase:
+    return BrokenDatabase(
+        f"The database {path} is damaged ({error}). Move it away and start again: the pictures are found anew, "
+        "waiting jobs are not."
+    )
+
 
 def _connect(path: Path) -> sqlite3.Connection:
     connection = None
@@ -84,8 +139,5 @@ def _connect(path: Path) -> sqlite3.Connection:
                 f"The database {path} cannot be opened ({error}). Look whether another program holds it and whether "
                 "you may write there, or choose another folder with --data-dir."
             ) from error
-        raise BrokenDatabase(
-            f"The database {path} is damaged ({error}). Move it away and start again: the pictures are found anew, "
-            "waiting jobs are not."
-        ) from error
+        raise _damaged(path, error) from error
     return connection

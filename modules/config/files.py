@@ -14,11 +14,14 @@ from modules.errors import StorageFull
 
 TEMPORARY_SUFFIX = ".atelier-part"
 """Ends the name of a file that is being written; a server sweeps such leftovers when it starts."""
+GROWING_SUFFIX = ".atelier-growing"
+"""The same of a large file, which another process may be writing for hours."""
 LONGEST_NAME = 150
 """Characters of a file's name; side files and temporary ones add to it, and folders stop at 255 bytes."""
 FORBIDDEN_IN_NAMES = '<>:"/\\|?*'
 
 _LONGEST_SUFFIX = 20
+_A_DAY = 86_400.0
 _OF_WINDOWS = frozenset(
     {
         *("con", "prn", "aux", "nul", "conin$", "conout$"),
@@ -69,20 +72,21 @@ def move_to_new_name(temporary: Path, path: Path) -> None:
     _sync_folder(path.parent)
 
 
-def sweep_temporary_files(folder: Path, *, idle_seconds: float = 0.0) -> int:
-    """Remove what killed writers left below `folder`; returns how many files went.
+def sweep_temporary_files(folder: Path, *, deep: bool = True) -> int:
+    """Remove what killed writers left in `folder`, and with `deep` below it; returns how many files went.
 
-    `idle_seconds`: those that somebody wrote to within that time may be another program's, and stay.
+    Large files that somebody wrote to within a day may be another program's, and stay.
     """
     swept = 0
-    latest = time.time() - idle_seconds
-    for parent, _, names in os.walk(folder):
+    latest = time.time() - _A_DAY
+    for parent, folders, names in os.walk(folder):
+        if not deep:
+            folders.clear()
         for name in names:
-            if not name.endswith(TEMPORARY_SUFFIX):
-                continue
             leftover = Path(parent, name)
             with suppress(OSError):  # others sweep and write there too, and some may not be removed
-                if not idle_seconds or leftover.stat().st_mtime < latest:
+                is_dead = name.endswith(GROWING_SUFFIX) and leftover.stat().st_mtime < latest
+                if is_dead or name.endswith(TEMPORARY_SUFFIX):
                     leftover.unlink()
                     swept += 1
     return swept

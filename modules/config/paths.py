@@ -88,6 +88,19 @@ class Paths:
         return self.data / "config.json"
 
     @property
+    def accounts(self) -> Path:
+        return self.data / "accounts"
+
+    @property
+    def webhooks(self) -> Path:
+        return self.data / "webhooks"
+
+    @property
+    def downloads(self) -> Path:
+        """What is not whole yet."""
+        return self.models / ".downloads"
+
+    @property
     def cache(self) -> Path:
         """Holds only what can be made again: thumbnails, uploads, temporary files."""
         return self.data / "cache"

@@ -15,6 +15,7 @@
     │   ├── StorageFull         no room left on the disk
     │   ├── DownloadFailed      a server that cannot be reached, refuses, or breaks off
     │   ├── BrokenDatabase      the database file is damaged
+    │   ├── DatabaseUnavailable the database file cannot be read or written now
     │   ├── QueueFull           too many jobs are waiting
     │   ├── WorkerUnavailable   no worker answers now
     │   ├── NotFound            no job or picture of that id
@@ -102,6 +103,10 @@ class DownloadFailed(UserError):
 
 class BrokenDatabase(UserError):
     """The database file is damaged."""
+
+
+class DatabaseUnavailable(UserError):
+    """The database file cannot be read or written now: another program holds it, or its disk fails."""
 
 
 class QueueFull(UserError):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from modules.config.database import Database
@@ -12,35 +14,42 @@ from modules.imaging.reading import open_picture, read_infotext
 
 log = logging.getLogger(__name__)
 
-_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp"}
+_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 
 
 def reconcile(database: Database, records: PictureRecords, outputs: Path, *, without: Path) -> None:
     """Add a record for every picture file without one, and drop those whose file is gone.
 
-    Unreadable files are left, and so is what lies below the folder `without`.
+    Unreadable files are left, and so is what lies below the folder `without`. Of a file that is known nothing is asked
+    but its name: there may be a hundred thousand.
     """
     known = records.paths()  # before the files are listed: a picture may be saved at any moment
-    records.forget(path for path in known if not (outputs / path).is_file())
-    on_disk = {
-        path.relative_to(outputs).as_posix(): path for path in _picture_files(outputs) if without not in path.parents
-    }
-    for relative in sorted(on_disk.keys() - known):
+    on_disk = set(_picture_names(outputs, without))
+    records.forget(path for path in known - on_disk if not (outputs / path).is_file())
+    for relative in sorted(on_disk - known):
+        path = outputs / relative
+        if not _is_own_file(path):
+            continue
         try:
-            _adopt(database, on_disk[relative], relative)
+            _adopt(database, path, relative)
         except UnreadablePicture as error:
             log.debug("Left out of the gallery: %s", error)
 
 
-def _picture_files(outputs: Path) -> list[Path]:
-    if not outputs.is_dir():
-        return []
-    return [path for path in outputs.rglob("*") if path.suffix.lower() in _SUFFIXES and _is_own_file(path)]
+def _picture_names(outputs: Path, without: Path) -> Iterator[str]:
+    """Of what is called as pictures are, the paths below `outputs`; hidden files are being written."""
+    for parent, folders, names in os.walk(outputs):
+        folder = Path(parent)
+        folders[:] = [name for name in folders if folder / name != without]
+        below = "" if folder == outputs else f"{folder.relative_to(outputs).as_posix()}/"
+        for name in names:
+            if name.lower().endswith(_SUFFIXES) and not name.startswith("."):
+                yield below + name
 
 
 def _is_own_file(path: Path) -> bool:
-    """Hidden files are being written; links may lead out of the folder."""
-    return not path.name.startswith(".") and _is_utf8(path) and path.is_file() and not path.is_symlink()
+    """Links may lead out of the folder."""
+    return _is_utf8(path) and path.is_file() and not path.is_symlink()
 
 
 def _is_utf8(path: Path) -> bool:

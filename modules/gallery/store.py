@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -25,9 +26,15 @@ class PictureStore:
         self._outputs = outputs
 
     def forget_missing(self, job_id: str) -> None:
-        """Drop a job's records whose file is not there, so that those pictures are made again."""
-        pictures = self._records.of_job(job_id)
-        self._records.forget([row.path for row in pictures if not (self._outputs / row.path).is_file()])
+        """Drop a job's records whose file is not there, so that those pictures are made again.
+
+        An empty file is only a name that was reserved for one, and goes.
+        """
+        missing = [row.path for row in self._records.of_job(job_id) if not _has_content(self._outputs / row.path)]
+        for path in missing:
+            with suppress(OSError):
+                (self._outputs / path).unlink()
+        self._records.forget(missing)
 
     def save(
         self,
@@ -75,11 +82,28 @@ class PictureStore:
                 try:
                     move_to_new_name(temporary, path)
                 except BaseException as error:
-                    self._records.forget([picture.path])
+                    self._forget(picture)
                     if not isinstance(error, FileExistsError):  # else somebody took the name this very moment
                         raise
                 else:
-                    return picture
+                    return self._kept(picture)
+
+    def _forget(self, picture: Picture) -> None:
+        """By its id: the record of that path may be another worker's by now."""
+        with self._database.transaction() as connection:
+            connection.execute("DELETE FROM pictures WHERE id = ?", (picture.id,))
+
+    def _kept(self, picture: Picture) -> Picture:
+        """A saved picture with a record: another worker may have dropped it, as that of a file that was deleted."""
+        if self._database.row("SELECT 1 FROM pictures WHERE id = ?", (picture.id,)) is not None:
+            return picture
+        with self._database.transaction() as connection:
+            connection.execute("DELETE FROM pictures WHERE path = ?", (picture.path,))
+            return insert_picture(connection, **picture.model_dump(exclude={"id"}))
+
+
+def _has_content(path: Path) -> bool:
+    return path.is_file() and path.stat().st_size > 0
 
 
 def _free_name(connection: sqlite3.Connection, folder: Path, seed: int | None) -> Path:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Mapping
+from typing import Literal
 
 import numpy as np
-from PIL import Image
+from PIL import ExifTags, Image
 from PIL.PngImagePlugin import PngInfo
 
 MAX_PREVIEW_SIDE = 1024
+_COMMENT_IS_UNICODE = b"UNICODE\0"
+_LONGEST_COMMENT = 65_000
+"""Bytes; all EXIF data of a JPEG are in one segment of 65,533."""
 PARAMETERS_KEY = "parameters"
 """The PNG text chunk in which A1111 and its kin keep the infotext."""
 
@@ -30,6 +34,18 @@ def encode_png(pixels: np.ndarray, infotext: str, texts: Mapping[str, str] | Non
         if key != PARAMETERS_KEY:
             info.add_text(key, text)
     return _encode(Image.fromarray(pixels), "PNG", pnginfo=info, compress_level=4)
+
+
+def encode_with_comment(image: Image.Image, format: Literal["JPEG", "WEBP"], infotext: str, **options: object) -> bytes:
+    """A picture without transparency whose EXIF user comment is an infotext, unless that is "" or too long for it.
+
+    `options` are Pillow's for that format.
+    """
+    exif = Image.Exif()
+    comment = _COMMENT_IS_UNICODE + infotext.encode("utf-16-be")
+    if infotext and len(comment) <= _LONGEST_COMMENT:
+        exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment] = comment
+    return _encode(image.convert("RGB"), format, exif=exif, **options)
 
 
 def is_text_key(key: str) -> bool:

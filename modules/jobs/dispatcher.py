@@ -5,14 +5,16 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from modules.errors import WorkerUnavailable
 from modules.jobs.event_log import EventLog
-from modules.jobs.job_control import HowToInterrupt
+from modules.jobs.job_control import HowToInterrupt, Wish
 from modules.jobs.lane import Lane, Limits, Past
 from modules.jobs.queue import JobQueue
 from modules.jobs.workers import Worker
+from modules.schema.events import StateChanged
 from modules.schema.jobs import Job
 
 log = logging.getLogger(__name__)
@@ -61,9 +63,15 @@ class Dispatcher:
         """Leave out what a job is making now; False if no worker has it."""
         return any(lane.skip(job_id) for lane in self._lanes)
 
+    def wishes(self, job_id: str) -> frozenset[Wish]:
+        """What was asked of a running job since it began."""
+        return frozenset().union(*(lane.wishes(job_id) for lane in self._lanes))
+
     def ask(self, about: str, content: Mapping[str, Any], timeout: float) -> list[dict[str, Any]]:
-        """The answers of all workers. Raises WorkerUnavailable, UserError."""
-        return [lane.ask(about, content, timeout) for lane in self._lanes_at_work()]
+        """The answers of all workers, which are asked at once. Raises WorkerUnavailable, UserError."""
+        lanes = self._lanes_at_work()
+        with ThreadPoolExecutor(len(lanes)) as asking:
+            return list(asking.map(lambda lane: lane.ask(about, content, timeout), lanes))
 
     def ask_one(self, about: str, content: Mapping[str, Any], timeout: float) -> dict[str, Any]:
         """The answer of the first worker. Raises WorkerUnavailable, UserError."""
@@ -99,6 +107,7 @@ class Dispatcher:
             limits=self._limits,
             past=self._past,
             recover=self._recover,
+            look=self._look,
             ended=self._over,
             ready=lambda devices: self._grow(devices if self._workers is None else 0),
         )
@@ -109,6 +118,10 @@ class Dispatcher:
             if not self._is_recovered:
                 self._queue.requeue()
                 self._is_recovered = True
+
+    def _look(self) -> None:
+        """Tell of jobs that other processes have put into the queue."""
+        self._queue.find(lambda job_id: self._events.append(StateChanged(job_id=job_id, state="queued")))
 
     def _over(self, job: Job) -> None:
         try:

@@ -46,8 +46,8 @@ class EventLog:
             self._sequence += 1
             event = event.model_copy(update={"sequence": self._sequence})
             listeners: set[Subscription] = set()
-            if event.job_id:
-                channel = self._channel(event.job_id)
+            channel = self._channel_for(event)
+            if channel is not None:
                 channel.add(event)
                 listeners |= channel.listeners
                 if isinstance(event, Preview):
@@ -97,6 +97,12 @@ class EventLog:
 
     def _channel(self, job_id: str) -> _Channel:
         return self._jobs.setdefault(job_id, _Channel(_MOST_OF_A_JOB))
+
+    def _channel_for(self, event: JobEvent) -> _Channel | None:
+        """Changes of the queue alone are no reason to keep a job that has none: it may be over and forgotten."""
+        if not event.job_id or isinstance(event, QueueChanged):
+            return self._jobs.get(event.job_id)
+        return self._channel(event.job_id)
 
     def _forget_oldest(self) -> None:
         """Who still listens to a forgotten job keeps its channel."""
@@ -257,11 +263,15 @@ class _Channel:
 
     def add(self, event: JobEvent) -> None:
         if isinstance(event, (Progress, Preview, QueueChanged)):
-            self.newest[(event.kind, event.job_id)] = event
+            key = (event.kind, event.job_id)
+            self.newest.pop(key, None)
+            self.newest[key] = event
+            if len(self.newest) > self._most:
+                self.dropped = max(self.dropped, self.newest.pop(next(iter(self.newest))).sequence)
             return
         self._lasting.append(event)
         if len(self._lasting) > self._most:
-            self.dropped = self._lasting.popleft().sequence
+            self.dropped = max(self.dropped, self._lasting.popleft().sequence)
 
     def after(self, sequence: int) -> list[JobEvent]:
         events = [event for event in self.newest.values() if event.sequence > sequence]

@@ -21,6 +21,8 @@ from typing import Literal
 from modules.errors import Interrupted, Skipped
 
 HowToInterrupt = Literal["now", "after_current"]
+Wish = Literal["now", "after_current", "skip"]
+"""To end so, or to leave a part out."""
 
 
 class JobControl:

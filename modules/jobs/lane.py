@@ -5,15 +5,15 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import Counter, defaultdict
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
 from modules.errors import UserError, WorkerUnavailable
 from modules.jobs.event_log import EventLog
-from modules.jobs.job_control import HowToInterrupt
+from modules.jobs.job_control import HowToInterrupt, Wish
 from modules.jobs.queue import JobQueue
 from modules.jobs.workers import (
     Answered,
@@ -44,6 +44,7 @@ _SECONDS_BETWEEN_GLANCES = 0.1
 _LONGEST_GLANCE = 2.0
 """Where two glances lie further apart the computer slept, or had no time for us: that is nobody's fault."""
 _MOST_DEATHS = 2
+_MOST_REMEMBERED = 1000
 _SLOW_STEPS = 3
 """How many times the longest step a worker may take to obey, where that is more than its limit."""
 _LONGEST_REST = 30.0
@@ -64,19 +65,36 @@ class Limits:
     """For a job to end that was interrupted."""
 
 
+@dataclass
+class PastOfJob:
+    """What became of a job that is not over."""
+
+    deaths: int = 0
+    """How many workers died over it."""
+    saved: set[int] = field(default_factory=set)
+    """The ids of its pictures."""
+
+
 class Past:
-    """What became of jobs that are not over, for all lanes; used under the lock of the lane that has the job."""
+    """What became of the latest jobs that are not over, for all lanes; used by the lane that has the job."""
 
     def __init__(self) -> None:
-        self.deaths: Counter[str] = Counter()
-        """How many workers died over each."""
-        self.saved: defaultdict[str, set[int]] = defaultdict(set)
-        """The ids of the pictures of each."""
+        self._lock = threading.Lock()
+        self._jobs: OrderedDict[str, PastOfJob] = OrderedDict()
+
+    def of(self, job_id: str) -> PastOfJob:
+        """That of a job."""
+        with self._lock:
+            past = self._jobs.setdefault(job_id, PastOfJob())
+            self._jobs.move_to_end(job_id)
+            while len(self._jobs) > _MOST_REMEMBERED:  # of those that are cancelled while they wait nobody hears
+                self._jobs.popitem(last=False)
+            return past
 
     def forget(self, job_id: str) -> None:
         """It is over."""
-        self.deaths.pop(job_id, None)
-        self.saved.pop(job_id, None)
+        with self._lock:
+            self._jobs.pop(job_id, None)
 
 
 class Lane:
@@ -92,6 +110,7 @@ class Lane:
         limits: Callable[[], Limits],
         past: Past,
         recover: Callable[[], None],
+        look: Callable[[], None],
         ended: Callable[[Job], None],
         ready: Callable[[int], None],
     ) -> None:
@@ -102,6 +121,7 @@ class Lane:
         self._limits = limits
         self._past = past
         self._recover = recover
+        self._look = look
         self._tell_end = ended
         self._tell_ready = ready
         self._wake = threading.Event()
@@ -122,6 +142,7 @@ class Lane:
         self._job: Job | None = None
         self._outcome: Ended | None = None
         self._is_interrupted = self._is_watched = False
+        self._wishes: frozenset[Wish] = frozenset()
         self._due_since: float | None = None
         self._began = self._told_last = self._longest_gap = 0.0
         # Of the latest job, where that could not be written down yet.
@@ -145,6 +166,7 @@ class Lane:
             if how == "now" and self._due_since is None:
                 self._due_since = self._clock.now
             self._is_interrupted = True
+            self._wishes |= {"now" if "after_current" in self._wishes else how}
             self._send(Interrupt(job_id=job_id, how=how))
         return True
 
@@ -153,19 +175,26 @@ class Lane:
         with self._news:
             if not self._runs(job_id):
                 return False
+            self._wishes |= {"skip"}
             self._send(Skip(job_id=job_id))
         return True
+
+    def wishes(self, job_id: str) -> frozenset[Wish]:
+        """What was asked of a job that runs here, since it began."""
+        with self._news:
+            return self._wishes if self._runs(job_id) else frozenset()
 
     def ask(self, about: str, content: Mapping[str, Any], timeout: float) -> dict[str, Any]:
         """The worker's answer. Raises WorkerUnavailable where none comes in time, UserError with what it says."""
         number = next(self._numbers)
+        deadline = time.monotonic() + timeout
         with self._news:
             self._answers[number] = None
             self._news.wait_for(lambda: self._worker is not None, timeout)
             self._send(Ask(number=number, about=about, content=dict(content)))
-            self._news.wait_for(lambda: self._answers[number] is not None, timeout)
+            self._news.wait_for(lambda: self._answers[number] is not None, deadline - time.monotonic())
             answered = self._answers.pop(number)
-        if answered is None:
+        if answered is None or answered.problem == _NO_ANSWER:
             raise WorkerUnavailable(_NO_ANSWER)
         if answered.problem is not None:
             raise UserError(answered.problem)
@@ -205,6 +234,7 @@ class Lane:
     def _turn(self) -> bool:
         """Carry out the next job, or what a fault left undone of the last one; False where nothing waits."""
         self._recover()
+        self._look()
         if self._job is None and self._end is None and not self._claim():
             return False
         if self._job is not None:
@@ -221,8 +251,11 @@ class Lane:
             return False
         with self._news:  # whoever finds a job claimed can interrupt it
             job = self._queue.claim(self.name, held=self._held)
-            if job is not None:
+            if job is not None and not job.is_over:
                 self._begin(job)
+        if job is not None and job.is_over:  # it cannot be read
+            self._events.append(StateChanged(job_id=job.id, state=job.state, message=job.error))
+            self._tell_end(job)
         return job is not None
 
     def _has_worker(self) -> bool:
@@ -282,6 +315,7 @@ class Lane:
         self._job, self._outcome, self._is_interrupted, self._due_since = job, None, False, None
         self._began = self._told_last = self._clock.glance()
         self._longest_gap = 0.0
+        self._wishes = frozenset()
         self._is_watched = self._events.is_watched(job.id)
         self._events.append(StateChanged(job_id=job.id, state="running"))
         self._send(Run(job=job, watched=self._is_watched))
@@ -324,7 +358,8 @@ class Lane:
                 self._obey_others(job)
 
     def _obey_others(self, job: Job) -> None:
-        """Other processes say in the queue that they want a job to end."""
+        """Other processes say in the queue that they want a job to end, or another one."""
+        self._look()
         if not self._is_interrupted and self._queue.is_cancel_wanted(job.id):
             self.interrupt(job.id, "now")
 
@@ -350,10 +385,11 @@ class Lane:
 
     def _after_death(self, job: Job) -> Ended:
         """A job whose worker died is run again once: it may not have been the job's fault."""
-        self._past.deaths[job.id] += 1
+        past = self._past.of(job.id)
+        past.deaths += 1
         if self._is_interrupted:
             return Ended(job_id=job.id, state="cancelled")
-        if self._past.deaths[job.id] < _MOST_DEATHS or self._stop_by is not None:
+        if past.deaths < _MOST_DEATHS or self._stop_by is not None:
             log.warning("Job %s is put back, since its worker ended", job.id)
             return Ended(job_id=job.id, state="queued")
         message = (
@@ -412,7 +448,7 @@ class Lane:
         if not self._runs(event.job_id):
             return
         if isinstance(event, PictureSaved):
-            saved = self._past.saved[event.job_id]
+            saved = self._past.of(event.job_id).saved
             if event.picture.id in saved:
                 return
             saved.add(event.picture.id)

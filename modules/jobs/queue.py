@@ -7,10 +7,14 @@ queued ──claim──> running ──> done | failed | cancelled
 
 from __future__ import annotations
 
+import logging
 import secrets
 import sqlite3
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from typing import Any
+
+from pydantic import ValidationError
 
 from modules.config.database import Database
 from modules.errors import InvalidRequest, NotFound, QueueFull
@@ -21,6 +25,8 @@ from modules.jobs.places import first_place, last_place, place_before
 from modules.jobs.tables import STEPS
 from modules.schema.jobs import FINAL_STATES, Job, JobState, NewJob
 
+log = logging.getLogger(__name__)
+
 _COLUMNS = (
     "id, kind, state, request, created, started, finished, error, user, asked, model, work, priority, paused, "
     "attempts, repeats, origin"
@@ -28,6 +34,11 @@ _COLUMNS = (
 _HIGHEST_PRIORITY = 1000
 _ASKED_LATELY_SECONDS = 60.0
 """A worker that asked for no job that long is not counted on any more."""
+_BLANK: dict[str, Any] = {"kind": "txt2img", "created": 0.0, "started": None, "finished": None}
+_UNREADABLE = (
+    "This job cannot be read: a newer version of the program asked for it, or the database is damaged. Ask for it anew."
+)
+_NOTHING_TO_RUN: dict[str, Any] = {"request": "", "asked": "", "repeats": False, "error": _UNREADABLE}
 
 
 class JobQueue:
@@ -40,7 +51,9 @@ class JobQueue:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._asked: dict[str, tuple[float, Collection[str]]] = {}
+        self._own: set[str] = set()
         database.create_tables("jobs", STEPS)
+        self._looked_at = self._latest()
 
     # What comes in
 
@@ -50,21 +63,24 @@ class JobQueue:
         Raises QueueFull, InvalidRequest for a priority out of range.
         """
         _check_priority(new.priority)
-        job_id = secrets.token_hex(8)
         with self._database.transaction() as connection:
             _check_limits(connection, new.user, limit, limit_of_user)
             connection.execute("INSERT OR IGNORE INTO job_users (user) VALUES (?)", (new.user,))
-            values = new.model_dump(exclude={"front"}) | {
-                "id": job_id,
-                "state": "queued",
-                "created": time.time(),
-                "place": first_place(connection) if new.front else last_place(connection),
-            }
-            names = ", ".join(values)
-            marks = ", ".join(f":{name}" for name in values)
-            row = connection.execute(
-                f"INSERT INTO jobs ({names}) VALUES ({marks}) RETURNING {_COLUMNS}", values
-            ).fetchone()
+            place = first_place(connection) if new.front else last_place(connection)
+            return self._put(connection, new, state="queued", place=place)
+
+    def refuse(self, new: NewJob, reason: str) -> Job:
+        """Keep a job that nobody who asks waits for and that cannot be accepted: as failed, for a reason."""
+        with self._database.transaction() as connection:
+            return self._put(connection, new, state="failed", error=reason, finished=time.time())
+
+    def _put(self, connection: sqlite3.Connection, new: NewJob, **further: object) -> Job:
+        known = {"id": secrets.token_hex(8), "created": time.time(), **further}
+        values = new.model_dump(exclude={"front"}) | known
+        names = ", ".join(values)
+        marks = ", ".join(f":{name}" for name in values)
+        row = connection.execute(f"INSERT INTO jobs ({names}) VALUES ({marks}) RETURNING {_COLUMNS}", values).fetchone()
+        self._own.add(row["id"])
         return _job(row)
 
     def retry(self, job_id: str, *, limit: int, limit_of_user: int) -> Job:
@@ -81,6 +97,8 @@ class JobQueue:
         return self._add_like(self.get(job_id), limit, limit_of_user)
 
     def _add_like(self, job: Job, limit: int, limit_of_user: int) -> Job:
+        if not job.request:
+            raise InvalidRequest("job", job.id, "cannot be read", "Ask for it anew.")
         new = NewJob(
             **job.model_dump(include={"kind", "request", "asked", "user", "model", "work", "priority"}), origin=job.id
         )
@@ -132,19 +150,44 @@ class JobQueue:
         found = {row["state"]: row["jobs"] for row in rows}
         return {state: found.get(state, 0) for state in ("queued", "running", "done", "failed", "cancelled")}
 
+    def find(self, tell: Callable[[str], object]) -> None:
+        """Tell the ids of waiting jobs that other processes have added since the last look, before any can begin."""
+        if self._latest() == self._looked_at:
+            return
+        with self._database.alone():
+            rows = self._database.rows(
+                "SELECT number, id, state FROM jobs WHERE number > ? ORDER BY number", (self._looked_at,)
+            )
+            for row in rows:
+                self._looked_at = row["number"]
+                if row["state"] == "queued" and row["id"] not in self._own:
+                    tell(row["id"])
+            self._own.clear()
+
+    def _latest(self) -> int:
+        row = self._database.row("SELECT max(number) FROM jobs")
+        return (row[0] if row is not None else None) or 0
+
     # What a worker does
 
     def claim(self, worker: str, *, held: Collection[str] = ()) -> Job | None:
         """Make the job that is next for a worker a running one; None where nothing may begin.
 
-        `held` names the models that the worker has at hand: see modules.jobs.order for how far they are preferred.
+        `held` names the models that the worker has at hand: see modules.jobs.order for how far they are preferred. A
+        job that cannot be read is over at once: it comes back as failed.
         """
         self._asked[worker] = (time.monotonic(), held)
         if self._database.row(claims.ANYTHING_READY) is None:
             return None  # asked several times a second: no write lock for that
         with self._database.transaction() as connection:
             job_id = claims.claim(connection, worker, held)
-            return None if job_id is None else self.get(job_id)
+            if job_id is None:
+                return None
+            if not _is_readable(self._row(_COLUMNS, job_id)):
+                log.error("Job %s cannot be read and is not run", job_id)
+                failed = "UPDATE jobs SET state = 'failed', error = ?, finished = ? WHERE id = ?"
+                connection.execute(failed, (_UNREADABLE, time.time(), job_id))
+            return self.get(job_id)
 
     def finish(self, job_id: str, state: JobState, error: str | None = None) -> bool:
         """Give a running job its final state; False where it does not run."""
@@ -334,4 +377,18 @@ def _check_limits(connection: sqlite3.Connection, user: str, limit: int, limit_o
 
 
 def _job(row: sqlite3.Row) -> Job:
-    return Job.model_validate(dict(row))
+    """One that cannot be read is shown by what is known of it, so that it hides no others."""
+    known = dict(row)
+    try:
+        return Job.model_validate(known)
+    except ValidationError as error:
+        unknown = {finding["loc"][0] for finding in error.errors()}
+        return Job(**_BLANK | {name: value for name, value in known.items() if name not in unknown} | _NOTHING_TO_RUN)
+
+
+def _is_readable(row: sqlite3.Row) -> bool:
+    try:
+        Job.model_validate(dict(row))
+    except ValidationError:
+        return False
+    return True

@@ -42,6 +42,8 @@ class StoredAccounts(BaseModel):
     tokens: list[StoredToken] = []
     ended_sessions: dict[str, float] = {}
     """Ids of sessions that were logged out, and when they would have ended by themselves."""
+    sessions_since: float = 0.0
+    """Whoever logged in up to this time has to do so again: too many logged out since to keep them all in mind."""
 
     def user(self, name: str) -> StoredUser | None:
         """The user of that name."""
@@ -52,7 +54,7 @@ class AccountFile:
     """Read again whenever another process has written it; changed by one process at a time."""
 
     def __init__(self, paths: Paths) -> None:
-        self.path = paths.data / "accounts" / "accounts.json"
+        self.path = paths.accounts / "accounts.json"
         self._seen: tuple[int, int, int] | None = None
         self._accounts = StoredAccounts()
 

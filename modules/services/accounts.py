@@ -15,13 +15,15 @@ from itsdangerous import BadSignature, URLSafeTimedSerializer
 
 from modules.config.logins import GivenUser
 from modules.errors import InvalidRequest, InvalidSetting, NotFound, TooManyAttempts
-from modules.services.account_file import AccountFile, StoredToken, StoredUser
+from modules.services.account_file import AccountFile, StoredAccounts, StoredToken, StoredUser
 from modules.services.login_attempts import LoginAttempts, address_key
 from modules.services.passwords import hash_of_nobody, is_password, password_hash
 
 SESSION_SECONDS = 14 * 86_400
 MOST_TOKENS = 100
 """Of one user."""
+MOST_ENDED = 10_000
+"""Sessions that were logged out and are kept in mind; they are read with the file."""
 _MOST_REMEMBERED = 1000
 _LONGEST_COOKIE = 1024
 _AT_ONCE = 2
@@ -132,6 +134,7 @@ class Accounts:
             with self._file.changing() as stored:
                 kept = {id: until for id, until in stored.ended_sessions.items() if until > now}
                 stored.ended_sessions = {**kept, opened[2]: now + SESSION_SECONDS}
+                _forget_oldest_ends(stored)
 
     def new_token(self, user: str, name: str) -> tuple[StoredToken, str]:
         """A token for a program of a user, and its secret, which is not kept.
@@ -171,10 +174,11 @@ class Accounts:
         if len(session) > _LONGEST_COOKIE:
             return None
         try:
-            name, stamp, id = self._signer().loads(session, max_age=SESSION_SECONDS)
+            known, begun = self._signer().loads(session, max_age=SESSION_SECONDS, return_timestamp=True)
+            name, stamp, id = known
         except (BadSignature, ValueError, TypeError):
             return None
-        return str(name), str(stamp), str(id)
+        return None if begun.timestamp() <= self._file.read().sessions_since else (str(name), str(stamp), str(id))
 
     def _remember(self, digest: bytes, account: _Account) -> None:
         with self._lock:
@@ -185,6 +189,14 @@ class Accounts:
     def _is_remembered(self, digest: bytes, account: _Account) -> bool:
         with self._lock:
             return self._remembered.get(digest) == account.stamp
+
+
+def _forget_oldest_ends(stored: StoredAccounts) -> None:
+    """None of these sessions comes to life again: they, and whatever began before their ends, are too old from now."""
+    by_end = sorted(stored.ended_sessions.items(), key=lambda ended: ended[1])
+    if forgotten := by_end[:-MOST_ENDED]:
+        stored.ended_sessions = dict(by_end[-MOST_ENDED:])
+        stored.sessions_since = max(stored.sessions_since, forgotten[-1][1] - SESSION_SECONDS)
 
 
 def add_user(file: AccountFile, name: str, password: str, *, is_owner: bool = False) -> bool:

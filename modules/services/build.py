@@ -24,6 +24,7 @@ from modules.services.inputs import InputService
 from modules.services.merging import MergeService
 from modules.services.model_cards import ModelCards
 from modules.services.models import ModelService
+from modules.services.network_files import NetworkFileService
 from modules.services.options import EngineOptions
 from modules.services.pictures import PictureService
 from modules.services.remixing import RemixService
@@ -36,8 +37,6 @@ from modules.services.wildcards import WildcardService
 from modules.services.worker_program import process_worker
 from modules.services.workshop import Workshop
 from modules.upscaling.registry import UpscalerRegistry
-
-_A_DAY = 86_400.0
 
 
 @dataclass(frozen=True)
@@ -52,6 +51,7 @@ class Services:
     downloads: DownloadService
     merging: MergeService
     vaes: VaeService
+    networks: NetworkFileService
     resolver: RequestResolver
     generate: GenerateService
     pictures: PictureService
@@ -117,10 +117,11 @@ def build_services(
         downloads=open_downloads(paths),
         merging=MergeService(shop.models, paths, shop.model_files.sha256_of),
         vaes=shop.vaes,
+        networks=shop.networks,
         resolver=shop.resolver,
         generate=generate,
         pictures=pictures,
-        webhooks=WebhookService(paths.data / "webhooks", generate, pictures),
+        webhooks=WebhookService(paths.webhooks, generate, pictures),
         remix=RemixService(pictures, shop.inputs),
         inputs=input_service,
         batches=BatchService(paths, input_service, shop.resolver),
@@ -139,16 +140,23 @@ def open_services(
 ) -> Iterator[Services]:
     """Services on a data folder that nobody else has; the caller starts them. Raises DataFolderInUse."""
     with hold_data_folder(paths):
-        for folder in (paths.outputs, paths.cache):
-            sweep_temporary_files(folder)
-        # Merges, conversions and downloads write there, which other processes may be at.
-        for folder in {folders[0] for folders in paths.model_folders.values()}:
-            sweep_temporary_files(folder, idle_seconds=_A_DAY)
+        _sweep(paths)
         services = build_services(paths, options, processes=processes, workers=workers)
         try:
+            for job in services.generate.jobs(["running"]):
+                services.pictures.forget_missing(job.id)  # it may be cancelled before it is run again
             yield services
         finally:
             services.close()
+
+
+def _sweep(paths: Paths) -> None:
+    """Take away what killed writers left, wherever the program writes."""
+    of_models = {folders[0] for folders in paths.model_folders.values()}
+    for folder in (paths.outputs, paths.cache, paths.accounts, paths.webhooks, paths.downloads, *of_models):
+        sweep_temporary_files(folder)
+    for folder in {paths.data, *(file.resolve().parent for file in paths.style_files)}:
+        sweep_temporary_files(folder, deep=False)
 
 
 @contextmanager

@@ -37,6 +37,15 @@ def hold_data_folder(paths: Paths) -> Iterator[None]:
         lock.release()
 
 
+def is_in_use(paths: Paths) -> bool:
+    """Whether another process holds the folder. Raises InvalidSetting where nothing can be written."""
+    try:
+        with hold_data_folder(paths):
+            return False
+    except DataFolderInUse:
+        return True
+
+
 def _in_use(paths: Paths, owner: Path) -> DataFolderInUse:
     who = owner.read_text().strip() if owner.is_file() else "unknown"
     return DataFolderInUse(

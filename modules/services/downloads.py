@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 
 from modules.checkpoints.weights_header import PICKLES, read_header
 from modules.checkpoints.weights_identity import WeightsIdentity, identify_weights
-from modules.config.files import TEMPORARY_SUFFIX, move_to_new_name, safe_name
+from modules.config.files import GROWING_SUFFIX, move_to_new_name, safe_name
 from modules.config.model_folders import FolderKind
 from modules.config.paths import Paths
 from modules.errors import BrokenModel, DownloadFailed, InvalidRequest, NotFound, UnsupportedModel, UserError
@@ -399,7 +399,7 @@ class DownloadService:
 
 def open_downloads(paths: Paths, *, allow_private: bool = False) -> DownloadService:
     """The downloads of a data folder; those that were cut short are there, paused."""
-    return DownloadService(download_folders(paths), paths.models / ".downloads", allow_private=allow_private)
+    return DownloadService(download_folders(paths), paths.downloads, allow_private=allow_private)
 
 
 def _move_into(part: Path, target: Path) -> None:
@@ -408,7 +408,7 @@ def _move_into(part: Path, target: Path) -> None:
     if part.stat().st_dev == target.parent.stat().st_dev:
         move_to_new_name(part, target)
         return
-    copy = target.with_name(f".{target.name[:100]}.{secrets.token_hex(4)}{TEMPORARY_SUFFIX}")
+    copy = target.with_name(f".{target.name[:100]}.{secrets.token_hex(4)}{GROWING_SUFFIX}")
     try:
         shutil.copyfile(part, copy)
         move_to_new_name(copy, target)

@@ -21,7 +21,7 @@ from modules.checkpoints.prompt_tokenizer import PromptTokenizer
 from modules.checkpoints.registry import Checkpoint
 from modules.config.settings import SettingsStore
 from modules.diffusion.memory import ran_out_of_memory
-from modules.errors import Interrupted, OutOfMemory, Skipped, StorageFull, UserError
+from modules.errors import Interrupted, OutOfMemory, Skipped, UserError
 from modules.pipeline.conditioning import count_tokens
 from modules.pipeline.extras import ExtrasTools, ProcessedPicture, process
 from modules.pipeline.first_pass_memory import FirstPassMemory
@@ -266,7 +266,7 @@ class Engine:
         reuse = self._texts.take_reuse()
         try:
             self._counters.add({TEXTS_FOUND: reuse.found, TEXTS_ENCODED: reuse.encoded})
-        except (StorageFull, sqlite3.Error):
+        except (UserError, sqlite3.Error):
             log.warning("The counters could not be written", exc_info=True)  # no reason to lose a picture
 
     def describe(self, request: Resolved, further: Mapping[str, str], *, index: int = 0) -> str:

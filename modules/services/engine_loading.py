@@ -38,7 +38,7 @@ class EngineLoader:
         self._engine: Engine | None = None
 
     def engine(self) -> Engine:
-        """The engine, with torch imported by the first call."""
+        """The engine, for the thread that asks; torch is imported by the first call."""
         with self._lock:
             if self._engine is None:
                 # diffusers imports xformers, which complains where it has no kernels; doctor tells of that.
@@ -46,7 +46,8 @@ class EngineLoader:
                 from modules.services.engine import Engine
 
                 self._engine = Engine(*self._made_of)
-            return self._engine
+        self._engine.machine.use_device()
+        return self._engine
 
     def warm_up(self) -> None:
         """Import torch and load the model that will be asked for."""

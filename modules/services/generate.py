@@ -12,11 +12,11 @@ from contextlib import suppress
 from typing import Any
 
 from modules.config.settings import SettingsStore
-from modules.errors import UserError, WorkerUnavailable
+from modules.errors import InvalidRequest, UserError, WorkerUnavailable
 from modules.gallery.inputs import InputPictures
 from modules.jobs.dispatcher import Dispatcher
 from modules.jobs.event_log import EventLog, Subscription
-from modules.jobs.job_control import HowToInterrupt
+from modules.jobs.job_control import HowToInterrupt, Wish
 from modules.jobs.lane import Limits
 from modules.jobs.queue import JobQueue
 from modules.jobs.workers import Worker
@@ -151,15 +151,20 @@ class GenerateService:
         fields: dict[str, Any] = {"user": job.user, "priority": job.priority, "repeats": True, "origin": job.id}
         try:
             if job.asked and job.kind in REQUESTS:
-                request = REQUESTS[job.kind].of(json.loads(job.asked))
+                request = REQUESTS[job.kind].of(_asked(job))
                 resolved = self._scripts.prepared(self._resolver.resolve(request), request, self._resolver.changed)
                 new = self._new(job.kind, resolved, asked=job.asked, **fields)
             else:
-                new = NewJob(**job.model_dump(include={"kind", "request", "asked", "work", "model"}), **fields)
+                new = NewJob(**_like(job), **fields)
             self._told(self._queue.add(new, **_NO_LIMITS))
         except UserError as error:
             log.warning("Job %s is not repeated: %s", job.id, error)
+            refused = NewJob(**_like(job), **{**fields, "repeats": False})
+            self._told_end(self._queue.refuse(refused, f"This was to be repeated, which cannot be done. {error}"))
             self._queue.stop_repeating(job.id)
+
+    def _told_end(self, job: Job) -> None:
+        self._events.append(StateChanged(job_id=job.id, state=job.state, message=job.error))
 
     def preview_prompts(self, request: Txt2ImgRequest | Img2ImgRequest) -> list[tuple[str, str]]:
         """Prompt and negative prompt of every picture that a request would make; queues nothing.
@@ -197,6 +202,10 @@ class GenerateService:
         """Leave out what a running job is making now; whether it is running here."""
         self._queue.get(job_id)
         return self._dispatcher.skip(job_id)
+
+    def wishes(self, job_id: str) -> frozenset[Wish]:
+        """What was asked of a job that runs here, since it began: to end now or after its part, to skip that."""
+        return self._dispatcher.wishes(job_id)
 
     def cancel_all(self, user: str | None) -> list[str]:
         """Cancel what waits and runs, of one user or (None) of everybody; returns the ids."""
@@ -323,3 +332,16 @@ class GenerateService:
         """
         with suppress(WorkerUnavailable):
             self._dispatcher.ask("reload", {}, _SECONDS_FOR_A_CHORE)
+
+
+def _like(job: Job) -> dict[str, Any]:
+    """What a job is, whoever asks for it and however it waits."""
+    return job.model_dump(include={"kind", "request", "asked", "work", "model"})
+
+
+def _asked(job: Job) -> Any:
+    """The fields that a job was asked for by. Raises InvalidRequest."""
+    try:
+        return json.loads(job.asked)
+    except ValueError as error:
+        raise InvalidRequest("job", job.id, "cannot be read", "Ask for it anew.") from error

@@ -6,14 +6,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
+from pydantic import BaseModel, ValidationError
 
 from modules.checkpoints.interruption import interruptible
 from modules.config.paths import Paths
 from modules.config.settings import SettingsStore
-from modules.errors import Interrupted
+from modules.errors import Interrupted, InvalidRequest
 from modules.gallery.inputs import InputPictures
 from modules.gallery.records import PictureRecords
 from modules.gallery.store import PictureStore
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from modules.pipeline.extras import ProcessedPicture
     from modules.pipeline.watcher import PartWatcher
 
+Wanted = TypeVar("Wanted", bound=BaseModel)
 MOST_RESULTS = 1000
 """Of one input of Extras; more are refused."""
 
@@ -88,12 +90,12 @@ class JobRunner:
 
     def _carry_out(self, job: Job, watcher: JobWatcher, pictures: JobPictures, parts: JobParts) -> None:
         if job.kind == "extras":
-            self._process(ResolvedExtras.model_validate_json(job.request), watcher, pictures)
+            self._process(_read(ResolvedExtras, job), watcher, pictures)
             return
         if job.kind == "batch":
-            self._run_batch(ResolvedBatch.model_validate_json(job.request), watcher, pictures)
+            self._run_batch(_read(ResolvedBatch, job), watcher, pictures)
             return
-        request = RESOLVED[job.kind].model_validate_json(job.request)
+        request = _read(RESOLVED[job.kind], job)
         if request.script_name is not None:
             self._run_script(request, watcher, pictures, parts)
             return
@@ -195,6 +197,15 @@ class JobRunner:
 
     def _folder(self, request: ResolvedTxt2Img | ResolvedImg2Img) -> Path:
         return self._paths.txt2img_pictures if request.task == "txt2img" else self._paths.img2img_pictures
+
+
+def _read(kind: type[Wanted], job: Job) -> Wanted:
+    """What is to be done. Raises InvalidRequest for what this version does not understand."""
+    try:
+        return kind.model_validate_json(job.request)
+    except ValidationError as error:
+        remedy = "A newer version of the program may have asked for it, or the database is damaged. Ask for it anew."
+        raise InvalidRequest("job", job.id, "cannot be read", remedy) from error
 
 
 @contextmanager

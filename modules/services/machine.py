@@ -29,9 +29,15 @@ class Machine:
         self._options = options
         self._settings = settings
         self.device = choose_device(use_cpu=options.use_cpu, number=options.device_number)
+        self.use_device()
         self.facts = device_facts(self.device)
         self.latest_memory_plan: MemoryPlan | None = None
         """Of the model that was placed last; None before the first one."""
+
+    def use_device(self) -> None:
+        """Make the card that of the calling thread: libraries take a thread's own where they are not told which."""
+        if self.device.type == "cuda":
+            torch.cuda.set_device(self.device)
 
     def precision(self, family: Family = "sd1", *, vae_overflows: bool | None = None) -> PrecisionPlan:
         """The number formats for a family; see `plan_precision`. Raises InvalidSetting."""

@@ -12,6 +12,7 @@ from modules.prompt.extra_networks import (
     HYPERNETWORK_KIND,
     NetworkTag,
     extra_networks,
+    lora_use,
     lora_uses,
     take_extra_networks,
 )
@@ -68,13 +69,17 @@ class NetworkFileService:
         """
         prompts = list(_prompts_of(request))
         for tag in (tag for prompt in prompts for tag in extra_networks(strip_comments(prompt))):
-            if tag.kind == HYPERNETWORK_KIND:
-                raise InvalidRequest(
-                    "Prompt", tag.source, "asks for a hypernetwork, which there are none of", "Take it out."
-                )
+            _check_kind(tag)
         for name in dict.fromkeys(use.name for prompt in prompts for use in lora_uses(prompt)):
             self.lora(name)
         self._check_families(request)
+
+    def check_tag(self, tag: NetworkTag, model: str) -> None:
+        """Raises what `check` would raise of one tag in a prompt for a model."""
+        _check_kind(tag)
+        if (use := lora_use(tag)) is not None:
+            self.lora(use.name)
+            self._check_family(use.name, model)
 
     def _check_families(self, request: Resolved) -> None:
         """Before anything is painted: the pass that wears it may be the second one."""
@@ -83,14 +88,16 @@ class NetworkFileService:
             second = [request.hr_prompt_of(one) or request.prompt_of(one) for one in range(request.picture_count)]
             passes.append((request.hr_checkpoint_name or request.model, second))
         for model, prompts in passes:
-            own = self._models.find(model).identity.family
             for name in dict.fromkeys(use.name for prompt in dict.fromkeys(prompts) for use in lora_uses(prompt)):
-                identity = self.lora(name).identity
-                if identity is not None and identity.family and own and identity.family != own:
-                    raise UnsupportedModel(
-                        f"Prompt: the LoRA {name!r} is a {identity.title}, and the model {model!r} is of another "
-                        "family. Leave it out, or choose a model of its kind."
-                    )
+                self._check_family(name, model)
+
+    def _check_family(self, name: str, model: str) -> None:
+        own, identity = self._models.find(model).identity.family, self.lora(name).identity
+        if identity is not None and identity.family and own and identity.family != own:
+            raise UnsupportedModel(
+                f"Prompt: the LoRA {name!r} is a {identity.title}, and the model {model!r} is of another "
+                "family. Leave it out, or choose a model of its kind."
+            )
 
     def hashes(self, request: Resolved, index: int) -> dict[str, str]:
         """What the infotext of a picture says of its networks; a file that is gone by now has no row."""
@@ -138,6 +145,11 @@ def stands_in(name: str, text: str) -> bool:
             return True
         at = text.find(name, at + 1)
     return False
+
+
+def _check_kind(tag: NetworkTag) -> None:
+    if tag.kind == HYPERNETWORK_KIND:
+        raise InvalidRequest("Prompt", tag.source, "asks for a hypernetwork, which there are none of", "Take it out.")
 
 
 def _same(file: ModelFile) -> ModelFile:

@@ -16,6 +16,7 @@ from modules.gallery.inputs import InputPictures
 from modules.gallery.reconciliation import reconcile
 from modules.gallery.records import PictureRecords
 from modules.gallery.search import PictureSearch, cursor_of
+from modules.gallery.store import PictureStore
 from modules.gallery.thumbnails import thumbnail_of
 from modules.hooks import SCRIPT_KEY
 from modules.imaging.reading import read_infotext
@@ -72,6 +73,7 @@ class PictureService:
         self._vaes = vaes
         self._database = database
         self._records = records
+        self._store = PictureStore(database, records, paths.outputs)
         self._inputs = inputs
         self._scripts = scripts
         self._outputs = paths.outputs
@@ -81,6 +83,10 @@ class PictureService:
     def refresh(self) -> None:
         """Take note of files that came or went behind our back."""
         reconcile(self._database, self._records, self._outputs, without=self._input_folder)
+
+    def forget_missing(self, job_id: str) -> None:
+        """Drop the records of a job that was killed before their files were there."""
+        self._store.forget_missing(job_id)
 
     def count(self, user: str | None = None) -> int:
         """How many pictures there are, or (with `user`) how many of that user."""
@@ -97,7 +103,8 @@ class PictureService:
         """
         found = self._records.search(search, limit + 1, after)
         pictures, is_more = found[:limit], len(found) > limit
-        return FoundPictures(self._records.count(search), pictures, cursor_of(pictures[-1]) if is_more else "")
+        total = self._records.count(search) if after or is_more else len(found)  # texts are looked through once
+        return FoundPictures(total, pictures, cursor_of(pictures[-1]) if is_more else "")
 
     def get(self, picture_id: int) -> Picture:
         """The picture of that id. Raises NotFound."""

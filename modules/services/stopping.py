@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
+import logging
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -23,6 +26,7 @@ class Stopping:
 
     def listen(self) -> None:
         """Take the signals from now on: before `at_work` they raise SystemExit with the exit code 0."""
+        atexit.register(self._end)  # before libraries register theirs, so that it comes after them
         for number in SIGNALS:
             signal.signal(number, self._asked)
 
@@ -40,6 +44,13 @@ class Stopping:
         if self._ask is None:
             raise SystemExit(0)
         self._ask()
+
+    def _end(self) -> None:
+        """End a process that was asked to stop: freeing what libraries hold takes seconds, and no thread can keep the
+        time meanwhile."""
+        if self.is_wanted:
+            logging.shutdown()
+            os._exit(1 if hasattr(sys, "last_type") else 0)  # an exception was shown, which nobody may take for order
 
 
 def _end_in_time() -> None:

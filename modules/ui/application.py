@@ -9,6 +9,7 @@ from pathlib import Path
 import gradio as gr
 from fastapi import FastAPI, Request
 from gradio.blocks import Block
+from gradio.routes import App as MountedPage
 
 from modules.checkpoints.card import Card
 from modules.errors import ModelNotFound
@@ -29,16 +30,18 @@ from modules.ui.models_wiring import wire_models
 from modules.ui.notices import guarded
 from modules.ui.owners_parts import OwnersPartsHandlers, owners_parts
 from modules.ui.page import Page
+from modules.ui.page_queue import MOST_SESSIONS, PageQueue
+from modules.ui.page_sessions import PageSessions
 from modules.ui.page_state import lay_out_state
 from modules.ui.png_info_tab import lay_out_png_info
 from modules.ui.prompt_handlers import style_names, wildcard_choices
 from modules.ui.prompt_panel import WordLists
 from modules.ui.theme import build_theme
 from modules.ui.thumbnails import served_folders
+from modules.ui.uploads import upload_routes
 from modules.ui.visitors import visitor_of
 from modules.ui.wiring import Wiring, wire_gallery, wire_generation, wire_png_info
 
-MAX_WAITING_EVENTS = 200
 _DAY = 86_400
 
 
@@ -69,8 +72,8 @@ def build_page(services: Services, *, has_logins: bool = False) -> gr.Blocks:
         wire_merge(wiring, merge, models, model)
         if has_logins:
             _hide_from_others(wiring, models, owners_parts(generating, models))
-    # Bounded, for gradio's unbounded queue can be brought to a stop for good.
-    page.queue(max_size=MAX_WAITING_EVENTS, default_concurrency_limit=None)
+    page._queue = PageQueue(page)
+    page.state_session_capacity = MOST_SESSIONS
     # gradio checks the paths of files that a browser names only in a page that it has launched itself.
     page.has_launched = True
     return page
@@ -85,6 +88,7 @@ def mount_page(app: FastAPI, services: Services, *, has_logins: bool = False, th
     shutil.rmtree(uploads_folder(services), ignore_errors=True)
     page = build_page(services, has_logins=has_logins)
     gr.set_static_paths(list(served_folders(services.paths)))
+    app.include_router(upload_routes(page, uploads_folder(services)))  # before gradio's own
     gr.mount_gradio_app(
         app,
         page,
@@ -102,6 +106,8 @@ def mount_page(app: FastAPI, services: Services, *, has_logins: bool = False, th
         css=asset("style.css") + asset("models.css"),
         head=head(theme),
     )
+    mounted = next(one for route in app.routes if isinstance(one := getattr(route, "app", None), MountedPage))
+    mounted.state_holder = PageSessions(page)
     return app
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 
@@ -38,16 +39,18 @@ class Sight:
 async def watch(generate: GenerateService, submitted: str = "", user: str | None = None) -> AsyncIterator[Sight]:
     """Every change that can be seen until no job is active; `submitted` may be over before the first look.
 
+    The same is told again after a while without a change, for gradio asks only then whether the page is still there.
     With `user` only the jobs of that user are seen. It ends, too, when the server stops.
     """
     watcher = Watcher(generate, submitted, user)
-    last = None
+    last, told = None, 0.0
     with generate.subscribe() as news:
         news.skip()
         # The queue is a file: looking at it in a thread keeps other pages moving.
         sight = await asyncio.to_thread(watcher.look)
         while True:
-            if sight != last:
+            if sight != last or time.monotonic() - told >= _MOST_SECONDS_BETWEEN_LOOKS:
+                told = time.monotonic()
                 yield sight
             if sight.job is None:
                 return

@@ -89,6 +89,12 @@ def test_one_byte_too_many_is_refused_cleanly(address: str, reader: Reader, path
     assert reader.read <= MOST
 
 
+def test_who_sends_much_too_much_is_answered_all_the_same(address: str) -> None:
+    """Not by a connection that is closed while more is on its way."""
+    answers = [httpx.post(f"{address}/stream", content=body) for body in (b" " * 2**25, chunks(2**25))]
+    assert [answer.status_code for answer in answers] == [413, 413]
+
+
 def test_as_much_as_allowed_is_read(address: str, reader: Reader) -> None:
     assert httpx.post(f"{address}/stream", content=b" " * MOST).status_code == 200
     assert httpx.post(f"{address}/stream", content=chunks(MOST)).json() == 2 * MOST

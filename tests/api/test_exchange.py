@@ -10,7 +10,7 @@ from fastapi import HTTPException
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modules.api.exchange import Teller, fields_of, readable
+from modules.api.exchange import MOST_COMMAS, Teller, fields_of, readable
 from modules.config.paths import resolve_paths
 from modules.errors import ModelNotFound, NotFound, QueueFull
 
@@ -63,3 +63,11 @@ def test_bodies_that_are_deep_are_no_fault(depth: int) -> None:
         fields_of(b'{"a":' + b"[" * depth + b"]" * depth + b"}")
     except HTTPException as error:
         assert error.status_code == 400
+
+
+@pytest.mark.parametrize("value", [b"[]", b'""', b"1"])
+def test_bodies_of_millions_of_values_are_not_looked_at(value: bytes) -> None:
+    with pytest.raises(HTTPException) as raised:
+        fields_of(b'{"a":[' + b",".join([value] * (MOST_COMMAS + 2)) + b"]}")
+    assert raised.value.status_code == 413
+    assert fields_of(b'{"a":"' + b"A" * 2**20 + b'"}') == {"a": "A" * 2**20}

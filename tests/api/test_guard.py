@@ -62,6 +62,13 @@ def origins_of(host: str) -> dict[str | None, bool]:
     }
 
 
+def status_of(host: str, is_own: bool, site: str | None) -> int:
+    """How a request that changes something has to be answered; `is_own` tells of its origin."""
+    if host in FOREIGN_HOSTS:
+        return 421
+    return 200 if is_own and site in ("same-origin", "none", None) else 403
+
+
 class Counted:
     """An application that counts what reaches it."""
 
@@ -102,10 +109,7 @@ def test_the_whole_table(counted: Counted) -> None:
             before = counted.calls
             sent = headers_of(host, origin, site, type)
             status = counted.client.request(next(methods), "/changes", headers=sent, content=b"{}").status_code
-            if host in FOREIGN_HOSTS:
-                expected = 421
-            else:
-                expected = 200 if is_own and site in ("same-origin", "none", None) else 403
+            expected = status_of(host, is_own, site)
             assert (status, counted.calls - before) == (expected, int(expected == 200)), sent
 
 
@@ -114,7 +118,7 @@ def test_the_table_of_websockets(counted: Counted) -> None:
         for (origin, is_own), site in itertools.product(origins_of(host).items(), SITES):
             before = counted.calls
             sent = headers_of(host, origin, site)
-            welcome = host in OWN_HOSTS and is_own and site in ("same-origin", "none", None)
+            welcome = status_of(host, is_own, site) == 200
             try:
                 with counted.client.websocket_connect("/stream", headers=sent):
                     got_in = True

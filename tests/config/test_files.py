@@ -15,6 +15,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from modules.config.files import (
+    GROWING_SUFFIX,
     LONGEST_NAME,
     TEMPORARY_SUFFIX,
     move_to_new_name,
@@ -78,7 +79,7 @@ def test_full_disk_is_told_in_words_and_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_leftovers_that_vanish_or_stay_do_not_stop_the_sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    gone, stuck, old = (tmp_path / f"{name}{TEMPORARY_SUFFIX}" for name in ("a", "b", "c"))
+    gone, stuck, old = (tmp_path / f"{name}{GROWING_SUFFIX}" for name in ("a", "b", "c"))
     (tmp_path / "model.safetensors").write_bytes(b"1")
     for path in (stuck, old):
         path.write_bytes(b"1")
@@ -92,17 +93,26 @@ def test_leftovers_that_vanish_or_stay_do_not_stop_the_sweep(tmp_path: Path, mon
         unlink(path, missing_ok)
 
     monkeypatch.setattr(Path, "unlink", refusing)
-    assert sweep_temporary_files(tmp_path, idle_seconds=3600) == 1
+    assert sweep_temporary_files(tmp_path) == 1
     assert {path.name for path in tmp_path.iterdir()} == {gone.name, stuck.name, "model.safetensors"}
 
 
 def test_what_somebody_may_still_write_stays(tmp_path: Path) -> None:
-    old, fresh = tmp_path / f"a{TEMPORARY_SUFFIX}", tmp_path / f"b{TEMPORARY_SUFFIX}"
+    old, fresh = tmp_path / f"a{GROWING_SUFFIX}", tmp_path / f"b{GROWING_SUFFIX}"
     for path in (old, fresh):
         path.write_bytes(b"1")
     os.utime(old, (1, 1))
-    assert sweep_temporary_files(tmp_path, idle_seconds=3600) == 1
+    assert sweep_temporary_files(tmp_path) == 1
     assert [path.name for path in tmp_path.iterdir()] == [fresh.name]
+
+
+def test_folders_of_others_are_left_alone(tmp_path: Path) -> None:
+    own, other = tmp_path / f"a{TEMPORARY_SUFFIX}", tmp_path / "other" / f"a{TEMPORARY_SUFFIX}"
+    other.parent.mkdir()
+    for path in (own, other):
+        path.write_bytes(b"1")
+    assert sweep_temporary_files(tmp_path, deep=False) == 1
+    assert other.exists()
 
 
 WINDOWS = {

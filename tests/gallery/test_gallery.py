@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from modules.config.database import Database
+from modules.config.files import move_to_new_name
 from modules.errors import NotFound, StorageFull, UnreadablePicture
 from modules.gallery.reconciliation import reconcile
 from modules.gallery.records import PictureRecords
@@ -99,6 +100,32 @@ def test_name_whose_file_was_deleted_is_free_again(database: Database, records: 
     assert named(database, tmp_path, 0, job="another") == deleted
     assert [picture.path for picture in records.of_job("another")] == [deleted]
     assert [picture.path for picture in records.of_job("job")] == [kept]
+
+
+@pytest.mark.parametrize("wins", ["first", "second"])
+def test_two_workers_that_take_one_name_at_one_moment_both_keep_their_picture(
+    database: Database, records: PictureRecords, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wins: str
+) -> None:
+    """The second one comes when the first has its record and not yet its file."""
+    move = move_to_new_name
+
+    def first_move(temporary: Path, path: Path) -> None:
+        def second_move(other: Path, other_path: Path) -> None:
+            if wins == "first" and other_path == path:
+                move(temporary, path)
+            move(other, other_path)
+
+        monkeypatch.setattr(f"{PictureStore.__module__}.move_to_new_name", second_move)
+        named(database, tmp_path, 0, job="second")
+        monkeypatch.setattr(f"{PictureStore.__module__}.move_to_new_name", move)
+        if not (wins == "first" and path.exists()):
+            move(temporary, path)
+
+    monkeypatch.setattr(f"{PictureStore.__module__}.move_to_new_name", first_move)
+    named(database, tmp_path, 0, job="first")
+    recorded = [picture.path for job in ("first", "second") for picture in records.of_job(job)]
+    assert sorted(recorded) == ["extras-images/larger/mine-1.png", "extras-images/larger/mine.png"]
+    assert files_in(tmp_path / "extras-images") == ["mine-1.png", "mine.png"]
 
 
 def test_pictures_without_a_seed_are_numbered(database: Database, tmp_path: Path) -> None:

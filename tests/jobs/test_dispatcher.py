@@ -17,7 +17,7 @@ from modules.jobs.job_control import JobControl
 from modules.jobs.queue import JobQueue
 from modules.jobs.thread_worker import ThreadWorker
 from modules.jobs.workers import Bench, Sink
-from modules.schema.events import PictureSaved
+from modules.schema.events import PictureSaved, StateChanged
 from modules.schema.jobs import Job, JobState
 from modules.schema.pictures import Picture
 from tests.jobs.benches import add, dispatching, has_begun, limits, process, states_of, thread, thread_on, until
@@ -246,6 +246,38 @@ def test_job_that_keeps_what_it_has_is_given_time_for_that(database: Database) -
     assert queue.get(job.id).state == "cancelled"
 
 
+def test_job_that_cannot_be_read_fails_with_a_sentence_and_the_next_one_runs(database: Database) -> None:
+    queue, ended = JobQueue(database), []
+    bad, good = add(queue), add(queue)
+    with database.transaction() as connection:
+        connection.execute("UPDATE jobs SET kind = 'film' WHERE id = ?", (bad.id,))
+    with dispatching(queue, ended=lambda job: ended.append(job.id)) as (_, events):
+        until(lambda: ended == [bad.id, good.id])
+        assert [queue.get(job.id).state for job in (bad, good)] == ["failed", "done"]
+        (told,) = events.after(bad.id, 0)
+        assert isinstance(told, StateChanged)
+        assert told.state == "failed"
+        assert "cannot be read" in (told.message or "")
+
+
+def test_job_of_another_process_is_told_of_while_one_runs_and_while_the_queue_is_paused(database: Database) -> None:
+    queue, other = JobQueue(database), JobQueue(database)
+    with dispatching(queue) as (dispatcher, events):
+        endless = add(queue, "steps:0")
+        until(lambda: has_begun(events, endless))
+        waiting = add(other)
+        until(lambda: states_of(events, waiting) == ["queued"])
+        other.pause(None)
+        dispatcher.interrupt(endless.id)
+        until(lambda: queue.get(endless.id).is_over)
+        later = add(other)
+        until(lambda: states_of(events, later) == ["queued"])
+        other.resume(None)
+        until(lambda: states_of(events, later) == ["queued", "running", "done"])
+        assert states_of(events, waiting) == ["queued", "running", "done"]
+        assert states_of(events, endless) == ["running", "cancelled"]
+
+
 @KINDS
 def test_another_process_can_cancel_the_running_job(database: Database, open_worker: Callable[[int], Any]) -> None:
     queue = JobQueue(database)
@@ -327,6 +359,68 @@ def test_worker_answers_while_a_job_runs_and_does_chores_after_it(
             dispatcher.ask_one("pid", {}, 0.2)
         dispatcher.interrupt(job.id)
         assert dispatcher.ask_one("pid", {}, 5)["pid"] > 0
+
+
+def test_all_workers_are_asked_at_once(database: Database) -> None:
+    """None waits for another one's answer, and one that is too late keeps none of them from being asked."""
+    together, late = threading.Barrier(3, timeout=10), set()
+
+    def bench(number: int) -> Bench:
+        def answer(content: Any) -> dict[str, int]:
+            together.wait()
+            return {"number": number}
+
+        return Bench(run=lambda job, control: None, answers={"number": answer, "late": lambda content: wait(number)})
+
+    def wait(number: int) -> dict[str, int]:
+        if number == 0:
+            time.sleep(3)
+        late.add(number)
+        return {}
+
+    with dispatching(JobQueue(database), lambda number: ThreadWorker(lambda sink: bench(number)), workers=3) as (
+        dispatcher,
+        _,
+    ):
+        assert [answer["number"] for answer in dispatcher.ask("number", {}, 10)] == [0, 1, 2]
+        with pytest.raises(WorkerUnavailable):
+            dispatcher.ask("late", {}, 1)
+        assert late >= {1, 2}
+
+
+def test_answer_has_one_deadline_with_the_worker_that_is_to_give_it(database: Database) -> None:
+    let = threading.Event()
+
+    class Late(ThreadWorker):
+        def start(self, receive: Any) -> None:
+            super().start(lambda message: None)  # it is there and says nothing
+
+    def open_worker(number: int) -> Late:
+        assert let.wait(10)
+        return Late(lambda sink: Bench(run=lambda job, control: None, answers={"echo": dict}))
+
+    with dispatching(JobQueue(database), open_worker, stop_in=0.1) as (dispatcher, _):
+        threading.Timer(0.8, let.set).start()
+        began = time.monotonic()
+        with pytest.raises(WorkerUnavailable):
+            dispatcher.ask_one("echo", {}, 1.0)
+        assert time.monotonic() - began < 1.7
+
+
+def test_question_to_a_worker_that_dies_over_it_was_asked_in_vain(database: Database) -> None:
+    def bench(sink: Sink) -> Bench:
+        def answer(content: Any) -> dict[str, Any]:
+            assert isinstance(sink, ThreadWorker)
+            sink.kill()
+            return {}
+
+        return Bench(run=lambda job, control: None, answers={"last": answer})
+
+    with dispatching(JobQueue(database), lambda number: ThreadWorker(bench)) as (dispatcher, _):
+        began = time.monotonic()
+        with pytest.raises(WorkerUnavailable):
+            dispatcher.ask("last", {}, 30)
+        assert time.monotonic() - began < 20
 
 
 def test_nobody_to_ask_is_told_in_words(database: Database) -> None:

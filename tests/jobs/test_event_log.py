@@ -324,3 +324,24 @@ def test_threads_that_tell_and_threads_that_listen_lose_nothing() -> None:
             assert [e.picture.id for e in events if isinstance(e, PictureSaved) and e.job_id == name] == list(
                 range(500)
             )
+
+
+def test_changes_of_the_queue_keep_no_job_that_is_forgotten_or_was_never_told_of() -> None:
+    log = EventLog()
+    for number in range(5_000):
+        log.append(QueueChanged(job_id=f"old {number}"))
+    assert not log._jobs
+    assert len(log._queue.newest) == 2_000
+    with log.subscribe() as late:
+        late.skip()
+        log.append(QueueChanged(job_id="new"))
+        assert [event.job_id for event in late.get(1)] == ["new"]
+    with log.subscribe(after=1) as behind:
+        assert behind.get(1)[0].kind == "reset"
+
+
+def test_change_of_the_queue_reaches_who_listens_to_the_job() -> None:
+    log = EventLog()
+    with log.subscribe("a") as news:
+        log.append(QueueChanged(job_id="a"))
+        assert [event.kind for event in news.get(1)] == ["queue"]

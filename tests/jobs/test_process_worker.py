@@ -94,11 +94,15 @@ def test_slow_steps_are_no_hanging(database: Database) -> None:
 
 def test_worker_that_hears_nothing_holds_nobody_up(database: Database) -> None:
     """Words for one that hangs may be more than a pipe holds."""
-    queue = JobQueue(database)
-    with dispatching(queue, lambda number: ProcessWorker(deaf_program, ""), limits=limits(beat=2.0)) as (dispatcher, _):
+    queue, patience = JobQueue(database), [60.0]  # until it has been started
+
+    def worker(number: int) -> ProcessWorker:
+        return ProcessWorker(deaf_program, "")
+
+    with dispatching(queue, worker, limits=lambda: limits(beat=patience[0])()) as (dispatcher, _):
         job = add(queue, "nothing " * 1_000_000)
-        until(lambda: queue.get(job.id).state == "running")
-        time.sleep(0.2)
+        until(lambda: queue.get(job.id).state == "running", seconds=60)
+        patience[0] = 2.0
         began = time.monotonic()
         assert dispatcher.interrupt(job.id)
         assert time.monotonic() - began < 1

@@ -397,3 +397,58 @@ def test_databases_of_older_versions_are_brought_up_to_date(database: Database) 
     new = add(queue)
     assert run_all(queue) == ["second", "third", new.id]
     assert queue.get("over").user == ""
+
+
+def _spoil(database: Database, job: Job, column: str, value: object) -> None:
+    with database.transaction() as connection:
+        connection.execute(f"UPDATE jobs SET {column} = ? WHERE id = ?", (value, job.id))
+
+
+@pytest.mark.parametrize(("column", "value"), [("kind", "film"), ("created", "yesterday")])
+def test_job_that_cannot_be_read_is_over_when_its_turn_comes(
+    queue: JobQueue, database: Database, column: str, value: object
+) -> None:
+    """A newer version may know kinds of jobs that this one does not."""
+    bad, good = add(queue, user="anna"), add(queue, user="anna")
+    _spoil(database, bad, column, value)
+    assert [job.id for job in queue.active()] == [bad.id, good.id]
+    shown = queue.claim("worker")
+    assert shown is not None
+    assert (shown.id, shown.state, shown.user, shown.is_over) == (bad.id, "failed", "anna", True)
+    assert "cannot be read" in (shown.error or "")
+    assert run_all(queue) == [good.id]
+    assert {job.id for job in queue.listed()} == {bad.id, good.id}
+    assert queue.unrepeated() == []
+
+
+def test_job_that_cannot_be_read_is_not_asked_for_again(queue: JobQueue, database: Database) -> None:
+    bad = add(queue, repeats=True)
+    _spoil(database, bad, "kind", "film")
+    queue.claim("worker")
+    for again in (queue.retry, queue.duplicate):
+        with pytest.raises(InvalidRequest, match="cannot be read"):
+            again(bad.id, limit=9, limit_of_user=9)
+
+
+def test_jobs_of_another_process_are_found_once_and_own_ones_never(tmp_path: Path) -> None:
+    ours, theirs = Database(tmp_path / "jobs.sqlite3"), Database(tmp_path / "jobs.sqlite3")
+    before = add(JobQueue(theirs))
+    queue, other = JobQueue(ours), JobQueue(theirs)
+    found: list[str] = []
+    queue.find(found.append)
+    own, foreign, begun = add(queue), add(other), add(other)
+    assert other.claim("worker") is not None  # the one that was there before
+    other.cancel_queued(begun.id)
+    queue.find(found.append)
+    queue.find(found.append)
+    assert found == [foreign.id]
+    assert {before.id, own.id}.isdisjoint(found)
+    ours.close()
+    theirs.close()
+
+
+def test_job_that_cannot_be_accepted_is_kept_with_the_reason(queue: JobQueue) -> None:
+    origin = add(queue)
+    kept = queue.refuse(NewJob(kind="txt2img", request="{}", user="anna", origin=origin.id), "The model is gone.")
+    assert (kept.state, kept.error, kept.user, kept.origin) == ("failed", "The model is gone.", "anna", origin.id)
+    assert run_all(queue) == [origin.id]

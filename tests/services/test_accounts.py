@@ -120,6 +120,25 @@ def test_logging_out_ends_that_session_alone_also_after_a_restart(accounts: Acco
         assert one.of_session(second) is not None
 
 
+def test_logged_out_sessions_are_kept_in_mind_up_to_a_number_and_none_of_the_others_comes_to_life(
+    accounts: Accounts, file: AccountFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("modules.services.accounts.MOST_ENDED", 3)
+    now = time.time()
+    bobs = accounts.begin_session(Visitor("bob", False))
+    ended = []
+    for hour in range(6):
+        monkeypatch.setattr(time, "time", lambda then=now + 3600 * hour: then)
+        ended.append(accounts.begin_session(Visitor("ann", True)))
+        assert accounts.of_session(bobs) is not None or hour > 3
+        accounts.end_session(ended[-1])
+    monkeypatch.setattr(time, "time", lambda: now + 3600 * 6)
+    assert len(file.read().ended_sessions) == 3
+    assert [accounts.of_session(one) for one in ended] == [None] * 6
+    assert accounts.of_session(bobs) is None  # it began before one that is no longer known to be over
+    assert accounts.of_session(accounts.begin_session(Visitor("bob", False))) == Visitor("bob", False)
+
+
 def test_a_session_ends_by_itself(accounts: Accounts, monkeypatch: pytest.MonkeyPatch) -> None:
     session = accounts.begin_session(Visitor("ann", True))
     now = time.time()

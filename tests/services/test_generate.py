@@ -17,7 +17,7 @@ from modules.errors import InvalidRequest, ModelNotFound, NotFound
 from modules.jobs.queue import JobQueue
 from modules.schema.events import PictureSaved, Preview, Progress, StateChanged
 from modules.schema.extras_request import ExtrasRequest
-from modules.schema.jobs import Job, NewJob
+from modules.schema.jobs import Job, JobKind, NewJob
 from modules.schema.pictures import Picture
 from modules.schema.requests import ResolvedTxt2Img, Txt2ImgRequest
 from modules.services.build import Services, build_services
@@ -239,6 +239,43 @@ def test_what_repeats_goes_on_after_a_crash(paths: Paths) -> None:
         (again,) = services.generate.jobs(states=["queued"])
         assert (again.user, again.origin, again.repeats) == ("fay", job.id, True)
         assert not services.generate.job(gone.id).repeats
+
+
+@pytest.mark.parametrize(
+    ("asked", "reason"), [('{"model": "gone"}', "Model 'gone' is not here"), ('{"model": ', "cannot be read")]
+)
+def test_why_something_is_not_repeated_any_more_is_told_by_a_failed_job(
+    demo_services: Services, asked: str, reason: str
+) -> None:
+    generate, queue = demo_services.generate, JobQueue(demo_services.database)
+    user = f"gina {len(asked)}"
+    with generate.subscribe() as news:
+        request = Txt2ImgRequest.of({**FAST, "steps": 1})
+        generate.pause()
+        job = generate.submit(request, user=user, repeats=True)
+        with demo_services.database.transaction() as connection:
+            connection.execute("UPDATE jobs SET asked = ? WHERE id = ?", (asked, job.id))
+        generate.resume()
+        until(lambda: len([one for one in generate.jobs(user=user) if one.state == "failed"]) == 1)
+        until(lambda: not queue.get(job.id).repeats)
+        (failed,) = generate.jobs(states=["failed"], user=user)
+        told = [event for event in news.get(1) if isinstance(event, StateChanged) and event.job_id == failed.id]
+    assert (failed.origin, failed.repeats, failed.finished is not None) == (job.id, False, True)
+    assert "This was to be repeated" in (failed.error or "") and reason in (failed.error or "")
+    assert [(event.state, event.message) for event in told] == [("failed", failed.error)]
+    assert queue.unrepeated() == []
+
+
+@pytest.mark.parametrize("request_text", ["{", "{}", '{"film": 1}'])
+@pytest.mark.parametrize("kind", ["txt2img", "img2img", "batch", "extras"])
+def test_request_that_cannot_be_read_fails_with_a_sentence(
+    demo_services: Services, kind: JobKind, request_text: str
+) -> None:
+    queue = JobQueue(demo_services.database)
+    job = queue.add(NewJob(kind=kind, request=request_text), limit=99, limit_of_user=99)
+    until(lambda: queue.get(job.id).is_over)
+    assert queue.get(job.id).state == "failed"
+    assert "cannot be read. A newer version" in (queue.get(job.id).error or "")
 
 
 def test_interrupt_that_comes_too_late_for_a_job_ends_its_repeating(demo_services: Services) -> None:

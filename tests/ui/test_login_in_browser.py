@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import socket
-import threading
-import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-import uvicorn
 
-import webui
-from modules.config.command_line import parse_command_line
 from modules.services.build import Services
 from tests.ui.conftest import Complaints
+from tests.ui.serving import serving_page
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -30,28 +23,9 @@ SMALL = {"prompt": "a star", "steps": 1, "width": 64, "height": 64}
 @pytest.fixture(scope="module")
 def guarded(demo_services: Services) -> Iterator[str]:
     """Address of a server with two users; the first is the owner."""
-    servers: list[uvicorn.Server] = []
-    listener = socket.socket()
-    listener.bind((webui.LOOPBACK, 0))
-    port = str(listener.getsockname()[1])
     users = ",".join(":".join(one) for one in (ANN, BOB))
-
-    async def serve() -> None:
-        options = parse_command_line(["--port", port, "--gradio-auth", users])
-        application = webui.create_application(demo_services, options, webui.LOOPBACK)
-        servers.append(uvicorn.Server(uvicorn.Config(application, log_level="error", timeout_graceful_shutdown=1)))
-        await servers[0].serve(sockets=[listener])
-
-    thread = threading.Thread(target=lambda: asyncio.run(serve()), daemon=True)
-    thread.start()
-    deadline = time.monotonic() + 60
-    while not (servers and servers[0].started) and thread.is_alive() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert servers and servers[0].started
-    yield f"http://{webui.LOOPBACK}:{port}"
-    servers[0].should_exit = True
-    thread.join(15)
-    listener.close()
+    with serving_page(demo_services, ["--gradio-auth", users]) as served:
+        yield served
 
 
 @pytest.fixture
@@ -232,32 +206,31 @@ def test_two_people_each_with_a_page_of_their_own(
 
 
 def test_gradios_routes_are_behind_the_login(guarded: str) -> None:
-    paths = ("/", "/config", "/theme.css", "/gradio_api/heartbeat/x", "/gradio_api/queue/data?session_hash=x")
+    paths = (
+        "/",
+        "/config",
+        "/theme.css",
+        "/gradio_api/app_id",
+        "/gradio_api/heartbeat/x",
+        "/gradio_api/queue/data?session_hash=x",
+    )
     assert {httpx.get(guarded + path).status_code for path in paths} == {401}
     assert httpx.post(f"{guarded}/gradio_api/upload", files={"files": b"x"}).status_code == 401
     assert httpx.get(f"{guarded}/config", auth=BOB, timeout=30).status_code == 200
     assert httpx.get(f"{guarded}/gradio_api/info", auth=ANN).status_code == 404
 
 
-@pytest.mark.slow
-def test_a_flood_of_new_sessions_leaves_the_queue_alive(guarded: str) -> None:
-    """3,000 joins, each of another session: the surplus is refused, and the next one is answered."""
-    with httpx.Client(base_url=guarded, auth=ANN, timeout=60) as client:
-        config = client.get("/config").json()
-        handler = next(one["id"] for one in config["dependencies"] if one["api_name"] == "interrupt")
-
-        def join(session: str) -> int:
-            body = {"data": [None], "fn_index": handler, "session_hash": session}
-            return client.post("/gradio_api/queue/join", json=body).status_code
-
-        with ThreadPoolExecutor(8) as pool:
-            statuses = list(pool.map(join, (f"flood{number}" for number in range(3000))))
-        assert set(statuses) <= {200, 503}
-        deadline = time.monotonic() + 20
-        while join("after") != 200:
-            assert time.monotonic() < deadline
-            time.sleep(0.2)
-        with client.stream("GET", "/gradio_api/queue/data", params={"session_hash": "after"}) as lines:
-            messages = (json.loads(line[6:]) for line in lines.iter_lines() if line.startswith("data: "))
-            done = next(one for one in messages if one["msg"] in ("process_completed", "unexpected_error"))
-        assert done["msg"] == "process_completed"
+@pytest.mark.browser
+def test_a_page_that_lost_the_server_is_there_again_when_the_server_is(page: Page, complaints: Complaints) -> None:
+    page.fill("#prompt textarea", "a red house")
+    page.evaluate("window.isLost = true")
+    page.context.set_offline(True)
+    page.click("#generate")
+    page.get_by_text("Connection to the server was lost").first.wait_for()
+    page.context.set_offline(False)
+    page.wait_for_function("!window.isLost && document.querySelector('#model input')?.value")
+    page.fill("#prompt textarea", "")
+    page.click("#generate")
+    page.wait_for_function("document.querySelector('#result-picture img')?.naturalWidth")
+    assert complaints
+    complaints.clear()

@@ -227,6 +227,22 @@ def test_an_end_is_shown_at_once_though_previews_wait(monkeypatch: pytest.Monkey
     assert time.monotonic() - ended < 2
 
 
+def test_what_does_not_change_is_told_again_so_that_the_watch_of_a_closed_page_can_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("modules.ui.watching._MOST_SECONDS_BETWEEN_LOOKS", 0.05)
+    server = Server()
+    job = server.put("a", "queued")
+
+    def work() -> None:
+        until(lambda: server.log.is_watched("a"))
+        time.sleep(0.3)
+        server.change("a", "cancelled")
+
+    sights = watched(server, work)
+    assert len(sights) >= 4 and set(sights[:-1]) == {Sight(job)}
+
+
 def test_a_watch_ends_when_the_server_stops() -> None:
     server = Server()
     server.put("a", "running")

@@ -10,8 +10,10 @@ from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, ConfigDict, Field
 
-from modules.api.sdapi.image_bodies import encoded, stored
+from modules.api.sdapi.answer_format import AnswerFormat
+from modules.api.sdapi.image_bodies import stored
 from modules.api.sdapi.job_ends import ended
+from modules.api.sdapi.remembered_settings import RememberedSettings
 from modules.api.sdapi.routes import Refused, SdapiBody
 from modules.api.visitors import visitor
 from modules.imaging.reading import read_texts
@@ -76,7 +78,7 @@ class SingleAnswer(BaseModel):
 
     html_info: str
     image: str
-    """A PNG file in base64."""
+    """A file in base64 (see `samples_format`)."""
 
 
 class BatchAnswer(BaseModel):
@@ -84,11 +86,14 @@ class BatchAnswer(BaseModel):
 
     html_info: str
     images: list[str]
-    """PNG files in base64, in the order of the pictures that were sent."""
+    """Files in base64 (see `samples_format`), in the order of the pictures that were sent."""
 
 
-def extras_routes(router: APIRouter, services: Services) -> None:
+def extras_routes(router: APIRouter, services: Services, remembered: RememberedSettings) -> None:
     """Add the routes."""
+
+    def encoded(picture: Picture) -> str:
+        return AnswerFormat.of(remembered.current).encoded(services, picture)
 
     async def processed(given: list[str], body: ExtrasBody, request: Request) -> list[Picture]:
         job = await run_in_threadpool(_submitted, services, given, body.fields(), visitor(request).name)
@@ -104,7 +109,7 @@ def extras_routes(router: APIRouter, services: Services) -> None:
         if not pictures:
             raise Refused(404, "Image not found", "The job was stopped before its picture was finished. Send it again.")
         return await run_in_threadpool(
-            lambda: SingleAnswer(html_info=_said(services, pictures[0]), image=encoded(services, pictures[0]))
+            lambda: SingleAnswer(html_info=_said(services, pictures[0]), image=encoded(pictures[0]))
         )
 
     @router.post("/extra-batch-images")
@@ -114,7 +119,7 @@ def extras_routes(router: APIRouter, services: Services) -> None:
         return await run_in_threadpool(
             lambda: BatchAnswer(
                 html_info=_said(services, pictures[0]) if pictures else "",
-                images=[encoded(services, picture) for picture in pictures],
+                images=[encoded(picture) for picture in pictures],
             )
         )
 

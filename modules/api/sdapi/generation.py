@@ -8,9 +8,10 @@ from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel
 
+from modules.api.exchange import Teller
+from modules.api.sdapi.answer_format import AnswerFormat
 from modules.api.sdapi.bodies import GenerationBody, Img2ImgBody, Txt2ImgBody
 from modules.api.sdapi.fields import asked_of
-from modules.api.sdapi.image_bodies import encoded
 from modules.api.sdapi.info import grids_first, info_of
 from modules.api.sdapi.job_ends import ended
 from modules.api.sdapi.remembered_settings import RememberedSettings
@@ -26,28 +27,31 @@ class GenerationAnswer(BaseModel):
     """Finished pictures, and what they were made of."""
 
     images: list[str]
-    """PNG files in base64, with their parameters as text; grids come first."""
+    """Files in base64 (see `samples_format`), with their parameters as text; grids come first."""
     parameters: dict[str, Any]
     """The fields of the call, with their defaults."""
     info: str
     """What was done, as JSON."""
 
 
-def generation_routes(router: APIRouter, services: Services, tasks: TaskNames, remembered: RememberedSettings) -> None:
+def generation_routes(
+    router: APIRouter, services: Services, tasks: TaskNames, remembered: RememberedSettings, teller: Teller
+) -> None:
     """Add the routes of both tasks."""
 
-    def submitted(body: GenerationBody, task: Task, user: str) -> tuple[Job, tuple[str, ...]]:
+    def submitted(body: GenerationBody, task: Task, user: str) -> tuple[Job, tuple[str, ...], AnswerFormat]:
+        format = AnswerFormat.of({**remembered.current, **(body.override_settings or {})})
         asked = asked_of(services, body, task, remembered.current)
         job = services.generate.submit(asked.request, user=user)
         tasks.call(job, body.force_task_id)
-        return job, asked.not_honoured
+        return job, tuple(map(teller.shown, asked.not_honoured)), format
 
     async def painted(body: GenerationBody, task: Task, user: str) -> GenerationAnswer:
-        job, problems = await run_in_threadpool(submitted, body, task, user)
+        job, problems, format = await run_in_threadpool(submitted, body, task, user)
         over = await ended(services, job)
         if over.state == "failed":
             raise Refused(500, str(over.error))
-        return await run_in_threadpool(_answer, services, body, over, problems)
+        return await run_in_threadpool(_answer, services, body, over, problems, format)
 
     @router.post("/txt2img")
     async def txt2img(body: Txt2ImgBody, request: Request) -> GenerationAnswer:
@@ -60,7 +64,9 @@ def generation_routes(router: APIRouter, services: Services, tasks: TaskNames, r
         return await painted(body, "img2img", visitor(request).name)
 
 
-def _answer(services: Services, body: GenerationBody, job: Job, problems: tuple[str, ...]) -> GenerationAnswer:
+def _answer(
+    services: Services, body: GenerationBody, job: Job, problems: tuple[str, ...], format: AnswerFormat
+) -> GenerationAnswer:
     pictures, first = grids_first(services.pictures.of_job(job.id), services.paths)
-    images = [encoded(services, picture) for picture in pictures] if body.send_images else []
+    images = [format.encoded(services, picture) for picture in pictures] if body.send_images else []
     return GenerationAnswer(images=images, parameters=body.echoed(), info=info_of(job, pictures, first, problems))

@@ -10,7 +10,6 @@ import httpx
 
 from modules.errors import InvalidRequest
 from modules.imaging.reading import MAX_FILE_BYTES, load_input
-from modules.schema.pictures import Picture
 from modules.services.build import Services
 from modules.services.guarded_http import guarded_client, within
 
@@ -46,11 +45,6 @@ def stored_mask(services: Services, text: str, field: str) -> str:
     """The same of a mask: where it is transparent somewhere, its opaque part is what counts as white."""
     picture = load_input(content_of(services, text, field), "that was sent")
     return services.inputs.add(picture.getchannel("A").convert("RGB") if picture.mode == "RGBA" else picture)
-
-
-def encoded(services: Services, picture: Picture) -> str:
-    """The file of a finished picture in base64."""
-    return base64.b64encode(services.pictures.file(picture).read_bytes()).decode("ascii")
 
 
 def _fetched(services: Services, address: str, field: str) -> bytes:

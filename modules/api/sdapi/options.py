@@ -23,7 +23,6 @@ log = logging.getLogger(__name__)
 _CHECKPOINT, _VAE, _CHECKPOINT_HASH = "sd_model_checkpoint", "sd_vae", "sd_checkpoint_hash"
 AS_IT_IS: Mapping[str, Any] = {
     "samples_save": True,
-    "samples_format": "png",
     "samples_filename_pattern": "",
     "save_images_add_number": True,
     "grid_save": True,

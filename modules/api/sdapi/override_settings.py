@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from modules.api.sdapi.answer_format import AnswerFormat
 from modules.config.settings import Settings
 from modules.errors import InvalidRequest
 from modules.schema.infotext_keys import ETA_DDIM_SAMPLERS
@@ -73,7 +74,7 @@ def read_overrides(given: Mapping[str, Any], sampler_name: str, known: frozenset
     without_effect = []
     for name, value in given.items():
         field = FIELD_OF_SETTING.get(name)
-        if value is None or name == SWITCHES_MODEL:
+        if value is None or name == SWITCHES_MODEL or name in AnswerFormat.model_fields:
             continue
         if field is None:
             if getattr(settings, name, None) != value:

@@ -41,6 +41,11 @@ _WHERE_NOTHING_IS_SAID: dict[str, str | int | bool] = {
 """What a key means that an infotext leaves out, as A1111's clients expect it."""
 
 
+_WITH_EXIF = (b"\xff\xd8", b"RIFF")
+"""How JPEG and WebP files begin."""
+_EXIF_COMMENT = "exif comment"
+
+
 class PngInfoBody(SdapiBody):
     """A picture."""
 
@@ -54,7 +59,7 @@ class PngInfoAnswer(BaseModel):
     info: str
     """Its infotext; empty where it has none."""
     items: dict[str, str]
-    """Its other texts."""
+    """Its other texts; of a JPEG or WebP the infotext, too, as A1111 has it."""
     parameters: dict[str, str | int | bool]
     """The infotext taken apart."""
 
@@ -71,6 +76,8 @@ def png_info_routes(router: APIRouter, services: Services) -> None:
             path.write_bytes(content)
             texts = read_texts(path)
         infotext = texts.pop(PARAMETERS_KEY, "")
+        if infotext and content.startswith(_WITH_EXIF):
+            texts[_EXIF_COMMENT] = infotext
         parsed = parse_infotext(infotext)
         prompts = {"Prompt": parsed.prompt, "Negative prompt": parsed.negative_prompt}
         parameters = {**_WHERE_NOTHING_IS_SAID, **prompts, **parsed.parameters}

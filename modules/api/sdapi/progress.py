@@ -16,6 +16,7 @@ from modules.api.sdapi.info import resolved_of
 from modules.api.sdapi.tasks import may_see
 from modules.api.visitors import visitor
 from modules.jobs.event_log import Subscription
+from modules.jobs.job_control import Wish
 from modules.schema.events import Preview, Progress, Stage
 from modules.schema.jobs import Job
 from modules.services.accounts import Visitor
@@ -26,11 +27,13 @@ WATCHING_SECONDS = 10.0
 
 
 class State(BaseModel):
-    """Where the running job is."""
+    """Where the running job is, and what was asked of it."""
 
     skipped: bool = False
     interrupted: bool = False
+    """It is to end within one step."""
     stopping_generation: bool = False
+    """It is to end after its current part."""
     job: str = ""
     job_count: int = 0
     job_timestamp: str = "0"
@@ -140,7 +143,7 @@ def progress_routes(router: APIRouter, services: Services, onlookers: Onlookers)
         return ProgressAnswer(
             progress=min(standing.share, 1.0),
             eta_relative=standing.seconds_left or 0.0,
-            state=_state(job, standing),
+            state=_state(job, standing, services.generate.wishes(job.id)),
             current_image=None if shown is None else base64.b64encode(shown).decode("ascii"),
             textinfo=standing.stage,
         )
@@ -159,13 +162,16 @@ def progress_routes(router: APIRouter, services: Services, onlookers: Onlookers)
             services.generate.skip(job.id)
 
 
-def _state(job: Job, standing: Standing) -> State:
+def _state(job: Job, standing: Standing, wishes: frozenset[Wish]) -> State:
     """Steps are counted within a batch, as A1111 counts them."""
     request = resolved_of(job)
     batches = 1 if request is None or request.script_name else request.batch_count
     steps = max(1, standing.steps // batches)
     number = min(standing.step // steps, batches - 1)
     return State(
+        skipped="skip" in wishes,
+        interrupted="now" in wishes,
+        stopping_generation="after_current" in wishes,
         job=job.kind,
         job_count=batches,
         job_timestamp=datetime.fromtimestamp(job.started or job.created).strftime("%Y%m%d%H%M%S"),

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 import secrets
+import time
 from collections.abc import Callable, Coroutine
 from typing import Any, NoReturn
 
 from fastapi import APIRouter, HTTPException
+from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from modules.api.exchange import Teller, body_of, readable
+from modules.api.exchange import OF_THE_SERVER, Teller, body_of, json_of, readable
 from modules.errors import ModelNotFound, NotFound, QueueFull, UserError
 from modules.schema.refusals import refusal
 
@@ -68,8 +69,11 @@ def sdapi_router(teller: Teller, prefix: str = "/sdapi/v1") -> APIRouter:
             bodies = [row.field_info.annotation for row in self.dependant.body_params]
 
             async def handled(request: Request) -> Response:
+                began = time.perf_counter()
                 try:
-                    return await handler(_JsonRequest(request.scope, request.receive))
+                    answer = await handler(_JsonRequest(request.scope, request.receive))
+                    answer.headers["X-Process-Time"] = f"{time.perf_counter() - began:.4f}"
+                    return answer
                 except HTTPException as error:
                     sentence = error.sentence if isinstance(error, Refused) else str(error.detail)
                     kind = "HTTPException" if isinstance(error, Refused) else type(error).__name__
@@ -104,7 +108,7 @@ def status_of(error: UserError) -> int:
     """The HTTP status that tells a refusal."""
     if isinstance(error, (NotFound, ModelNotFound)):
         return 404
-    return 429 if isinstance(error, QueueFull) else 422
+    return 429 if isinstance(error, QueueFull) else OF_THE_SERVER.get(type(error), 422)
 
 
 class _JsonRequest(Request):
@@ -116,10 +120,7 @@ class _JsonRequest(Request):
         return self._content
 
     async def json(self) -> Any:
-        try:
-            return readable(json.loads(await self.body(), parse_constant=_no_number, parse_float=_finite))
-        except (ValueError, RecursionError) as error:
-            raise HTTPException(400, "The body is no JSON. Send an object of fields and values.") from error
+        return await run_in_threadpool(json_of, await self.body(), parse_constant=_no_number, parse_float=_finite)
 
 
 def _no_number(word: str) -> NoReturn:

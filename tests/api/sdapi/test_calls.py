@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
+from modules.jobs.job_control import JobControl
 from modules.schema.requests import Img2ImgRequest, Txt2ImgRequest
 from modules.services.build import Services
 from tests.api.sdapi.conftest import SMALL, in_base64, opened, picture, pixels
@@ -62,6 +63,44 @@ def test_second_pass(demo_services: Services, client: TestClient) -> None:
     assert (opened(image).size, info["denoising_strength"]) == ((192, 192), 0.6)
     first = {**SMALL, "enable_hr": True, "denoising_strength": 0.6, "firstphase_width": 64, "firstphase_height": 64}
     assert opened(call(client, **first)[0][0]).size == (128, 128)
+    wide = {**SMALL, "enable_hr": True, "denoising_strength": 0.6, "hr_scale": 0, "hr_resize_x": 200, "hr_upscaler": ""}
+    assert opened(call(client, **wide)[0][0]).size == (200, 200)
+
+
+def test_what_is_sent_of_a_second_pass_that_is_off_means_nothing(client: TestClient) -> None:
+    """Clients send their whole form, with names of what may not be here."""
+    second: dict[str, Any] = {
+        "hr_upscaler": "4x-UltraSharp",
+        "hr_scale": 0,
+        "hr_second_pass_steps": -1,
+        "hr_prompt": "a fish",
+    }
+    second |= {"hr_checkpoint_name": "nonesuch", "hr_sampler_name": "nonesuch", "hr_scheduler": "nonesuch"}
+    (plain,), _ = call(client, **HOUSE)
+    (image,), info = call(client, **HOUSE, **second, enable_hr=False, denoising_strength=0.7)
+    assert (opened(image).info["parameters"], info["not_honoured"]) == (opened(plain).info["parameters"], [])
+    body = {**SMALL, **second, "enable_hr": True, "denoising_strength": 0.7}
+    assert client.post("/sdapi/v1/txt2img", json=body).status_code == 404
+
+
+def test_fields_without_content_mean_nothing(client: TestClient) -> None:
+    empty: dict[str, Any] = {
+        "mask": "",
+        "latent_mask": "",
+        "firstpass_image": "",
+        "hr_upscaler": "",
+        "sampler_name": "",
+        "styles": [""],
+    }
+    empty |= {"scheduler": "", "refiner_checkpoint": "", "script_name": "", "infotext": "", "force_task_id": ""}
+    sides: dict[str, Any] = {"seed_resize_from_w": 512, "seed_resize_from_h": 0}
+    (plain,), _ = call(client, **HOUSE)
+    (image,), info = call(client, **HOUSE, **empty, **sides)
+    assert (opened(image).info["parameters"], info["not_honoured"]) == (opened(plain).info["parameters"], [])
+    begin = {**SMALL, "prompt": "a fish", "init_images": [picture()]}
+    (plain,), _ = call(client, "img2img", **begin)
+    (image,), _ = call(client, "img2img", **begin, **empty)
+    assert opened(image).info["parameters"] == opened(plain).info["parameters"]
 
 
 def test_img2img_with_a_mask(demo_services: Services, client: TestClient) -> None:
@@ -111,7 +150,11 @@ def test_img2img_of_several_pictures_and_what_is_repeated(client: TestClient) ->
 
 
 def test_sides_are_cut_down_to_whole_latents(client: TestClient) -> None:
-    assert opened(call(client, **{**SMALL, "width": 133, "height": 70})[0][0]).size == (128, 64)
+    (image,), info = call(
+        client, **{**SMALL, "width": 133, "height": 70}, seed_resize_from_w=99, seed_resize_from_h=100
+    )
+    assert opened(image).size == (128, 64)
+    assert (info["seed_resize_from_w"], info["seed_resize_from_h"]) == (96, 96)
 
 
 def test_fields_that_only_our_requests_have(demo_services: Services, client: TestClient) -> None:
@@ -138,7 +181,7 @@ def test_an_infotext_fills_what_was_not_sent(client: TestClient) -> None:
 
 
 def test_what_has_no_effect_is_told(client: TestClient) -> None:
-    odd = {"token_merging_ratio": 0.5, "nonesuch": 1, "samples_format": "jpg", "live_previews_enable": False}
+    odd = {"token_merging_ratio": 0.5, "nonesuch": 1, "grid_format": "jpg", "live_previews_enable": False}
     _, info = call(client, **SMALL, restore_faces=True, override_settings={**odd, "queue_limit": 64}, strange=1)
     assert len(info["not_honoured"]) == 5
     assert [name in " ".join(info["not_honoured"]) for name in ("restore_faces", *odd)] == [True] * 5
@@ -278,6 +321,45 @@ def test_an_interrupt_waits_for_no_batch(
     assert client.post("/sdapi/v1/interrupt").json() == {}
     answer["join"](60)
     assert answer["json"]["images"] == []
+
+
+@pytest.mark.parametrize(
+    ("wish", "told"),
+    [("interrupt", "interrupted"), ("skip", "skipped"), ("after_current", "stopping_generation")],
+)
+def test_what_was_asked_of_a_job_is_told_until_it_ends(
+    demo_services: Services,
+    client: TestClient,
+    running: Callable[..., dict[str, Any]],
+    monkeypatch: pytest.MonkeyPatch,
+    wish: str,
+    told: str,
+) -> None:
+    names = ("interrupted", "skipped", "stopping_generation")
+    obeys = threading.Event()
+    check = JobControl.check
+    monkeypatch.setattr(JobControl, "check", lambda control: check(control) if obeys.is_set() else None)
+    answer = running()
+    until(lambda: client.get("/sdapi/v1/progress").json()["state"]["sampling_step"] > 2)
+
+    def state() -> list[bool]:
+        now = client.get("/sdapi/v1/progress", params={"skip_current_image": True}).json()["state"]
+        return [now[name] for name in names]
+
+    assert state() == [False] * 3
+    if wish == "after_current":
+        demo_services.generate.interrupt(demo_services.generate.active_jobs()[0].id, "after_current")
+    else:
+        client.post(f"/sdapi/v1/{wish}")
+    assert state() == [name == told for name in names]
+    if wish == "after_current":
+        demo_services.generate.interrupt(demo_services.generate.active_jobs()[0].id, "after_current")
+        assert state() == [True, False, True]
+    obeys.set()
+    answer["join"](120)
+    assert state() == [False] * 3
+    running(steps=2)["join"](120)
+    assert state() == [False] * 3
 
 
 def test_a_body_needs_no_content_type(client: TestClient) -> None:

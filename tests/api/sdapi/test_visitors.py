@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -9,6 +10,7 @@ from starlette.testclient import TestClient
 
 from modules.api.application import create_application
 from modules.config.logins import GivenUser
+from modules.errors import BrokenModel
 from modules.schema.jobs import Job
 from modules.schema.requests import Txt2ImgRequest
 from modules.services.account_file import AccountFile
@@ -101,10 +103,23 @@ def test_places_on_the_disk_are_told_to_owners(demo_services: Services, ann_bob:
 
 def test_an_error_tells_no_places(demo_services: Services, ann_bob: tuple[TestClient, TestClient]) -> None:
     body = {"override_settings": {"sd_model_checkpoint": "nonesuch", "sd_vae": "nonesuch"}}
-    for sent in (body, {**SMALL, "prompt": "<lora:nonesuch:1>"}, {"script_name": "nonesuch"}):
+    for sent in (body, {"script_name": "nonesuch"}):
         answer = ann_bob[1].post("/sdapi/v1/txt2img", json=sent)
         assert answer.status_code in (404, 422)
         assert str(demo_services.paths.data) not in answer.text
+
+
+def test_what_was_left_out_is_told_without_places(
+    demo_services: Services, ann_bob: tuple[TestClient, TestClient], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(tag: object, model: str) -> None:
+        raise BrokenModel(f"{demo_services.paths.models / 'Lora' / 'ink.safetensors'} is damaged.")
+
+    monkeypatch.setattr(demo_services.networks, "check_tag", refuse)
+    answer = ann_bob[1].post("/sdapi/v1/txt2img", json={**SMALL, "prompt": "<lora:ink:1>"})
+    (told,) = json.loads(answer.json()["info"])["not_honoured"]
+    assert "ink.safetensors is damaged. <lora:ink:1> was left out." in told
+    assert str(demo_services.paths.models) not in told
 
 
 def test_a_name_means_the_job_of_who_gave_it(demo_services: Services, ann_bob: tuple[TestClient, TestClient]) -> None:

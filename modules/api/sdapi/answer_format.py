@@ -1,0 +1,59 @@
+"""The file format of the pictures in answers: PNG, or what A1111's settings of that say."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from modules.imaging.encoding import encode_with_comment
+from modules.imaging.reading import load_picture
+from modules.schema.pictures import Picture
+from modules.schema.refusals import refusal
+from modules.services.build import Services
+
+_LONGEST_WEBP_SIDE = 16_383
+
+
+class AnswerFormat(BaseModel):
+    """A1111's settings of it, with A1111's defaults. What is stored stays PNG."""
+
+    model_config = ConfigDict(frozen=True)
+
+    samples_format: Literal["png", "jpg", "jpeg", "webp"] = "png"
+    jpeg_quality: int = Field(default=80, ge=1, le=100)
+    """Of WebP too."""
+    webp_lossless: bool = False
+
+    @field_validator("samples_format", mode="before")
+    @classmethod
+    def _lower(cls, value: Any) -> Any:
+        return value.strip().lower() if isinstance(value, str) else value
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> AnswerFormat:
+        """What some of A1111's settings say; None is one that was not given. Raises InvalidRequest."""
+        given = {name: settings[name] for name in cls.model_fields if settings.get(name) is not None}
+        try:
+            return cls(**given)
+        except ValidationError as error:
+            raise refusal(error, cls.model_fields) from error
+
+    def encoded(self, services: Services, picture: Picture) -> str:
+        """The file of a finished picture in base64, with its parameters in it."""
+        path = services.pictures.file(picture)
+        return base64.b64encode(self._copy(path, picture.infotext) or path.read_bytes()).decode("ascii")
+
+    def _copy(self, path: Path, infotext: str) -> bytes | None:
+        """In another format than PNG; None where a PNG is wanted, or is the only one that can hold the picture."""
+        if self.samples_format == "png":
+            return None
+        image = load_picture(path)
+        if self.samples_format != "webp":
+            return encode_with_comment(image, "JPEG", infotext, quality=self.jpeg_quality)
+        if max(image.size) > _LONGEST_WEBP_SIDE:
+            return None
+        return encode_with_comment(image, "WEBP", infotext, quality=self.jpeg_quality, lossless=self.webp_lossless)
