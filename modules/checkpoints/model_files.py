@@ -138,6 +138,11 @@ class ModelFiles:
             mine = self._want(kinds)
             return self._changed.wait_for(lambda: (self._read if read else self._listed) >= mine, wait)
 
+    def await_first_look(self) -> None:
+        """Wait until the disk was looked at once, however long that takes: whoever cannot ask again needs it."""
+        if not self._listed:
+            self.refresh(wait=None)
+
     def read(self, file: ModelFile) -> ModelFile:
         """The file with its header read, now if need be."""
         if file.was_read:

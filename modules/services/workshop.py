@@ -90,6 +90,7 @@ class Workshop:
 
         def run(job: Job, control: JobControl) -> None:
             self.settings.reload()  # the server may be another process
+            self.model_files.await_first_look()
             runner.run(job, control)
 
         return Bench(
