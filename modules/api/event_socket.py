@@ -27,7 +27,9 @@ from modules.services.build import Services
 QUEUE = "queue"
 MOST_TOPICS = 100
 _MOST_CHARACTERS = 1_000
-_TRY_AGAIN_LATER, _GOING_AWAY, _TOO_LARGE = 1013, 1001, 1009
+_LAST_SECONDS = 1.0
+"""In which all topics tell their end when the server stops."""
+_TRY_AGAIN_LATER, _GOING_AWAY, _NO_TEXT, _TOO_LARGE = 1013, 1001, 1003, 1009
 
 
 class Wish(BaseModel):
@@ -73,13 +75,20 @@ class EventSocket:
         stop = asyncio.create_task(self._server_s_end())
         try:
             while True:
-                received = asyncio.ensure_future(self._socket.receive_text())
+                received = asyncio.ensure_future(self._socket.receive())
                 await asyncio.wait((received, stop), return_when=asyncio.FIRST_COMPLETED)
                 if not received.done():
                     received.cancel()
+                    if self._tasks:
+                        await asyncio.wait(set(self._tasks.values()), timeout=_LAST_SECONDS)
                     await self._socket.close(_GOING_AWAY, "The server stops.")
                     return
-                text = received.result()
+                message = received.result()
+                if message["type"] == "websocket.disconnect":
+                    return
+                if (text := message.get("text")) is None:
+                    await self._socket.close(_NO_TEXT, "A message is text.")
+                    return
                 if len(text) > _MOST_CHARACTERS:
                     await self._socket.close(_TOO_LARGE, f"A message has at most {_MOST_CHARACTERS} characters.")
                     return

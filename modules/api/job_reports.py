@@ -111,7 +111,8 @@ def job_report(services: Services, job: Job) -> JobReport:
 
 def _asked(job: Job) -> dict[str, Any] | None:
     with suppress(ValueError):  # a database may be damaged
-        return dict(json.loads(job.asked)) if job.asked else None
+        if isinstance(asked := json.loads(job.asked or "null"), dict):
+            return asked
     return None
 
 

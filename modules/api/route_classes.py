@@ -103,7 +103,6 @@ _TABLE: dict[RouteClass, str] = {
         POST /gradio_api/upload
         GET /gradio_api/upload_progress
         GET /gradio_api/file={path_or_url:path}
-        POST /gradio_api/component_server
     """,
     "owner": """
         PUT /api/v1/models/current
@@ -160,6 +159,7 @@ _TABLE: dict[RouteClass, str] = {
         POST /gradio_api/run/{path:path}
         GET,POST /gradio_api/call/{path:path}
         GET /gradio_api/queue/status
+        POST /gradio_api/component_server
         POST /gradio_api/component_server/
         POST /gradio_api/process_recording
         POST /gradio_api/vibe-edit

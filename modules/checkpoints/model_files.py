@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 WAIT = 0.3
 """Seconds that a question waits for a look at the disk."""
 FIRST_WAIT = 3.0
-"""The same for the very first one."""
+"""The same for the very first one at a kind of files."""
 POLL = 4.0
 """Seconds between two looks at the disk while nobody asks; network drives tell nothing by themselves."""
 _REST = 10
@@ -105,6 +105,7 @@ class ModelFiles:
         self._snapshot = Snapshot(dict.fromkeys(FOLDER_KINDS, ()), 0)
         self._wanted = 0
         self._wanted_kinds: set[FolderKind] = set()
+        self._seen: frozenset[FolderKind] = frozenset()
         self._listed = 0
         self._read = 0
         self._look_seconds = 0.0
@@ -122,9 +123,9 @@ class ModelFiles:
     def all(self, kind: FolderKind, *, wait: float = WAIT) -> tuple[ModelFile, ...]:
         """The files of a kind by name, as a look at the disk finds them if it takes no longer than `wait` seconds.
 
-        The very first look may take longer, since there is nothing yet to answer with.
+        The very first look at a kind may take longer, since there is nothing yet to answer with.
         """
-        self.refresh((kind,), wait=wait if self._listed else max(wait, FIRST_WAIT), read=True)
+        self.refresh((kind,), wait=wait if kind in self._seen else max(wait, FIRST_WAIT), read=True)
         return self._snapshot.files[kind]
 
     def refresh(
@@ -138,10 +139,10 @@ class ModelFiles:
             mine = self._want(kinds)
             return self._changed.wait_for(lambda: (self._read if read else self._listed) >= mine, wait)
 
-    def await_first_look(self) -> None:
-        """Wait until the disk was looked at once, however long that takes: whoever cannot ask again needs it."""
-        if not self._listed:
-            self.refresh(wait=None)
+    def await_first_look(self, kinds: Iterable[FolderKind]) -> None:
+        """Wait until these were looked for once, however long that takes: whoever cannot ask again needs it."""
+        if unseen := set(kinds) - self._seen:
+            self.refresh(unseen, wait=None)
 
     def read(self, file: ModelFile) -> ModelFile:
         """The file with its header read, now if need be."""
@@ -227,6 +228,7 @@ class ModelFiles:
                 seconds = time.monotonic() - began
                 with self._changed:
                     self._listed = number
+                    self._seen |= kinds
                     if len(kinds) == len(FOLDER_KINDS):
                         self._look_seconds = seconds
                     self._publish({**self._snapshot.files, **listed})

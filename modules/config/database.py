@@ -37,9 +37,10 @@ class Database:
                 self._connection.execute("BEGIN IMMEDIATE")
                 yield self._connection
                 self._connection.execute("COMMIT")
-            except BaseException:
+            except BaseException as error:
                 if self._connection.in_transaction:  # SQLite itself rolls back when the disk is full
                     self._connection.execute("ROLLBACK")
+                self._be_lenient_after(error)  # whoever tries again can read it
                 raise
 
     def rows(self, query: str, values: Sequence[object] = ()) -> list[sqlite3.Row]:
@@ -78,14 +79,19 @@ class Database:
             self._connection.close()
 
     def _read(self, fetch: Callable[[], Read]) -> Read:
-        """One damaged text must not hide all rows beside it; the stricter reading is several times as fast."""
         try:
             return fetch()
         except sqlite3.OperationalError as error:
-            if "Could not decode" not in str(error):
+            if not self._be_lenient_after(error):
                 raise
-            self._connection.text_factory = lambda text: text.decode("utf-8", "replace")
             return fetch()
+
+    def _be_lenient_after(self, error: BaseException) -> bool:
+        """One damaged text must not hide all rows beside it; the stricter reading is several times as fast."""
+        is_damaged = isinstance(error, sqlite3.OperationalError) and "Could not decode" in str(error)
+        if is_damaged:
+            self._connection.text_factory = lambda text: text.decode("utf-8", "replace")
+        return is_damaged
 
     @contextmanager
     def _told(self) -> Iterator[None]:

@@ -94,7 +94,7 @@ class PictureRecords:
         return {row["path"] for row in self._database.rows("SELECT path FROM pictures")}
 
     def forget(self, paths: Iterable[str]) -> None:
-        """Drop the records of files that are gone."""
+        """Drop the records of files that are gone; `paths` is gone through while nobody else can write records."""
         with self._database.transaction() as connection:
             connection.executemany("DELETE FROM pictures WHERE path = ?", [(path,) for path in paths])
 

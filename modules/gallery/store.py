@@ -30,11 +30,12 @@ class PictureStore:
 
         An empty file is only a name that was reserved for one, and goes.
         """
-        missing = [row.path for row in self._records.of_job(job_id) if not _has_content(self._outputs / row.path)]
-        for path in missing:
-            with suppress(OSError):
-                (self._outputs / path).unlink()
-        self._records.forget(missing)
+        with self._database.transaction() as connection:  # meanwhile no other worker can take one of these names
+            missing = [row.path for row in self._records.of_job(job_id) if not _has_content(self._outputs / row.path)]
+            for path in missing:
+                with suppress(OSError):
+                    (self._outputs / path).unlink()
+                connection.execute("DELETE FROM pictures WHERE path = ?", (path,))
 
     def save(
         self,
@@ -94,10 +95,13 @@ class PictureStore:
             connection.execute("DELETE FROM pictures WHERE id = ?", (picture.id,))
 
     def _kept(self, picture: Picture) -> Picture:
-        """A saved picture with a record: another worker may have dropped it, as that of a file that was deleted."""
-        if self._database.row("SELECT 1 FROM pictures WHERE id = ?", (picture.id,)) is not None:
-            return picture
+        """A saved picture with a record: another process may have dropped it, as that of a file that was deleted.
+
+        A transaction, since whoever drops records looks for their files within one.
+        """
         with self._database.transaction() as connection:
+            if connection.execute("SELECT 1 FROM pictures WHERE id = ?", (picture.id,)).fetchone() is not None:
+                return picture
             connection.execute("DELETE FROM pictures WHERE path = ?", (picture.path,))
             return insert_picture(connection, **picture.model_dump(exclude={"id"}))
 

@@ -339,9 +339,11 @@ def _like(job: Job) -> dict[str, Any]:
     return job.model_dump(include={"kind", "request", "asked", "work", "model"})
 
 
-def _asked(job: Job) -> Any:
+def _asked(job: Job) -> dict[str, Any]:
     """The fields that a job was asked for by. Raises InvalidRequest."""
-    try:
-        return json.loads(job.asked)
-    except ValueError as error:
-        raise InvalidRequest("job", job.id, "cannot be read", "Ask for it anew.") from error
+    fields: object = None
+    with suppress(ValueError):
+        fields = json.loads(job.asked)
+    if not isinstance(fields, dict):
+        raise InvalidRequest("job", job.id, "cannot be read", "Ask for it anew.")
+    return fields

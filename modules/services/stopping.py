@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 
 SECONDS_TO_STOP = 9.5
@@ -50,6 +51,8 @@ class Stopping:
         time meanwhile."""
         if self.is_wanted:
             logging.shutdown()
+            with suppress(AttributeError, OSError, ValueError):  # there may be none, or nobody who reads it
+                sys.stdout.flush()
             os._exit(1 if hasattr(sys, "last_type") else 0)  # an exception was shown, which nobody may take for order
 
 

@@ -10,6 +10,7 @@ from modules.checkpoints.file_facts import FileFacts
 from modules.checkpoints.model_files import ModelFiles
 from modules.checkpoints.registry import Registry
 from modules.config.database import Database
+from modules.config.model_folders import FolderKind
 from modules.config.paths import Paths
 from modules.config.settings import SettingsStore
 from modules.gallery.inputs import InputPictures
@@ -32,6 +33,8 @@ from modules.services.styles import StyleService
 from modules.services.vaes import VaeService
 from modules.services.wildcards import WildcardService
 from modules.upscaling.registry import UpscalerRegistry
+
+_NAMED_BY_JOBS: tuple[FolderKind, ...] = ("checkpoint", "vae", "lora", "embedding")
 
 
 class Workshop:
@@ -90,7 +93,7 @@ class Workshop:
 
         def run(job: Job, control: JobControl) -> None:
             self.settings.reload()  # the server may be another process
-            self.model_files.await_first_look()
+            self.model_files.await_first_look(_NAMED_BY_JOBS)
             runner.run(job, control)
 
         return Bench(

@@ -20,6 +20,7 @@ MOST_OF_A_SESSION = 50
 """Events of one page of which it has not taken the answer."""
 SECONDS_UNHEARD = 15.0
 """A page's stream asks for the next message every ten seconds at least."""
+_NAMELESS = "The request does not say which page it comes from. Reload the page."
 _FULL = "The page is asked for more than it can answer. Try again in a few seconds."
 
 
@@ -71,7 +72,9 @@ class PageQueue(Queue):
 
     async def push(self, body: PredictBodyInternal, request: Any, username: str | None) -> Any:
         """Take in an event, at the cost of who does not listen."""
-        session = body.session_hash or ""
+        session = body.session_hash
+        if not session:  # gradio's own would give it messages of another kind, which stop what tells all pages
+            return False, _NAMELESS, "error"
         if len(self.pending_event_ids_session.get(session, ())) >= MOST_OF_A_SESSION or not self._has_room(session):
             return False, _FULL, "queue_full"
         if session not in self.pending_messages_per_session:

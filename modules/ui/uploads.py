@@ -86,16 +86,15 @@ async def _in_pieces(stream: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None
 
 def _kept(form: FormData, folder: Path) -> list[str]:
     """Where the files are, each in the folder of its content. Raises HTTPException: 400."""
-    kept = []
-    for file in form.getlist("files"):
-        if not isinstance(file, GradioUploadFile):
-            raise HTTPException(400, _UNREADABLE)
+    files = [file for file in form.getlist("files") if isinstance(file, GradioUploadFile)]
+    if len(files) < len(form.getlist("files")):
+        raise HTTPException(400, _UNREADABLE)
+    places = [_place(file, folder / file.sha.hexdigest()) for file in files]  # all are good, or none is kept
+    for file, place in zip(files, places, strict=True):
         file.file.close()
-        place = _place(file, folder / file.sha.hexdigest())
         place.parent.mkdir(parents=True, exist_ok=True)
         Path(str(file.file.name)).replace(place)
-        kept.append(str(place))
-    return kept
+    return list(map(str, places))
 
 
 def _place(file: GradioUploadFile, folder: Path) -> Path:

@@ -79,10 +79,11 @@ def test_full_disk_refuses_jobs_in_words_and_loses_none(idle_services: Services,
     assert idle_services.generate.counts()["queued"] == accepted + 1
 
 
-def test_job_that_cannot_be_read_hides_no_others(idle_services: Services, idle_client: TestClient) -> None:
+@pytest.mark.parametrize("asked", ["{", "[1]"])
+def test_job_that_cannot_be_read_hides_no_others(idle_services: Services, idle_client: TestClient, asked: str) -> None:
     first, second = (idle_client.post("/api/v1/jobs/txt2img", json=QUICK).json()["id"] for _ in range(2))
     with idle_services.database.transaction() as connection:
-        connection.execute("UPDATE jobs SET kind = 'film', asked = '{' WHERE id = ?", (first,))
+        connection.execute("UPDATE jobs SET kind = 'film', asked = ? WHERE id = ?", (asked, first))
     listed = idle_client.get("/api/v1/jobs")
     assert listed.status_code == 200
     assert {job["id"] for job in listed.json()["jobs"]} == {first, second}

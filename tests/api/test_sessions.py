@@ -256,7 +256,7 @@ def test_a_stream_ends_with_the_login(
     with served(create_application(hosts=None, services=idle_services, accounts=accounts)) as address:
         listener = threading.Thread(target=listen, args=(address,))
         listener.start()
-        assert told.get(timeout=10)
+        assert told.get(timeout=60)
         time.sleep(0.5)
         assert listener.is_alive()
         accounts.revoke_token(made.id, "bob")

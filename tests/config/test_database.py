@@ -135,6 +135,16 @@ def test_letters_that_are_none_do_not_hide_a_row(database: Database) -> None:
     assert [row["name"] for row in database.rows("SELECT name FROM things")] == ["whole", "b\N{REPLACEMENT CHARACTER}a"]
 
 
+def test_letters_that_are_none_stop_one_transaction_at_most(database: Database) -> None:
+    database.create_tables("room", ["CREATE TABLE things (name TEXT)"])
+    with database.transaction() as connection:
+        connection.execute("INSERT INTO things VALUES (CAST(x'62ff61' AS TEXT))")
+    with pytest.raises(sqlite3.OperationalError, match="Could not decode"), database.transaction() as connection:
+        connection.execute("SELECT name FROM things").fetchall()
+    with database.transaction() as connection:
+        assert connection.execute("SELECT name FROM things").fetchone()["name"] == "b\N{REPLACEMENT CHARACTER}a"
+
+
 def _insert(database: Database) -> None:
     with database.transaction() as connection:
         connection.execute("INSERT INTO things VALUES ('a')")

@@ -5,6 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -126,6 +129,31 @@ def test_two_workers_that_take_one_name_at_one_moment_both_keep_their_picture(
     recorded = [picture.path for job in ("first", "second") for picture in records.of_job(job)]
     assert sorted(recorded) == ["extras-images/larger/mine-1.png", "extras-images/larger/mine.png"]
     assert files_in(tmp_path / "extras-images") == ["mine-1.png", "mine.png"]
+
+
+def test_picture_keeps_its_record_when_another_process_looked_for_its_file_a_moment_too_early(
+    database: Database, records: PictureRecords, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked, saved = threading.Event(), threading.Event()
+
+    def missing() -> Iterator[str]:
+        yield from [path for path in records_of_other.paths() if not (tmp_path / path).is_file()]
+        looked.set()
+        saved.wait(1)
+
+    def move_late(temporary: Path, path: Path) -> None:
+        looking.start()
+        assert looked.wait(20)
+        move_to_new_name(temporary, path)
+
+    with closing(Database(database.path)) as other:
+        records_of_other = PictureRecords(other)
+        looking = threading.Thread(target=lambda: records_of_other.forget(missing()))
+        monkeypatch.setattr(f"{PictureStore.__module__}.move_to_new_name", move_late)
+        picture = save(database, tmp_path)
+        saved.set()
+        looking.join()
+    assert records.of_job("job") == [picture]
 
 
 def test_pictures_without_a_seed_are_numbered(database: Database, tmp_path: Path) -> None:

@@ -151,7 +151,7 @@ def add(queue: JobQueue, request: str = "nothing", **fields: Any) -> Job:
     return queue.add(NewJob(kind="txt2img", request=request, **fields), limit=999, limit_of_user=999)
 
 
-def until(condition: Callable[[], object], seconds: float = 20.0) -> float:
+def until(condition: Callable[[], object], seconds: float = 60.0) -> float:
     """Wait; returns the seconds that it took."""
     began = time.monotonic()
     while not condition():

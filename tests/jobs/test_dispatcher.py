@@ -68,7 +68,7 @@ def test_interrupt_stops_the_named_job_only(database: Database, open_worker: Cal
         until(lambda: has_begun(events, endless))
         assert not dispatcher.interrupt(after.id)
         assert dispatcher.interrupt(endless.id)
-        assert until(lambda: queue.get(endless.id).is_over) < 1
+        assert until(lambda: queue.get(endless.id).is_over) < 5  # what hangs is ended after 10
         until(lambda: queue.get(after.id).is_over)
     assert queue.get(endless.id).state == "cancelled"
     assert queue.get(after.id).state == "done"
@@ -83,7 +83,7 @@ def test_job_that_was_just_claimed_can_be_interrupted(database: Database) -> Non
             dispatcher.wake()
             until(lambda job=job: queue.get(job.id).state == "running" or None)  # type: ignore[misc]
             until(lambda job=job: dispatcher.interrupt(job.id) or queue.get(job.id).is_over)  # type: ignore[misc]
-            until(lambda job=job: queue.get(job.id).is_over, seconds=2)  # type: ignore[misc]
+            until(lambda job=job: queue.get(job.id).is_over, seconds=5)  # type: ignore[misc]
             assert queue.get(job.id).state == "cancelled"
 
 
@@ -178,7 +178,7 @@ def test_fault_of_the_queue_while_a_job_runs_leaves_it_running(database: Databas
         until(lambda: not queue.fault)
         time.sleep(1.2)
         dispatcher.interrupt(job.id)
-        until(lambda: queue.get(job.id).is_over, seconds=3)
+        until(lambda: queue.get(job.id).is_over, seconds=8)
         until(lambda: states_of(events, job)[-1:] == ["cancelled"])
         assert states_of(events, job) == ["running", "cancelled"]
 
@@ -306,7 +306,7 @@ def test_stopping_puts_the_running_job_back(database: Database, open_worker: Cal
     with dispatching(queue, open_worker) as (_, events):
         until(lambda: has_begun(events, job))
         began = time.monotonic()
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 4  # what hangs is ended after 5
     assert queue.get(job.id).state == "queued"
     with dispatching(queue, thread_on(lambda job, control: None)):
         until(lambda: queue.get(job.id).is_over)
@@ -385,7 +385,7 @@ def test_all_workers_are_asked_at_once(database: Database) -> None:
         assert [answer["number"] for answer in dispatcher.ask("number", {}, 10)] == [0, 1, 2]
         with pytest.raises(WorkerUnavailable):
             dispatcher.ask("late", {}, 1)
-        assert late >= {1, 2}
+        until(lambda: late >= {1, 2})
 
 
 def test_answer_has_one_deadline_with_the_worker_that_is_to_give_it(database: Database) -> None:
@@ -400,11 +400,11 @@ def test_answer_has_one_deadline_with_the_worker_that_is_to_give_it(database: Da
         return Late(lambda sink: Bench(run=lambda job, control: None, answers={"echo": dict}))
 
     with dispatching(JobQueue(database), open_worker, stop_in=0.1) as (dispatcher, _):
-        threading.Timer(0.8, let.set).start()
+        threading.Timer(1.8, let.set).start()
         began = time.monotonic()
         with pytest.raises(WorkerUnavailable):
-            dispatcher.ask_one("echo", {}, 1.0)
-        assert time.monotonic() - began < 1.7
+            dispatcher.ask_one("echo", {}, 2.0)
+        assert time.monotonic() - began < 3.5
 
 
 def test_question_to_a_worker_that_dies_over_it_was_asked_in_vain(database: Database) -> None:
@@ -518,7 +518,7 @@ def test_time_limit_is_read_anew_for_each_look(database: Database) -> None:
         job = add(queue, "steps:0")
         until(lambda: has_begun(events, job))
         allowed["job"] = 0.1
-        until(lambda: queue.get(job.id).is_over, seconds=3)
+        until(lambda: queue.get(job.id).is_over, seconds=30)
     assert queue.get(job.id).state == "failed"
     assert "setting job_time_limit" in (queue.get(job.id).error or "")
 
@@ -533,6 +533,6 @@ def test_a_worker_that_cannot_open_its_bench_costs_no_job_its_life(database: Dat
 
     with dispatching(queue, lambda number: ThreadWorker(open_bench)) as (_, events):
         job = add(queue)
-        until(lambda: queue.get(job.id).is_over, seconds=20)
+        until(lambda: queue.get(job.id).is_over)
     assert states_of(events, job) == ["running", "done"]
     assert queue.get(job.id).attempts == 1

@@ -228,8 +228,8 @@ def test_asking_for_any_id_leaves_nothing_behind() -> None:
 def test_a_thread_sleeps_until_there_is_something() -> None:
     log = EventLog()
     with log.subscribe("a") as subscription:
-        threading.Timer(0.1, log.append, (state("a", "running"),)).start()
         started = time.monotonic()
+        threading.Timer(0.1, log.append, (state("a", "running"),)).start()
         assert kinds(subscription.get(10)) == ["state"]
         assert 0.05 < time.monotonic() - started < 5
         assert subscription.get(0.01) == []
@@ -260,8 +260,8 @@ def test_a_task_wakes_for_an_event_of_another_thread_and_sleeps_again() -> None:
 
     async def listen() -> tuple[list[str], float, list[JobEvent]]:
         with log.subscribe() as subscription:
-            threading.Timer(0.1, log.append, (progress("a", 1),)).start()
             started = time.monotonic()
+            threading.Timer(0.1, log.append, (progress("a", 1),)).start()
             first = await subscription.next(10)
             return kinds(first), time.monotonic() - started, await subscription.next(0.01)
 

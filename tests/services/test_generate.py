@@ -22,15 +22,9 @@ from modules.schema.pictures import Picture
 from modules.schema.requests import ResolvedTxt2Img, Txt2ImgRequest
 from modules.services.build import Services, build_services
 from modules.services.options import EngineOptions
+from tests.program import until as until
 
 FAST: dict[str, Any] = {"steps": 6, "width": 128, "height": 128}
-
-
-def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.01)
 
 
 def finish(services: Services, **fields: Any) -> tuple[Job, list[Picture]]:
@@ -170,7 +164,7 @@ def test_waiting_ends_with_the_job_or_in_time(demo_services: Services) -> None:
     long = demo_services.generate.submit(Txt2ImgRequest.of({**FAST, "steps": 150, "batch_count": 50}))
     began = time.monotonic()
     assert not demo_services.generate.wait(long.id, 0.3).is_over
-    assert 0.3 <= time.monotonic() - began < 2
+    assert 0.3 <= time.monotonic() - began < 10
     demo_services.generate.interrupt(long.id)
     assert demo_services.generate.wait(long.id).state == "cancelled"
     assert demo_services.generate.wait(long.id, 0).state == "cancelled"
@@ -242,7 +236,8 @@ def test_what_repeats_goes_on_after_a_crash(paths: Paths) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "reason"), [('{"model": "gone"}', "Model 'gone' is not here"), ('{"model": ', "cannot be read")]
+    ("asked", "reason"),
+    [('{"model": "gone"}', "Model 'gone' is not here"), ('{"model": ', "cannot be read"), ("[]", "cannot be read")],
 )
 def test_why_something_is_not_repeated_any_more_is_told_by_a_failed_job(
     demo_services: Services, asked: str, reason: str

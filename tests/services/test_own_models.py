@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -164,8 +163,7 @@ def test_embeddings_that_are_parts_of_words_are_not_told(filled: Services) -> No
 def test_a_lora_that_goes_away_costs_no_picture(filled: Services, demo: LoadedModel) -> None:
     path = write_lora(filled.paths.models / "Lora" / "gone.safetensors", demo, seed=4)
     job = filled.generate.submit(txt2img(prompt="a house <lora:gone:1>", steps=30, width=128, height=128))
-    until(lambda: filled.generate.job(job.id).state == "running")
-    time.sleep(0.3)
+    until(lambda: any(event.kind == "progress" for event in filled.generate.events(job.id)))  # it was read
     path.unlink()
     assert ended(filled, job).state == "done"
     assert len(filled.pictures.of_job(job.id)) == 1

@@ -26,7 +26,7 @@ def shows(step: int) -> StepPreview:
 
 
 def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.005)
@@ -169,12 +169,12 @@ def test_closing_waits_for_the_preview_that_is_being_made_and_sends_none_after()
 
     def make(latents: torch.Tensor) -> torch.Tensor:
         begun.set()
-        go_on.wait(5)
+        go_on.wait(60)
         return torch.zeros((1, 8, 8, 3), dtype=torch.uint8)
 
     reporter = Reporter("job", sent.append, lambda: None, preview_every=1, watched=lambda: True)
     reporter.step(1, 9, StepPreview(make, LATENTS))
-    assert begun.wait(5)
+    assert begun.wait(60)
     reporter.step(2, 9, shows(2))
     threading.Timer(0.05, go_on.set).start()
     reporter.close()

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
-import time
 from contextlib import closing
 from pathlib import Path
 
@@ -24,6 +22,7 @@ from modules.schema.pictures import Picture
 from modules.schema.requests import Txt2ImgRequest
 from modules.services.build import Services, build_services, open_services, running_services
 from modules.services.options import EngineOptions
+from tests.program import until
 
 OPTIONS = EngineOptions(use_cpu=True, precision="full")
 _SERVER = """
@@ -109,23 +108,17 @@ def _saved(services: Services, job_id: str, index: int) -> Picture:
 
 
 def test_killed_server_s_job_is_finished_by_the_next_one(paths: Paths) -> None:
-    server = subprocess.Popen(
-        [sys.executable, "-c", _SERVER, str(paths.data)], cwd=ROOT, stdout=subprocess.PIPE, text=True
-    )
-    assert server.stdout is not None
-    job_id = server.stdout.readline().strip()
-    deadline = time.monotonic() + 60
-    while len(list(paths.txt2img_pictures.rglob("*.png"))) < 3:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    server.send_signal(signal.SIGKILL)
-    server.wait()
-    server.stdout.close()
+    command = [sys.executable, "-c", _SERVER, str(paths.data)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout is not None
+            job_id = server.stdout.readline().strip()
+            until(lambda: len(list(paths.txt2img_pictures.rglob("*.png"))) >= 3)
+        finally:
+            server.kill()
     before = {path.name: path.read_bytes() for path in paths.txt2img_pictures.rglob("*.png")}
     with running_services(paths, OPTIONS) as services:
-        while not services.generate.job(job_id).is_over:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        until(lambda: services.generate.job(job_id).is_over)
         assert services.generate.job(job_id).state == "done"
         pictures = services.pictures.of_job(job_id)
     assert [picture.index for picture in pictures] == list(range(20))
@@ -138,20 +131,14 @@ def test_job_of_a_command_beside_the_server_is_taken_from_the_queue(paths: Paths
     with running_services(paths, OPTIONS), closing(build_services(paths, OPTIONS)) as beside:
         fields = {"prompt": "a star", "steps": 2, "width": 64, "height": 64}
         job = beside.generate.submit(Txt2ImgRequest.of(fields))
-        deadline = time.monotonic() + 60
-        while not beside.generate.job(job.id).is_over:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        until(lambda: beside.generate.job(job.id).is_over)
         assert len(beside.pictures.of_job(job.id)) == 1
 
 
 def test_fault_of_the_options_fails_the_job_in_words(paths: Paths) -> None:
     with running_services(paths, EngineOptions(use_cpu=True, precision="half")) as services:
         job = services.generate.submit(Txt2ImgRequest())
-        deadline = time.monotonic() + 60
-        while not services.generate.job(job.id).is_over:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        until(lambda: services.generate.job(job.id).is_over)
         assert "--precision half needs a graphics card" in (services.generate.job(job.id).error or "")
 
 

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from modules.config.paths import Paths, resolve_paths
-from modules.schema.events import PictureSaved, Preview, StateChanged
+from modules.schema.events import JobEvent, PictureSaved, Preview, StateChanged
 from modules.schema.jobs import Job
 from modules.services.build import Services, running_services
 from modules.services.options import EngineOptions
@@ -64,8 +64,13 @@ def test_killed_worker_s_job_goes_on_and_every_picture_is_saved_once(served: Ser
         (worker,) = worker_processes()
         worker.kill()
         assert over(served, job).state == "done"
-        time.sleep(0.2)
-        told = news.get(1)
+        told: list[JobEvent] = []
+
+        def is_told() -> bool:
+            told.extend(news.get(1))
+            return any(isinstance(event, StateChanged) and event.state == "done" for event in told)
+
+        until(is_told)
     pictures = served.pictures.of_job(job.id)
     assert [picture.index for picture in pictures] == list(range(12))
     assert [event.picture.index for event in told if isinstance(event, PictureSaved)] == list(range(12))
@@ -93,7 +98,7 @@ def test_interrupt_and_skip_reach_the_process(served: Services) -> None:
     began = time.monotonic()
     served.generate.interrupt(job.id)
     assert over(served, job).state == "cancelled"
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 9  # what hangs is ended after 10
 
 
 def test_setting_acts_on_the_next_job(served: Services) -> None:
@@ -114,7 +119,7 @@ def test_setting_acts_on_the_next_job(served: Services) -> None:
 
 
 def test_job_past_its_limit_is_stopped(served: Services, monkeypatch: pytest.MonkeyPatch) -> None:
-    """L11 with the real engine: the worker is told nothing, since it may not listen."""
+    """The worker is told nothing, since it may not listen."""
     from modules.jobs.lane import Limits
 
     dispatcher = served.generate._dispatcher
@@ -124,7 +129,7 @@ def test_job_past_its_limit_is_stopped(served: Services, monkeypatch: pytest.Mon
     until(lambda: served.generate.job(job.id).state == "running")
     began = time.monotonic()
     assert over(served, job).state == "failed"
-    assert time.monotonic() - began < 2 + 5
+    assert time.monotonic() - began < 30
     monkeypatch.undo()
     assert over(served, served.generate.submit(txt2img(steps=1))).state == "done"
 
@@ -169,5 +174,5 @@ def test_two_workers_run_two_jobs_at_once_and_save_each_picture_once(paths: Path
 def test_worker_that_died_while_idle_is_there_again(served: Services) -> None:
     (worker,) = worker_processes()
     worker.send_signal(signal.SIGSEGV)
-    worker.wait(10)
+    worker.wait(30)
     assert over(served, served.generate.submit(txt2img(steps=1))).state == "done"

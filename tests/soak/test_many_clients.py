@@ -157,7 +157,7 @@ def all_told(client: httpx.Client, path: str, heard: list[Heard], ready: threadi
         while True:
             heard.append(stream.next())
             ready.set()
-            if heard[-1][1] == "queue" and heard[-1][2]["job_id"] == "":  # the pause that the test ends with
+            if heard[-1][1] == "queue" and heard[-1][2]["job_id"] == "":  # of all jobs: what the test ends with
                 return heard
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
@@ -27,7 +28,7 @@ class Asked:
         self.sessions = PageSessions(self.page)
         self.queue = PageQueue(self.page)
 
-    async def press(self, session: str) -> tuple[bool, Any, str]:
+    async def press(self, session: str | None) -> tuple[bool, Any, str]:
         body = PredictBodyInternal(session_hash=session, fn_index=0, data=[], request=None)
         answer: tuple[bool, Any, str] = await self.queue.push(body, None, None)
         return answer
@@ -94,6 +95,16 @@ def test_one_page_cannot_ask_without_end() -> None:
     asking(ask)
 
 
+@pytest.mark.parametrize("session", [None, ""])
+def test_who_has_no_name_is_refused_and_stops_nothing(session: str | None) -> None:
+    async def ask(asked: Asked) -> None:
+        assert await asked.press(session) == (False, page_queue._NAMELESS, "error")
+        assert len(asked.queue) == len(asked.queue.pending_messages_per_session) == 0
+        assert (await asked.press("another"))[0]
+
+    asking(ask)
+
+
 def test_what_nobody_listens_to_ends_and_does_not_stop_the_queue(monkeypatch: pytest.MonkeyPatch) -> None:
     async def leave(asked: Asked) -> None:
         queue = asked.queue
@@ -111,13 +122,15 @@ def test_what_nobody_listens_to_ends_and_does_not_stop_the_queue(monkeypatch: py
 
 
 def test_a_page_that_was_idle_is_heard_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(page_queue, "SECONDS_UNHEARD", 0.5)
+    now = 0.0
+    monkeypatch.setattr(page_queue, "time", SimpleNamespace(monotonic=lambda: now))
 
     async def ask_again(asked: Asked) -> None:
+        nonlocal now
         queue = asked.queue
         _, first, _ = await asked.press("idle")
         assert (await asked.listen("idle")).event_id == first
-        await asyncio.sleep(0.6)
+        now += 2 * page_queue.SECONDS_UNHEARD
         _, second, _ = await asked.press("idle")
         assert queue.event_ids_to_events[second].alive
         assert [event._id for event in queue.get_events()[0]] == [first]

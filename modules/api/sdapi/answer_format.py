@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from modules.errors import UnreadablePicture
 from modules.imaging.encoding import encode_with_comment
 from modules.imaging.reading import load_picture
 from modules.schema.pictures import Picture
@@ -34,9 +35,9 @@ class AnswerFormat(BaseModel):
         return value.strip().lower() if isinstance(value, str) else value
 
     @classmethod
-    def of(cls, settings: Mapping[str, Any]) -> AnswerFormat:
-        """What some of A1111's settings say; None is one that was not given. Raises InvalidRequest."""
-        given = {name: settings[name] for name in cls.model_fields if settings.get(name) is not None}
+    def of(cls, *settings: Mapping[str, Any]) -> AnswerFormat:
+        """What some of A1111's settings say, later ones before earlier; None was not given. Raises InvalidRequest."""
+        given = {name: row[name] for row in settings for name in cls.model_fields if row.get(name) is not None}
         try:
             return cls(**given)
         except ValidationError as error:
@@ -51,7 +52,10 @@ class AnswerFormat(BaseModel):
         """In another format than PNG; None where a PNG is wanted, or is the only one that can hold the picture."""
         if self.samples_format == "png":
             return None
-        image = load_picture(path)
+        try:
+            image = load_picture(path)
+        except UnreadablePicture:  # a PNG may be larger than what is read; it was painted, and can be sent
+            return None
         if self.samples_format != "webp":
             return encode_with_comment(image, "JPEG", infotext, quality=self.jpeg_quality)
         if max(image.size) > _LONGEST_WEBP_SIDE:

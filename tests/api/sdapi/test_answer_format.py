@@ -10,7 +10,11 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
+from modules.api.sdapi.answer_format import AnswerFormat
+from modules.imaging import reading
 from modules.imaging.encoding import encode_with_comment
+from modules.services.build import Services
+from tests.api.people import a_picture
 from tests.api.sdapi.conftest import SMALL, opened, picture, pixels
 from tests.api.sdapi.test_calls import call
 
@@ -54,6 +58,20 @@ def test_what_cannot_be(idle_client: TestClient, wrong: dict[str, object]) -> No
         answer = idle_client.post(f"/sdapi/v1/{path}", json=body)
         assert answer.status_code == 422
         assert next(iter(wrong)) in answer.json()["errors"]
+
+
+def test_what_is_null_says_nothing() -> None:
+    asked = AnswerFormat.of({"samples_format": "jpg", "jpeg_quality": 50}, {"samples_format": None, "jpeg_quality": 60})
+    assert asked == AnswerFormat(samples_format="jpg", jpeg_quality=60)
+
+
+def test_a_png_that_is_larger_than_what_is_read_is_sent_as_it_is(
+    still_services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finished = still_services.pictures.get(a_picture(still_services, job_id="job", user=""))
+    assert opened(AnswerFormat(samples_format="jpg").encoded(still_services, finished)).format == "JPEG"
+    monkeypatch.setattr(reading, "MAX_FILE_BYTES", 10)
+    assert opened(AnswerFormat(samples_format="jpg").encoded(still_services, finished)).format == "PNG"
 
 
 def test_a_comment_that_no_jpeg_can_hold_is_left_out() -> None:

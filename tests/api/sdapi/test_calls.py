@@ -336,11 +336,19 @@ def test_what_was_asked_of_a_job_is_told_until_it_ends(
     told: str,
 ) -> None:
     names = ("interrupted", "skipped", "stopping_generation")
-    obeys = threading.Event()
+    waits, obeys = threading.Event(), threading.Event()
     check = JobControl.check
-    monkeypatch.setattr(JobControl, "check", lambda control: check(control) if obeys.is_set() else None)
+
+    def obey(control: JobControl) -> None:
+        if waits.is_set():
+            obeys.wait(60)
+        if obeys.is_set():
+            check(control)
+
+    monkeypatch.setattr(JobControl, "check", obey)
     answer = running()
     until(lambda: client.get("/sdapi/v1/progress").json()["state"]["sampling_step"] > 2)
+    waits.set()
 
     def state() -> list[bool]:
         now = client.get("/sdapi/v1/progress", params={"skip_current_image": True}).json()["state"]
