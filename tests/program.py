@@ -47,9 +47,10 @@ def is_ready(server: subprocess.Popen[str]) -> bool:
     return any("is ready" in line for line in iter(server.stdout.readline, ""))
 
 
-def workers_of(server: subprocess.Popen[str]) -> list[psutil.Process]:
+def workers_of(server: int) -> list[psutil.Process]:
+    """The workers of the server that is the process of this number."""
     workers = []
-    for child in psutil.Process(server.pid).children(recursive=True):
+    for child in psutil.Process(server).children(recursive=True):
         with suppress(psutil.NoSuchProcess):  # others come and go
             if "spawn_main" in " ".join(child.cmdline()):
                 workers.append(child)
@@ -58,7 +59,7 @@ def workers_of(server: subprocess.Popen[str]) -> list[psutil.Process]:
 
 def ends_in_order(server: subprocess.Popen[str], number: signal.Signals) -> None:
     """Exit code 0 in 10 s, and no worker is left."""
-    workers = workers_of(server)
+    workers = workers_of(server.pid)
     began = time.monotonic()
     server.send_signal(number)
     assert server.wait(timeout=15) == 0

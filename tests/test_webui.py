@@ -34,7 +34,7 @@ def atelier(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def atelier_here(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Here:
-    """The same without a process of its own, whose libraries take seconds to load, for what is refused in words."""
+    """The same without a process of its own, whose libraries take seconds to load."""
     monkeypatch.setattr(webui, "keep_caches_in", lambda paths: None)  # changes the environment
 
     def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -55,20 +55,20 @@ def test_generate_writes_the_picture_where_asked(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "data" / "outputs" / "txt2img-images").rglob("*.png")] == ["00001-5.png"]
 
 
-def test_generate_into_a_folder(tmp_path: Path) -> None:
+def test_generate_into_a_folder(atelier_here: Here, tmp_path: Path) -> None:
     fields = ("--seed", "5", "--steps", "1", "--width", "64", "--height", "64", "--batch-size", "2")
-    done = atelier("generate", "", *fields, "--output", tmp_path / "out", "--data-dir", tmp_path / "data")
+    done = atelier_here("generate", "", *fields, "--output", tmp_path / "out", "--data-dir", tmp_path / "data")
     assert done.returncode == 0, done.stderr
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["00001-5.png", "00002-6.png"]
 
 
-def test_generate_several_into_one_name_numbers_them(tmp_path: Path) -> None:
+def test_generate_several_into_one_name_numbers_them(atelier_here: Here, tmp_path: Path) -> None:
     fields = ("--seed", "5", "--steps", "1", "--width", "64", "--height", "64", "--batch-size", "2")
-    done = atelier("generate", "", *fields, "--output", tmp_path / "x.png", "--data-dir", tmp_path / "data")
+    done = atelier_here("generate", "", *fields, "--output", tmp_path / "x.png", "--data-dir", tmp_path / "data")
     assert done.stdout.split() == [str(tmp_path / "x-1.png"), str(tmp_path / "x-2.png")]
 
 
-def test_generate_paints_a_folder_and_says_what_it_left_out(tmp_path: Path) -> None:
+def test_generate_paints_a_folder_and_says_what_it_left_out(atelier_here: Here, tmp_path: Path) -> None:
     given, masks = tmp_path / "given", tmp_path / "masks"
     for place, name in enumerate(("a.png", "b.jpg", "c.png")):
         drawn_file(
@@ -79,7 +79,7 @@ def test_generate_paints_a_folder_and_says_what_it_left_out(tmp_path: Path) -> N
         drawn_file(masks / name, seed=9)
     flags = ("--batch-dir", given, "--batch-mask-dir", masks, "--batch-take", "prompt,seed", "--batch-folder", "mine")
     fields = ("--steps", "2", "--width", "64", "--height", "64", "--denoising-strength", "1")
-    done = atelier("generate", "in red", *fields, *flags, "--data-dir", tmp_path / "data")
+    done = atelier_here("generate", "in red", *fields, *flags, "--data-dir", tmp_path / "data")
     assert done.returncode == 0, done.stderr
     folder = tmp_path / "data" / "outputs" / "img2img-images" / "mine"
     assert done.stdout.split() == [str(folder / "a.png"), str(folder / "b.png")]
@@ -99,13 +99,13 @@ def test_folder_that_is_none_is_told(atelier_here: Here, tmp_path: Path) -> None
     assert sentence.endswith(" is no folder that can be read. Correct the path, or create it first.")
 
 
-def test_upscale_takes_files_and_folders(tmp_path: Path) -> None:
+def test_upscale_takes_files_and_folders(atelier_here: Here, tmp_path: Path) -> None:
     drawn_file(tmp_path / "given" / "a.png", width=24, height=16)
     single = drawn_file(tmp_path / "b.webp", width=8, height=8)
     (tmp_path / "broken.png").write_bytes(b"no picture")
     out = tmp_path / "out"
     files = (tmp_path / "given", single, tmp_path / "broken.png")
-    done = atelier("upscale", *files, "--output", out, "--data-dir", tmp_path / "data")
+    done = atelier_here("upscale", *files, "--output", out, "--data-dir", tmp_path / "data")
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == [str(out / "a.png"), str(out / "b.png")]
     assert "Picture 'broken.png' cannot be read" in done.stderr
@@ -262,7 +262,7 @@ def test_stopping_in_every_other_state(tmp_path: Path, number: signal.Signals, s
         if state == "starting":
             until((tmp_path / "cache").exists)
         elif state == "importing":
-            until(lambda: workers_of(server))
+            until(lambda: workers_of(server.pid))
             time.sleep(0.3)
         else:
             assert is_ready(server)
@@ -282,7 +282,7 @@ def test_second_ctrl_c_ends_at_once(tmp_path: Path) -> None:
         job = beside.generate.submit(Txt2ImgRequest.of(LONG))
         with serving(tmp_path) as (server, _):
             until(lambda: beside.pictures.of_job(job.id))
-            (worker,) = workers_of(server)
+            (worker,) = workers_of(server.pid)
             worker.suspend()
             server.send_signal(signal.SIGINT)
             time.sleep(0.5)
@@ -300,7 +300,7 @@ def test_worker_that_hangs_does_not_keep_the_server(tmp_path: Path) -> None:
         job = beside.generate.submit(Txt2ImgRequest.of(LONG))
         with serving(tmp_path) as (server, _):
             until(lambda: beside.pictures.of_job(job.id))
-            workers_of(server)[0].suspend()
+            workers_of(server.pid)[0].suspend()
             ends_in_order(server, signal.SIGTERM)
         assert beside.generate.job(job.id).state == "queued"
 
@@ -311,7 +311,7 @@ def test_worker_ends_with_a_server_that_was_killed(tmp_path: Path) -> None:
         job = beside.generate.submit(Txt2ImgRequest.of(LONG))
         with serving(tmp_path) as (server, _):
             until(lambda: beside.pictures.of_job(job.id))
-            workers = workers_of(server)
+            workers = workers_of(server.pid)
             server.kill()
             assert psutil.wait_procs(workers, timeout=5)[1] == []
         assert beside.generate.job(job.id).state == "running"  # the next server puts it back

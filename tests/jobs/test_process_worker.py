@@ -164,7 +164,7 @@ def test_stopping_takes_no_longer_than_its_grace(database: Database, word: str) 
         began = time.monotonic()
     assert time.monotonic() - began < 3
     assert queue.get(job.id).state == "queued"
-    until(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+    until(lambda: _is_gone(pid))
 
 
 _SERVER = """

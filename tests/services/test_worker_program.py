@@ -17,6 +17,7 @@ from modules.schema.events import JobEvent, PictureSaved, Preview, StateChanged
 from modules.schema.jobs import Job
 from modules.services.build import Services, running_services
 from modules.services.options import EngineOptions
+from tests.program import workers_of
 from tests.services.jobs_to_end import txt2img
 from tests.services.test_generate import pixels, until
 
@@ -33,8 +34,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
 
 def worker_processes() -> list[psutil.Process]:
     """Without the tracker of resources that Python starts beside them."""
-    children = psutil.Process().children()
-    return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+    return workers_of(os.getpid())
 
 
 def saved_files(services: Services) -> list[Path]:

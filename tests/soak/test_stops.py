@@ -113,7 +113,7 @@ def reach(
         until(lambda: owner_of(paths) == str(server.pid))
         time.sleep(chance.uniform(0, 0.5))
     elif state == "importing":
-        until(lambda: workers_of(server))
+        until(lambda: workers_of(server.pid))
         time.sleep(chance.uniform(0, 2))
     else:
         assert is_ready(server)
