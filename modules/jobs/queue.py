@@ -183,10 +183,12 @@ class JobQueue:
             job_id = claims.claim(connection, worker, held)
             if job_id is None:
                 return None
-            if not _is_readable(self._row(_COLUMNS, job_id)):
-                log.error("Job %s cannot be read and is not run", job_id)
-                failed = "UPDATE jobs SET state = 'failed', error = ?, finished = ? WHERE id = ?"
-                connection.execute(failed, (_UNREADABLE, time.time(), job_id))
+            job = self.get(job_id)
+            if job.request:
+                return job
+            log.error("Job %s cannot be read and is not run", job_id)
+            failed = "UPDATE jobs SET state = 'failed', error = ?, finished = ? WHERE id = ?"
+            connection.execute(failed, (_UNREADABLE, time.time(), job_id))
             return self.get(job_id)
 
     def finish(self, job_id: str, state: JobState, error: str | None = None) -> bool:
@@ -377,18 +379,10 @@ def _check_limits(connection: sqlite3.Connection, user: str, limit: int, limit_o
 
 
 def _job(row: sqlite3.Row) -> Job:
-    """One that cannot be read is shown by what is known of it, so that it hides no others."""
+    """One that cannot be read is shown by what is known of it, without a request, so that it hides no others."""
     known = dict(row)
     try:
         return Job.model_validate(known)
     except ValidationError as error:
         unknown = {finding["loc"][0] for finding in error.errors()}
         return Job(**_BLANK | {name: value for name, value in known.items() if name not in unknown} | _NOTHING_TO_RUN)
-
-
-def _is_readable(row: sqlite3.Row) -> bool:
-    try:
-        Job.model_validate(dict(row))
-    except ValidationError:
-        return False
-    return True

@@ -88,8 +88,11 @@ def two_cards(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     answers = {"is_available": True, "device_count": 2, "get_device_name": "Card", "get_device_properties": facts}
     for name, answer in {**answers, "current_device": 0, "mem_get_info": (2**33, 2**34)}.items():
         monkeypatch.setattr(torch.cuda, name, noted(name, answer))
-    named = lambda device: asked.append(f"set_device {device} in {threading.current_thread().name}")  # noqa: E731
-    monkeypatch.setattr(torch.cuda, "set_device", named)
+
+    def set_device(device: torch.device) -> None:
+        asked.append(f"set_device {device} in {threading.current_thread().name}")
+
+    monkeypatch.setattr(torch.cuda, "set_device", set_device)
     return asked
 
 

@@ -60,7 +60,10 @@ def test_a_look_at_checkpoints_alone_is_no_look_at_the_networks_of_a_job(
     monkeypatch.setattr(model_files, "FIRST_WAIT", 0.01)
     with closing(Workshop(paths, OPTIONS)) as after_a_restart:
         after_a_restart.model_files.refresh(("checkpoint",), wait=None)
-        look_for_lora = lambda *_: found.append(after_a_restart.networks.lora("star").name)  # noqa: E731
+
+        def look_for_lora(*_: object) -> None:
+            found.append(after_a_restart.networks.lora("star").name)
+
         monkeypatch.setattr(JobRunner, "run", look_for_lora)
         Shop(after_a_restart).run(job)
         goes_on.set()
