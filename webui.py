@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from modules.services.downloads import Download, DownloadService
 
 LOOPBACK = "127.0.0.1"
+_WITHOUT_EXTENSIONS = "The server was started with --disable-extensions."
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -94,6 +95,7 @@ def serve(options: argparse.Namespace, paths: Paths) -> int:
         if processes:
             services.generate.start()  # it loads its libraries while the page loads its own
         services.webhooks.start(allow_private=options.allow_private_webhooks)
+        services.picture_folders.look_at_all()
         import uvicorn  # the page's libraries take seconds to import; the other commands do without them
 
         from modules.api.request_heads import PromptHeads
@@ -121,8 +123,13 @@ def serve(options: argparse.Namespace, paths: Paths) -> int:
             threading.Thread(target=services.generate.stop, name="stopping", daemon=True).start()
 
         stopping.at_work(stop)
+        services.restarting.offer(stopping.ask_for_another)
+        services.extensions.may_change = options.allow_extension_changes or not _is_public(options, host)
         threading.Thread(target=_when_ready, args=(server, services, options, host, application), daemon=True).start()
         server.run()
+        begins_anew = services.restarting.is_wanted
+    if begins_anew:
+        stopping.begin_anew()
     return 0
 
 
@@ -132,21 +139,24 @@ def create_application(services: Services, options: argparse.Namespace, host: st
     from modules.api.application import create_application as create_api
     from modules.services.account_file import AccountFile
     from modules.services.accounts import Accounts
-    from modules.ui.application import mount_page, page_scripts
+    from modules.ui.application import mount_page
 
-    is_public = options.share or not is_loopback(host)
-    accounts = Accounts(AccountFile(services.paths), given_users(options), always=is_public)
+    accounts = Accounts(AccountFile(services.paths), given_users(options), always=_is_public(options, host))
     hosts = hosts_of(host, options.port, options.allow_host)
     application = create_api(
         hosts=hosts,
         services=services,
         accounts=accounts,
         origins=options.cors_allow_origins,
-        scripts=page_scripts(),
     )
     application.state.hosts = hosts
     mount_page(application, services, has_logins=accounts.needed, theme=options.theme)
     return application
+
+
+def _is_public(options: argparse.Namespace, host: str) -> bool:
+    """Whether other machines can reach the server."""
+    return options.share or not is_loopback(host)
 
 
 def generate(options: argparse.Namespace, paths: Paths) -> int:
@@ -420,6 +430,7 @@ def engine_options(options: argparse.Namespace) -> EngineOptions:
         full_attention=options.upcast_sampling,
         eight_bit=options.fp8,
         memory=options.memory,
+        without_extensions=_WITHOUT_EXTENSIONS if options.disable_extensions else "",
     )
 
 
@@ -445,6 +456,7 @@ def _when_ready(
     print(f"Atelier is ready: {url}", flush=True)
     if options.worker == "thread":
         services.generate.start()
+    services.starts.finish()
     services.model_files.start()
     if options.share:
         from modules.ui.sharing import share
@@ -515,7 +527,10 @@ def _report_download(shown: Download) -> int:
 
 
 def _copy(picture: Path, output: Path | None, place: int | None) -> Path:
-    """Copy a picture to where --output says; `place` goes into the name where there are several."""
+    """Copy a picture to where --output says; `place` goes into the name where there are several.
+
+    One that the settings have saved in another format keeps the suffix of that.
+    """
     if output is None:
         return picture
     if output.suffix.lower() != ".png":
@@ -523,6 +538,7 @@ def _copy(picture: Path, output: Path | None, place: int | None) -> Path:
         return Path(shutil.copyfile(picture, _free_name(output, picture)))
     output.parent.mkdir(parents=True, exist_ok=True)
     target = output if place is None else output.with_name(f"{output.stem}-{place}{output.suffix}")
+    target = target.with_suffix(picture.suffix)
     return Path(shutil.copyfile(picture, target))
 
 

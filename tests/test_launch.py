@@ -113,8 +113,24 @@ def fresh(tmp_path: Path, wheels: Path) -> Copy:
 
 
 @pytest.fixture(scope="module")
-def installed_once(tmp_path_factory: pytest.TempPathFactory, wheels: Path) -> Copy:
+def empty_environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A virtual environment with nothing but pip; to make one takes longer than all else that an installation does."""
+    folder = tmp_path_factory.mktemp("environment") / ".venv"
+    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+    return folder
+
+
+@pytest.fixture
+def prepared(fresh: Copy, empty_environment: Path) -> Copy:
+    """Nothing installed yet, in a .venv that a person made by hand."""
+    shutil.copytree(empty_environment, fresh.venv, symlinks=True)
+    return fresh
+
+
+@pytest.fixture(scope="module")
+def installed_once(tmp_path_factory: pytest.TempPathFactory, wheels: Path, empty_environment: Path) -> Copy:
     copy = make_copy(tmp_path_factory.mktemp("installed") / "atelier", wheels)
+    shutil.copytree(empty_environment, copy.venv, symlinks=True)
     done = copy.run()
     assert "Installed in" in done.stderr, done.stderr
     return copy
@@ -232,7 +248,8 @@ def test_second_start_calls_no_installer_and_takes_no_time(installed: Copy) -> N
         seconds.append(time.monotonic() - started)
         assert (json.loads(done.stdout), done.stderr) == (["doctor"], "")
     assert not installed.log.exists()
-    assert min(seconds) < 1.0
+    # A second on a machine that has nothing else to do.
+    assert min(seconds) < max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 def test_test_command_adds_the_tools_and_hands_over_to_pytest(installed: Copy) -> None:
@@ -264,19 +281,19 @@ def test_package_that_was_uninstalled_comes_back(installed: Copy) -> None:
     assert (installed.packages() / "tiny").is_dir()
 
 
-def test_chosen_torch_is_kept_until_reinstall(fresh: Copy, tmp_path: Path) -> None:
+def test_chosen_torch_is_kept_until_reinstall(prepared: Copy, tmp_path: Path) -> None:
     if shutil.disk_usage(tmp_path).free < launch.SPACE_WITH_CUDA:
         pytest.skip("the launcher would find too little free space")
     for name, version in (("torch", "1.0"), ("torch", "2.0"), ("torchvision", "1.0")):
         write_wheel(tmp_path / "torch", name, version, {f"{name}/__init__.py": b""})
-    (fresh.root / "requirements.txt").write_text("torch==1.0\ntorchvision==1.0\ntiny==1.0\n")
-    links = f"{fresh.wheels} {tmp_path / 'torch'}"
-    chosen = fresh.run(PIP_FIND_LINKS=links, TORCH_COMMAND="pip install torch==2.0 torchvision")
+    (prepared.root / "requirements.txt").write_text("torch==1.0\ntorchvision==1.0\ntiny==1.0\n")
+    links = f"{prepared.wheels} {tmp_path / 'torch'}"
+    chosen = prepared.run(PIP_FIND_LINKS=links, TORCH_COMMAND="pip install torch==2.0 torchvision")
     assert "Installed in" in chosen.stderr
-    assert (fresh.packages() / "torch-2.0.dist-info").is_dir()
-    assert fresh.run(PIP_FIND_LINKS=links).stderr == ""
-    fresh.run("--reinstall", PIP_FIND_LINKS=links)
-    assert (fresh.packages() / "torch-1.0.dist-info").is_dir()
+    assert (prepared.packages() / "torch-2.0.dist-info").is_dir()
+    assert prepared.run(PIP_FIND_LINKS=links).stderr == ""
+    prepared.run("--reinstall", PIP_FIND_LINKS=links)
+    assert (prepared.packages() / "torch-1.0.dist-info").is_dir()
 
 
 def test_skip_install_starts_with_what_is_there(installed: Copy) -> None:
@@ -341,23 +358,23 @@ def test_half_deleted_package_tells_how_to_rebuild(installed: Copy) -> None:
     assert not installed.is_stamped()
 
 
-def test_package_that_cannot_be_imported_is_not_taken_for_installed(fresh: Copy, tmp_path: Path) -> None:
+def test_package_that_cannot_be_imported_is_not_taken_for_installed(prepared: Copy, tmp_path: Path) -> None:
     write_wheel(tmp_path / "bad", "tiny", "1.0", {"tiny/__init__.py": b"raise ImportError('no such library')"})
-    done = fresh.run(PIP_FIND_LINKS=str(tmp_path / "bad"))
+    done = prepared.run(PIP_FIND_LINKS=str(tmp_path / "bad"))
     assert done.returncode == 2
     assert "cannot be loaded: ImportError: no such library" in only_line(done)
-    assert not fresh.is_stamped()
+    assert not prepared.is_stamped()
 
 
 # --- failing and interrupted installations ---------------------------------------------------------------------------
 
 
-def test_no_network_is_said_in_one_line(fresh: Copy, closed_index: dict[str, str]) -> None:
-    done = fresh.run(**closed_index)
+def test_no_network_is_said_in_one_line(prepared: Copy, closed_index: dict[str, str]) -> None:
+    done = prepared.run(**closed_index)
     assert done.returncode == 2
     assert "no answer from the package index" in only_line(done)
     assert "INDEX_URL" in only_line(done)
-    assert not fresh.is_stamped()
+    assert not prepared.is_stamped()
 
 
 def test_no_network_leaves_what_was_installed(installed: Copy, closed_index: dict[str, str]) -> None:
@@ -367,15 +384,15 @@ def test_no_network_leaves_what_was_installed(installed: Copy, closed_index: dic
     assert installed.is_stamped()
 
 
-def test_failed_installation_shows_the_last_lines_and_the_log(fresh: Copy) -> None:
-    (fresh.root / "requirements.txt").write_text("nowhere==1.0\n")
-    done = fresh.run()
+def test_failed_installation_shows_the_last_lines_and_the_log(prepared: Copy) -> None:
+    (prepared.root / "requirements.txt").write_text("nowhere==1.0\n")
+    done = prepared.run()
     assert done.returncode == 1, "pip's own exit code"
     assert "No matching distribution found for nowhere==1.0" in done.stderr
-    assert str(fresh.log) in done.stderr
+    assert str(prepared.log) in done.stderr
     assert "Traceback" not in done.stderr and "WARNING" not in done.stderr
     assert len(done.stderr.splitlines()) <= 6
-    assert not fresh.is_stamped()
+    assert not prepared.is_stamped()
 
 
 @posix_only
@@ -393,11 +410,11 @@ def test_killed_installation_is_not_taken_for_complete(fresh: Copy, deaf_index: 
 
 
 @posix_only
-def test_launch_waits_while_a_killed_one_s_installer_still_writes(fresh: Copy, deaf_index: DeafIndex) -> None:
-    with fresh.start(**deaf_index.changes) as first, deaf_index.wait_for_installer():
+def test_launch_waits_while_a_killed_one_s_installer_still_writes(prepared: Copy, deaf_index: DeafIndex) -> None:
+    with prepared.start(**deaf_index.changes) as first, deaf_index.wait_for_installer():
         first.kill()
         first.wait()
-        with fresh.start() as second:
+        with prepared.start() as second:
             assert second.stderr is not None
             assert "Another launch is installing" in second.stderr.readline()
             os.killpg(first.pid, signal.SIGKILL)
@@ -418,11 +435,10 @@ def test_damaged_stamp_means_incomplete(installed: Copy) -> None:
     assert "Installed in" in installed.run().stderr
 
 
-def test_venv_made_by_hand_is_filled_not_emptied(fresh: Copy) -> None:
-    subprocess.run([sys.executable, "-m", "venv", str(fresh.venv)], check=True)
-    own = fresh.packages() / "own"
+def test_venv_made_by_hand_is_filled_not_emptied(prepared: Copy) -> None:
+    own = prepared.packages() / "own"
     own.mkdir()
-    assert "Installed in" in fresh.run().stderr
+    assert "Installed in" in prepared.run().stderr
     assert own.is_dir()
 
 
@@ -451,8 +467,9 @@ def test_too_little_space_is_said_before_installing(small_disk: Path, wheels: Pa
     assert not copy.python().exists()
 
 
-def test_disk_that_fills_up_while_installing(small_disk: Path, tmp_path: Path) -> None:
+def test_disk_that_fills_up_while_installing(small_disk: Path, tmp_path: Path, empty_environment: Path) -> None:
     copy = make_copy(small_disk / "atelier", tmp_path / "large")
+    shutil.copytree(empty_environment, copy.venv, symlinks=True)
     write_wheel(tmp_path / "large", "tiny", "1.0", {"tiny/__init__.py": b"", "tiny/weights": bytes(600 * 10**6)})
     done = copy.run()
     assert done.returncode == 2

@@ -155,10 +155,10 @@ def test_output_that_cannot_be_written_is_refused_first(atelier_here: Here, tmp_
 
 
 @pytest.mark.parametrize("command", ["doctor", "ui"])
-def test_data_folder_that_is_a_file_is_told_in_words(tmp_path: Path, command: str) -> None:
+def test_data_folder_that_is_a_file_is_told_in_words(atelier_here: Here, tmp_path: Path, command: str) -> None:
     (tmp_path / "file").write_text("in the way")
-    arguments = ["--port", str(free_port())] if command == "ui" else [command]
-    refused = atelier(*arguments, "--data-dir", tmp_path / "file")
+    run, arguments = (atelier, ["--port", str(free_port())]) if command == "ui" else (atelier_here, [command])
+    refused = run(*arguments, "--data-dir", tmp_path / "file")
     assert refused.returncode == 2
     assert "--data-dir" in refused.stderr
     assert "Traceback" not in refused.stderr
@@ -205,16 +205,16 @@ def test_taken_port_offers_a_free_one(tmp_path: Path) -> None:
     assert f"Port {port} is taken by another program. Start with --port {port + 1}" in refused.stderr
 
 
-def test_missing_model_folder_is_told_in_words(tmp_path: Path) -> None:
-    refused = atelier("generate", "a star", "--ckpt-dir", tmp_path / "missing", "--data-dir", tmp_path)
+def test_missing_model_folder_is_told_in_words(atelier_here: Here, tmp_path: Path) -> None:
+    refused = atelier_here("generate", "a star", "--ckpt-dir", tmp_path / "missing", "--data-dir", tmp_path)
     assert refused.returncode == 2
     assert refused.stderr.strip() == (
         f"--ckpt-dir {tmp_path / 'missing'} is no folder. Correct the path, or create the folder first."
     )
 
 
-def test_doctor_tells_device_and_speed(tmp_path: Path) -> None:
-    report = atelier("doctor", "--data-dir", tmp_path, "--use-cpu")
+def test_doctor_tells_device_and_speed(atelier_here: Here, tmp_path: Path) -> None:
+    report = atelier_here("doctor", "--data-dir", tmp_path, "--use-cpu")
     assert report.returncode == 0, report.stderr
     assert "Device:           cpu" in report.stdout
     assert "Upscalers:        1 in files, with atelier-x2, which ships with the program" in report.stdout
@@ -252,7 +252,6 @@ def test_stopping_the_server_puts_its_job_back_and_ends_in_order(
     [
         ("starting", signal.SIGINT),
         ("importing", signal.SIGTERM),
-        ("loading", signal.SIGINT),
         ("idle", signal.SIGTERM),
         ("listened to", signal.SIGINT),
     ],
@@ -328,12 +327,13 @@ def test_missing_package_names_the_remedy(tmp_path: Path) -> None:
     )
 
 
-def test_output_folder_keeps_what_is_there(tmp_path: Path) -> None:
+def test_output_folder_keeps_what_is_there(atelier_here: Here, tmp_path: Path) -> None:
     """Results of Extras are called as their inputs: the person's own file must not be written over."""
     original = tmp_path / "house.png"
     Image.new("RGB", (64, 64), (200, 30, 30)).save(original)
     before = original.read_bytes()
-    done = atelier("upscale", original, "--upscaler", "Nearest", "--output", tmp_path, "--data-dir", tmp_path / "data")
+    flags = ("--upscaler", "Nearest", "--output", tmp_path, "--data-dir", tmp_path / "data")
+    done = atelier_here("upscale", original, *flags)
     assert done.returncode == 0, done.stderr
     assert original.read_bytes() == before
     with Image.open(tmp_path / "house-1.png") as image:

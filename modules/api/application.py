@@ -30,12 +30,10 @@ def create_application(
     services: Services | None = None,
     accounts: Accounts | None = None,
     origins: Sequence[str] = (),
-    scripts: Sequence[str] = (),
 ) -> FastAPI:
     """An application behind the guard; which routes are whose stands in route_classes.
 
-    `hosts` None: any name. `accounts` None: everybody is the owner. `origins` are those of other sites that may ask,
-    `scripts` are those that the page puts into itself.
+    `hosts` None: any name. `accounts` None: everybody is the owner. `origins` are those of other sites that may ask.
     """
     application = FastAPI(title="Atelier", docs_url=None, redoc_url=None, openapi_url=None)
     # The last one that is added comes first.
@@ -47,7 +45,7 @@ def create_application(
     headers = ["Authorization", "Content-Type"]
     application.add_middleware(CORSMiddleware, allow_origins=list(origins), allow_methods=["*"], allow_headers=headers)
     application.add_middleware(Guard, hosts=hosts, origins=origins)
-    application.add_middleware(ContentPolicy, scripts=scripts)
+    application.add_middleware(ContentPolicy)
 
     @application.get("/internal/ping")
     def ping() -> dict[str, str]:

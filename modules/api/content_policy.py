@@ -1,8 +1,7 @@
 """What browsers are told to forbid in our answers: the security headers, and the content security policy of the page.
 
 The page's own scripts run because they are named: those that gradio writes into its document by a number used once,
-that which it puts there later by its hash, files by our own address. What text somebody managed to slip into the page
-has none of these.
+files by our own address. What text somebody managed to slip into the page has neither.
 """
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ import gzip
 import hashlib
 import re
 import secrets
-from collections.abc import Iterable
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -41,20 +39,19 @@ _LEAST_COMPRESSED = 1024
 
 
 class ContentPolicy:
-    """ASGI middleware. `scripts` are the texts of those that the page puts into itself."""
+    """ASGI middleware."""
 
-    def __init__(self, app: ASGIApp, *, scripts: Iterable[str] = ()) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._hashes = "".join(f" '{text_hash(one)}'" for one in scripts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
         elif scope["path"] == "/":
-            await _Page(self._hashes, send, Headers(scope=scope)).run(self._app, scope, receive)
+            await _Page(send, Headers(scope=scope)).run(self._app, scope, receive)
         else:
             is_part = scope["path"].startswith(_PARTS_OF_THE_PAGE)
-            policy = _OF_THE_PAGE.format(scripts=self._hashes) if is_part else _OF_FILES
+            policy = _OF_THE_PAGE.format(scripts="") if is_part else _OF_FILES
             await self._app(scope, receive, _with_headers(send, policy))
 
 
@@ -66,9 +63,9 @@ def text_hash(text: str) -> str:
 class _Page:
     """The document of the page: held back until it is whole, then sent with a number on each of its scripts."""
 
-    def __init__(self, hashes: str, send: Send, headers: Headers) -> None:
+    def __init__(self, send: Send, headers: Headers) -> None:
         self._number = secrets.token_urlsafe(16)
-        self._policy = _OF_THE_PAGE.format(scripts=f"{hashes} 'nonce-{self._number}'")
+        self._policy = _OF_THE_PAGE.format(scripts=f" 'nonce-{self._number}'")
         self._send_on = _with_headers(send, self._policy)
         self._compresses = "gzip" in headers.get("accept-encoding", "")
         self._start: Message | None = None

@@ -99,8 +99,9 @@ class EventSocket:
             await asyncio.gather(stop, *self._tasks.values(), return_exceptions=True)
 
     async def _server_s_end(self) -> None:
-        with self._services.generate.subscribe("") as news:  # no job has that id: nothing ever comes but the end
-            await news.next()
+        with self._services.generate.subscribe("") as news:  # no job has that id: only the queue tells under it
+            while not news.is_closed:
+                await news.next()
 
     async def _obey(self, asking: Visitor, text: str) -> None:
         try:

@@ -14,7 +14,7 @@ from fastapi import HTTPException, Path, Request
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from modules.config.paths import Paths
-from modules.errors import BrokenDatabase, DatabaseUnavailable, NotFound, QueueFull, StorageFull, UserError
+from modules.errors import BrokenDatabase, DatabaseUnavailable, NotAllowed, NotFound, QueueFull, StorageFull, UserError
 from modules.schema.refusals import refusal
 
 MAX_BODY_BYTES = 256 * 2**10
@@ -127,6 +127,8 @@ class Teller:
             raise
         except absent as error:
             raise HTTPException(404, self.shown(str(error))) from error
+        except NotAllowed as error:
+            raise HTTPException(403, self.shown(str(error))) from error
         except QueueFull as error:
             raise HTTPException(429, self.shown(str(error))) from error
         except UserError as error:

@@ -1,53 +1,124 @@
-"""The route of extensions: which are at work, and which had to be left out."""
+"""The routes of extensions: which there are, switching them on and off, and starting the server anew."""
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from uuid import uuid4
+
+from fastapi import APIRouter, Path
+from fastapi.concurrency import run_in_threadpool
 
 from modules.api.exchange import Report, Teller, readable, refusals
 from modules.services.build import Services
+from modules.services.extensions import ExtensionFacts
 
-_BUILT_IN = "modules.builtin."
+_START = uuid4().hex
+"""Another one after every start of the server."""
+Name = Path(description="The name of its folder.", examples=["seed-travel"])
 
 
 class ExtensionReport(Report):
     """An extension, or a feature that comes with the program and is written as one."""
 
     name: str
-    """What it is called."""
+    """What it is called; of an extension the name of its folder."""
+    title: str
+    """What people call it."""
+    version: str
+    """Its own version; empty for what comes with the program."""
+    author: str
+    """Who wrote it; may be empty."""
+    description: str
+    """What it says of itself; may be empty."""
+    homepage: str
+    """Where there is more about it; empty, or an address of the web."""
+    requirements: list[str]
+    """The packages that it needs."""
+    touches: list[str]
+    """What it says that it changes or uses."""
     is_built_in: bool
     """Whether it comes with the program."""
+    is_enabled: bool
+    """Whether somebody switched it on."""
+    can_be_enabled: bool
+    """Whether there is something to switch on or off."""
     is_active: bool
     """Whether it is at work."""
+    waits: bool
+    """Whether the next start of the server changes it."""
     problem: str
-    """Why it was left out; empty where it is at work."""
+    """Why it was left out; empty where there is nothing wrong with it."""
     scripts: list[str]
     """What it adds to the list of scripts."""
 
 
 class ExtensionList(Report):
-    """What is at work, then what was left out."""
+    """What was added to this installation, then what comes with the program."""
 
     extensions: list[ExtensionReport]
     """One row for each."""
+    left_out: str
+    """Why this start took in no extension; empty where it took in those that are switched on."""
+    can_be_changed: bool
+    """Whether this server lets its owners switch extensions on and off from here."""
+    start: str
+    """Another word after every start of the server."""
 
 
 def extension_routes(services: Services) -> APIRouter:
     """The routes; every refusal is {"detail": a sentence}."""
     router = APIRouter(prefix="/api/v1/extensions", tags=["extensions"], responses=refusals())
     tell = Teller(services.paths)
+    extensions = services.extensions
 
     @router.get("")
     def listed() -> ExtensionList:
         """The extensions of this installation, and what is wrong with those that fail."""
-        scripts = services.scripts
-        active = [_report(name, scripts=list(names)) for name, names in scripts.plugins().items()]
-        failed = [_report(one.plugin, problem=tell.shown(one.problem)) for one in scripts.failures]
-        return ExtensionList(extensions=[*active, *failed])
+        return ExtensionList(
+            extensions=[_report(one, tell) for one in extensions.all()],
+            left_out=extensions.without,
+            can_be_changed=extensions.may_change,
+            start=_START,
+        )
+
+    @router.post("/restart", status_code=202)
+    def restart() -> None:
+        """Start the server anew. The queue stays, and the running job goes on where it was."""
+        tell.told(services.restarting.ask)
+
+    @router.put("/{name}", responses=refusals(404))
+    async def enable(name: str = Name) -> ExtensionList:
+        """Switch one on, after it was tried in a process of its own; the next start takes it in."""
+        await run_in_threadpool(tell.told, extensions.enable, name)
+        return await run_in_threadpool(listed)
+
+    @router.delete("/{name}", responses=refusals(404))
+    def disable(name: str = Name) -> ExtensionList:
+        """Switch one off; the next start leaves it out, and its folder stays."""
+        tell.told(extensions.disable, name)
+        return listed()
 
     return router
 
 
-def _report(name: str, *, problem: str = "", scripts: list[str] | None = None) -> ExtensionReport:
-    known = {"name": name.removeprefix(_BUILT_IN), "problem": problem, "scripts": scripts or []}
-    return ExtensionReport(**readable(known), is_built_in=name.startswith(_BUILT_IN), is_active=not problem)
+def _report(one: ExtensionFacts, tell: Teller) -> ExtensionReport:
+    manifest = one.manifest
+    known = {
+        "name": one.name,
+        "title": manifest.shown_name if manifest else one.name,
+        "version": manifest.version if manifest else "",
+        "author": manifest.author if manifest else "",
+        "description": one.description,
+        "homepage": manifest.homepage if manifest else "",
+        "requirements": manifest.requirements if manifest else (),
+        "touches": manifest.touches if manifest else (),
+        "problem": tell.shown(one.problem),
+        "scripts": one.scripts,
+    }
+    return ExtensionReport(
+        **readable(known),
+        is_built_in=one.decision is None,
+        is_enabled=one.decision in ("on", "changed", None),
+        can_be_enabled=one.decision not in ("broken", None),
+        is_active=one.is_active,
+        waits=one.waits,
+    )

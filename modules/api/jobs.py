@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, HTTPException, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
@@ -23,7 +23,7 @@ from modules.api.exchange import (
     takes,
 )
 from modules.api.gallery import own_picture
-from modules.api.job_reports import JobReport, JobSummary, job_report, job_summary
+from modules.api.job_reports import JobReport, ListedJob, job_report, listed_job
 from modules.api.request_schemas import BATCH_EXAMPLE, EXAMPLES, described
 from modules.api.visitors import own_job, visitor
 from modules.imaging.reading import MAX_FILE_BYTES
@@ -47,6 +47,7 @@ WISHES: Mapping[str, tuple[Callable[[GenerateService, str], object], str]] = {
     "skip": (GenerateService.skip, "Leave out what a running job is making now, and go on with its next pictures."),
     "pause": (GenerateService.pause, "Let a waiting job wait until it is resumed."),
     "resume": (GenerateService.resume, "Let a paused job go on."),
+    "repeat": (GenerateService.repeat, "Ask for the same again whenever it is done, until somebody stops that."),
     "stop-repeating": (GenerateService.stop_repeating, "Let this be the last time that a repeated job is asked for."),
 }
 """What can be done with a job, by the last part of its address."""
@@ -104,6 +105,8 @@ class InQueue(Asked):
     """Before all that wait with the same priority; for owners."""
     repeats: bool = False
     """Ask for the same again whenever it is done, until somebody stops that."""
+    look_inside: bool = False
+    """Record how its pictures come to be, for /api/v1/look-inside; of txt2img and img2img alone."""
 
 
 class Listing(Asked):
@@ -122,8 +125,9 @@ class Listing(Asked):
 class Ending(Asked):
     """How a job is stopped."""
 
-    how: HowToInterrupt = "now"
-    """now: within one step; after_current: when the pictures are finished that are being made."""
+    how: HowToInterrupt | Literal["setting"] = "now"
+    """now: within one step; after_current: when the pictures are finished that are being made; setting: as the setting
+    interrupt_after_current has it, and at once when it is asked for again."""
 
 
 class MoveBody(Body):
@@ -145,7 +149,7 @@ class PriorityBody(Body):
 class JobList(Report):
     """Jobs, the latest first."""
 
-    jobs: list[JobSummary]
+    jobs: list[ListedJob]
     """As many as there are, and no more than `limit`."""
 
 
@@ -215,7 +219,7 @@ def _add_submitting(router: APIRouter, services: Services) -> None:
 
 
 def _add_looking(router: APIRouter, services: Services) -> None:
-    told = Teller(services.paths).told
+    told, generate = Teller(services.paths).told, services.generate
 
     @router.get("/jobs")
     def listed(request: Request, listing: Annotated[Listing, Query()]) -> JobList:
@@ -224,8 +228,12 @@ def _add_looking(router: APIRouter, services: Services) -> None:
         whose = listing.user if asking.is_owner else asking.name
         if listing.before is not None:
             own_job(services, request, listing.before)
-        jobs = told(services.generate.jobs, listing.state or None, whose, listing.limit, listing.before)
-        return JobList(jobs=list(map(job_summary, jobs)))
+        jobs = told(generate.jobs, listing.state or None, whose, listing.limit, listing.before)
+        standing = generate.standing() if any(not job.is_over for job in jobs) else []
+        places = {one.id: place for place, one in enumerate(standing)}
+        ready = {one.id: one.ready_in for one in standing}
+        rows = [listed_job(services, job, place=places.get(job.id), ready_in=ready.get(job.id)) for job in jobs]
+        return JobList(jobs=rows)
 
     @router.get("/jobs/{job_id}", responses=refusals(404))
     def report(job_id: JobId, request: Request) -> JobReport:
@@ -236,8 +244,8 @@ def _add_looking(router: APIRouter, services: Services) -> None:
     def interrupt(job_id: JobId, request: Request, ending: Annotated[Ending, Query()]) -> JobReport:
         """Stop a job: at once if it waits, within one step if it runs; finished pictures stay."""
         own_job(services, request, job_id)
-        services.generate.interrupt(job_id, ending.how)
-        return job_report(services, services.generate.job(job_id))
+        generate.interrupt(job_id, None if ending.how == "setting" else ending.how)
+        return job_report(services, generate.job(job_id))
 
 
 def _add_changing(router: APIRouter, services: Services) -> None:

@@ -12,17 +12,26 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic_core import ErrorDetails
 
+from modules.api.albums import album_routes
 from modules.api.choices import choice_routes
 from modules.api.downloads import download_routes
 from modules.api.exchange import OF_THE_SERVER, Teller, readable
 from modules.api.extensions import extension_routes
+from modules.api.folders import folder_routes
 from modules.api.gallery import gallery_routes
+from modules.api.infotexts import infotext_routes
 from modules.api.jobs import job_routes
+from modules.api.look_inside import look_inside_routes
+from modules.api.machine import machine_routes
 from modules.api.merges import merge_routes
 from modules.api.models import model_routes
 from modules.api.openapi import openapi_routes
+from modules.api.picture_changes import picture_change_routes
+from modules.api.preferences import preference_routes
+from modules.api.presets import preset_routes
 from modules.api.queue import queue_routes
 from modules.api.settings import settings_routes
+from modules.api.suggestions import suggestion_routes
 from modules.api.webhooks import webhook_routes
 from modules.schema.refusals import refusal_of
 from modules.services.build import Services
@@ -30,15 +39,24 @@ from modules.services.build import Services
 log = logging.getLogger(__name__)
 
 _ROUTES: tuple[Callable[[Services], APIRouter], ...] = (
+    picture_change_routes,  # before those of one picture: "bin" is no number of one
     job_routes,
     queue_routes,
+    look_inside_routes,
     gallery_routes,
+    album_routes,
+    folder_routes,
     model_routes,
     choice_routes,
+    suggestion_routes,
+    infotext_routes,
+    preset_routes,
     download_routes,
     merge_routes,
     settings_routes,
     extension_routes,
+    machine_routes,
+    preference_routes,
     webhook_routes,
 )
 

@@ -25,6 +25,7 @@ _TABLE: dict[RouteClass, str] = {
         GET,POST /api/v1/tokens
         DELETE /api/v1/tokens/{token_id}
         POST /api/v1/inputs
+        POST /api/v1/infotexts
         GET /api/v1/jobs
         POST /api/v1/jobs/{kind}
         GET,DELETE /api/v1/jobs/{job_id}
@@ -35,23 +36,50 @@ _TABLE: dict[RouteClass, str] = {
         WEBSOCKET /api/v1/events/ws
         GET /api/v1/queue
         POST /api/v1/queue/cancel
+        POST /api/v1/queue/stop-repeating
         GET /api/v1/pictures
+        GET /api/v1/pictures/facets
+        GET /api/v1/pictures/outline
+        GET /api/v1/pictures/zip
+        POST /api/v1/pictures/change
+        POST /api/v1/pictures/bin
+        POST /api/v1/pictures/restore
+        POST /api/v1/pictures/delete
+        POST /api/v1/pictures/bin/empty
         GET /api/v1/pictures/{picture_id}
+        GET /api/v1/pictures/{picture_id}/parameters
         GET /api/v1/pictures/{picture_id}/file
+        GET /api/v1/pictures/{picture_id}/input
         GET /api/v1/pictures/{picture_id}/thumbnail
         POST /api/v1/pictures/{picture_id}/{wish}
+        GET,POST /api/v1/albums
+        PATCH,DELETE /api/v1/albums/{album_id}
+        POST /api/v1/albums/{album_id}/pictures
         GET /api/v1/models
         POST /api/v1/models/refresh
         GET /api/v1/models/current
         GET /api/v1/models/{kind}/{name:path}
         GET /api/v1/model-previews/{kind}/{name:path}
+        POST /api/v1/look-inside/schedule
+        POST /api/v1/look-inside/words
+        GET /api/v1/look-inside/jobs
+        GET /api/v1/look-inside/jobs/{job_id}
+        GET /api/v1/look-inside/jobs/{job_id}/{file}
         GET /api/v1/samplers
         GET /api/v1/schedulers
         GET /api/v1/upscalers
         GET /api/v1/styles
         GET /api/v1/wildcards
+        GET /api/v1/suggestions
+        GET,POST /api/v1/presets
+        POST /api/v1/presets/import
+        PATCH,DELETE /api/v1/presets/{preset_id}
         GET /api/v1/settings
         GET /api/v1/extensions
+        GET /api/v1/machine
+        GET /api/v1/machine/licences
+        GET,PATCH /api/v1/preferences
+        GET /user.css
 
         POST /sdapi/v1/txt2img
         POST /sdapi/v1/img2img
@@ -89,7 +117,10 @@ _TABLE: dict[RouteClass, str] = {
         GET /
         GET /config
         GET /static/{path:path}
+        GET /locales/{language}.json
         GET /assets/{path:path}
+        GET /page.js
+        GET /page_tree.js
         GET /theme.css
         GET /manifest.json
         GET /gradio_api/theme.css
@@ -105,6 +136,8 @@ _TABLE: dict[RouteClass, str] = {
         GET /gradio_api/file={path_or_url:path}
     """,
     "owner": """
+        POST /api/v1/extensions/restart
+        PUT,DELETE /api/v1/extensions/{name}
         PUT /api/v1/models/current
         PATCH /api/v1/models/{kind}/{name:path}
         PUT /api/v1/model-previews/{kind}/{name:path}
@@ -112,12 +145,16 @@ _TABLE: dict[RouteClass, str] = {
         GET /api/v1/downloads/listed
         GET,DELETE /api/v1/downloads/{download_id}
         POST /api/v1/downloads/{download_id}/{wish}
+        GET,POST /api/v1/folders
+        DELETE /api/v1/folders/{folder_id}
+        POST /api/v1/folders/{folder_id}/look
         GET,POST /api/v1/merges
         GET /api/v1/merges/{merge_id}
         POST /api/v1/merges/{merge_id}/cancel
         POST /api/v1/queue/pause
         POST /api/v1/queue/resume
         PATCH /api/v1/settings
+        POST /api/v1/machine/measure
         GET,POST /api/v1/webhooks
         DELETE /api/v1/webhooks/{webhook_id}
         POST /api/v1/webhooks/{webhook_id}/test

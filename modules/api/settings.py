@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import fields
 from typing import Any, Literal
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
 
-from modules.api.exchange import Report, Teller, body_of, fields_of, refusals, takes
-from modules.config.settings import Settings, SettingsStore, check_setting
+from modules.api.exchange import Report, Teller, body_of, fields_of, readable, refusals, takes
+from modules.config.settings_table import ROWS, Settings, type_of
+from modules.errors import InvalidSettings
 from modules.services.build import Services
 
 MAX_SETTINGS_BYTES = 256 * 2**10
+Value = bool | int | float | str | list[str]
 
 
 class SettingReport(Report):
@@ -22,25 +23,33 @@ class SettingReport(Report):
 
     name: str
     """By which it is changed."""
-    type: Literal["bool", "int", "float", "str"]
+    section: str
+    """What it stands with."""
+    label: str
+    """What people call it."""
+    type: Literal["bool", "int", "float", "str", "list"]
     """What its values are."""
-    value: bool | int | float | str
+    value: Value
     """What holds now."""
-    default: bool | int | float | str
+    default: Value
     """What holds where nobody chose."""
     help: str
     """What it does."""
     choices: list[str]
-    """What it may be; empty where it may be anything of its type."""
-    minimum: int | None
+    """What it may be, or of a list what may stand in it; empty where it may be anything of its type."""
+    minimum: float | None
     """The least that it may be."""
+    maximum: float | None
+    """The most that it may be."""
+    restart: bool
+    """Whether it acts only when the program is started."""
 
 
 class SettingList(Report):
     """The settings of this installation."""
 
     settings: list[SettingReport]
-    """One row for each."""
+    """One row for each; those of a section stand together."""
 
 
 class Changes(BaseModel):
@@ -52,44 +61,39 @@ class Changes(BaseModel):
 def settings_routes(services: Services) -> APIRouter:
     """The routes; every refusal is {"detail": a sentence}."""
     router = APIRouter(prefix="/api/v1/settings", tags=["settings"], responses=refusals())
-    told = Teller(services.paths).told
+    tell = Teller(services.paths)
 
     @router.get("")
     def table() -> SettingList:
         """Every setting with its value, its meaning and its limits."""
-        return SettingList(settings=_rows(services.settings.current))
+        return _listed(services, services.settings.current)
 
     changing = takes(Changes, {"queue_limit": 100})
 
-    @router.patch("", responses=refusals(400, 413), openapi_extra=changing)
-    async def change(request: Request) -> SettingList:
-        """Change some settings, all or none; they hold from the next job on and after a restart."""
+    @router.patch("", response_model=SettingList, responses=refusals(400, 413), openapi_extra=changing)
+    async def change(request: Request) -> SettingList | Response:
+        """Change some settings, all or none; they hold from the next job on and after a restart.
+
+        A refusal has besides `problems`: a sentence for each setting whose value cannot be used.
+        """
         values = fields_of(await body_of(request, MAX_SETTINGS_BYTES))
-        return SettingList(settings=_rows(await run_in_threadpool(told, _changed, services.settings, values)))
+        try:
+            changed = await run_in_threadpool(services.setting_changes.change, values)
+        except InvalidSettings as error:
+            problems = {readable(name): tell.shown(sentence) for name, sentence in error.problems.items()}
+            return JSONResponse({"detail": tell.shown(str(error)), "problems": problems}, 422)
+        return await run_in_threadpool(_listed, services, changed)
 
     return router
 
 
-def _changed(settings: SettingsStore, values: Mapping[str, Any]) -> Settings:
-    for name, value in values.items():
-        check_setting(name, value)
-    return settings.change(**values)
+def _listed(services: Services, settings: Settings) -> SettingList:
+    return SettingList(settings=[_report(services, settings, name) for name in ROWS])
 
 
-def _rows(settings: Settings) -> list[SettingReport]:
-    return [
-        SettingReport(
-            name=row.name,
-            type=_type_of(row.default),
-            value=getattr(settings, row.name),
-            default=getattr(Settings(), row.name),
-            help=row.metadata["help"],
-            choices=list(row.metadata["choices"]),
-            minimum=row.metadata["minimum"],
-        )
-        for row in fields(Settings)
-    ]
-
-
-def _type_of(default: Any) -> Any:
-    return type(default).__name__
+def _report(services: Services, settings: Settings, name: str) -> SettingReport:
+    row = ROWS[name]
+    told = {key: row.metadata[key] for key in ("section", "label", "help", "minimum", "maximum", "restart")}
+    value, default, choices = getattr(settings, name), row.default, services.setting_changes.offered(name)
+    shown: dict[str, Any] = readable({"value": value, "default": default, "choices": choices})
+    return SettingReport(name=name, type=type_of(name), **told, **shown)

@@ -51,14 +51,21 @@ class MemoryBudget:
 
     running: int
     waiting: int = 0
+    most: int = 0
+    """How many models may be kept in all, whatever they take; 0: any number."""
 
     @staticmethod
-    def of(device: torch.device, gibibytes: float = 0.0) -> MemoryBudget:
+    def of(device: torch.device, gibibytes: float = 0.0, most: int = 0) -> MemoryBudget:
         """What a device allows by itself; a number of gibibytes is put in the place of the computer's share."""
         computer = int(gibibytes * 2**30) or int(psutil.virtual_memory().total * _SHARE_OF_COMPUTER)
         if device.type != "cuda":
-            return MemoryBudget(computer)
-        return MemoryBudget(int(torch.cuda.get_device_properties(device).total_memory * _SHARE_OF_CARD), computer)
+            return MemoryBudget(computer, most=most)
+        card = int(torch.cuda.get_device_properties(device).total_memory * _SHARE_OF_CARD)
+        return MemoryBudget(card, computer, most)
+
+    def allows(self, models: int) -> bool:
+        """Whether so many may be kept."""
+        return not self.most or models <= self.most
 
 
 @dataclass(frozen=True)
@@ -183,17 +190,20 @@ class ModelCache:
 
         With nothing needed the latest one stays, and those of a running job always do.
         """
-        budget = self._budget()
+        budget, new = self._budget(), int(needed > 0)
         latest = next(reversed(self._running), None) if not needed else None
         idle = [key for key in self._running if key not in (self._needed or ()) and key != latest]
         for key in idle:
-            if bytes_of(self._running.values()) + needed <= budget.running:
+            if bytes_of(self._running.values()) + needed <= budget.running and budget.allows(len(self._running) + new):
                 break
             model = self._running.pop(key)
             if budget.waiting:
                 self._loader.rest(model, self._running.values())
                 self._waiting[key] = model
-        while self._waiting and bytes_of(self._waiting.values()) > budget.waiting:
+        while self._waiting and not (
+            bytes_of(self._waiting.values()) <= budget.waiting
+            and budget.allows(len(self._running) + len(self._waiting) + new)
+        ):
             self._waiting.popitem(last=False)
 
 

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
@@ -39,7 +38,7 @@ def folder_parts(checkpoint: Checkpoint) -> CheckpointParts:
     """
     folder = checkpoint.path
     identity = identify(folder, checkpoint.name)
-    levels = _levels(checkpoint, read_json(folder / "scheduler" / "scheduler_config.json"))
+    levels = folder_levels(checkpoint)
     unet_files = _files(folder / "unet", _NETWORK)
     return CheckpointParts(
         family=identity.family,
@@ -126,7 +125,9 @@ def _tensors(files: tuple[MappedWeights, ...]) -> dict[str, torch.Tensor]:
     return {name: file[name] for file in files for name in file}
 
 
-def _levels(checkpoint: Checkpoint, schedule: dict[str, Any]) -> NoiseLevels:
+def folder_levels(checkpoint: Checkpoint) -> NoiseLevels:
+    """The noise levels that the model in a folder was trained on. Raises what `folder_parts` raises."""
+    schedule = read_json(checkpoint.path / "scheduler" / "scheduler_config.json")
     kind = schedule.get("beta_schedule")  # missing for models of other kinds of noise, such as EDM's
     if kind != "scaled_linear":
         named = "no beta schedule" if kind is None else f"the beta schedule {kind!r}"

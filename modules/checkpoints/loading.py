@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from modules.checkpoints.assembly import ONE_AT_A_TIME, Placement, assemble, build_vae, told_in_words
-from modules.checkpoints.diffusers_folder import folder_parts, folder_told_in_words, folder_vae
-from modules.checkpoints.identification import Family
+from modules.checkpoints.diffusers_folder import folder_levels, folder_parts, folder_told_in_words, folder_vae
+from modules.checkpoints.identification import Family, Prediction, identify
 from modules.checkpoints.loaded import LoadedModel
 from modules.checkpoints.mapped_weights import MappedWeights
 from modules.checkpoints.network_part import NetworkPart, SharedParts
+from modules.checkpoints.prediction_type import likely_prediction
 from modules.checkpoints.registry import Checkpoint
-from modules.checkpoints.single_file import file_parts, vae_part
+from modules.checkpoints.single_file import file_levels, file_parts, vae_part
 from modules.checkpoints.weights_header import read_header
 from modules.checkpoints.weights_identity import WeightsIdentity, identify_weights
 from modules.diffusion.attention import AttentionKind
+from modules.diffusion.noise_levels import NoiseLevels
 from modules.errors import UnsupportedModel
 
 
@@ -65,6 +67,31 @@ def load_vae(
     told = folder_told_in_words if path.is_dir() else _file_told_in_words
     with told(path.name, path), ONE_AT_A_TIME:
         return build_vae(_vae_part(path, family), device, dtype, dtype, shared)
+
+
+@dataclass(frozen=True)
+class NoiseFacts:
+    """What schedules depend on of a checkpoint."""
+
+    family: Family | None
+    prediction_type: Prediction
+    levels: NoiseLevels
+
+
+def read_noise_facts(checkpoint: Checkpoint) -> NoiseFacts:
+    """The same as the loaded model has them, of configurations and header alone.
+
+    Of a Stable Diffusion 2 in a file the prediction may be a guess: see `prediction_type`. Raises UnsupportedModel,
+    BrokenModel.
+    """
+    path = checkpoint.path
+    if path.is_dir():
+        with folder_told_in_words(checkpoint.name, path):
+            kind = identify(path, checkpoint.name)
+            return NoiseFacts(kind.family, kind.prediction_type, folder_levels(checkpoint))
+    with _file_told_in_words(checkpoint.name, path):
+        identity = _identity(checkpoint)
+        return NoiseFacts(identity.family, likely_prediction(identity, checkpoint.name), file_levels(identity))
 
 
 def _vae_part(path: Path, family: Family) -> NetworkPart:

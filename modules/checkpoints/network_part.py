@@ -15,6 +15,7 @@ from transformers import CLIPTextConfig
 
 from modules.checkpoints.interruption import check_interrupt
 from modules.checkpoints.mapped_weights import MappedWeights
+from modules.checkpoints.reading_progress import tell_read
 
 Remembered = Callable[[Path, str, Callable[[], str]], str]
 """The digest of a part of a file: the one that is known of the file as it is now, else what the function computes."""
@@ -56,6 +57,7 @@ class NetworkPart:
             view = self._looked_after(self.weights[_plain(name)])
             # Contiguous: a view may be a tensor turned round.
             state[name] = view.to(device, dtype, copy=True, memory_format=torch.contiguous_format)
+            tell_read(view.nbytes)
             read += view.nbytes
             if read >= _PAGES_AT_ONCE:
                 self._let_go()

@@ -23,3 +23,11 @@ class PromptTokenizer:
         # verbose=False: the tokenizer would warn of texts that are longer than a chunk, which we cut ourselves.
         found: list[int] = self._tokenizer(text, add_special_tokens=False, truncation=False, verbose=False)["input_ids"]
         return found
+
+    def token(self, number: int) -> str:
+        """What a token stands for; a space at its end says that a word ends with it."""
+        written: str = self._tokenizer.decode([number])
+        return written.rstrip() + " " if self._ends_word(number) else written.rstrip()
+
+    def _ends_word(self, number: int) -> bool:
+        return str(self._tokenizer.convert_ids_to_tokens(number)).endswith("</w>")

@@ -37,16 +37,21 @@ def file_parts(path: Path, identity: WeightsIdentity, vae: NetworkPart | None = 
     unet = unet_weights(file, identity.layout)
     if not unet:
         raise BrokenModel(f"{path.name} has no U-Net, so it is no whole checkpoint. Download the whole one.")
-    levels = NoiseLevels.scaled_linear(*_BETAS, _TIMESTEPS)
     return CheckpointParts(
         family=family,
         prediction_type=identity.prediction_type,
-        levels=levels.with_zero_terminal_snr() if identity.zero_terminal_snr else levels,
+        levels=file_levels(identity),
         unet=NetworkPart("U-Net", UNet2DConditionModel, unet_configuration(unet, family), unet, (file,)),
         vae=vae or _own_vae(path, file, family),
         text_encoders=_text_encoders(path, file, identity, family),
         zeroes_empty_prompt=family == "sdxl",
     )
+
+
+def file_levels(identity: WeightsIdentity) -> NoiseLevels:
+    """The noise levels that the model in a file was trained on."""
+    levels = NoiseLevels.scaled_linear(*_BETAS, _TIMESTEPS)
+    return levels.with_zero_terminal_snr() if identity.zero_terminal_snr else levels
 
 
 def vae_part(file: MappedWeights, family: Family) -> NetworkPart | None:

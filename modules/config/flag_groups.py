@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from modules.config.settings import ATTENTION_KINDS
+from modules.config.settings_table import ATTENTION_KINDS
 
 _UPSCALER_PATHS = tuple(
     f"--{name}-models-path" for name in ("esrgan", "realesrgan", "bsrgan", "swinir", "dat", "hat", "scunet")
@@ -89,6 +89,14 @@ def add_engine(parser: argparse.ArgumentParser, *, inherited: bool) -> None:
         ("--fp8", "store the network's weights in eight bits, whatever the settings say"),
     ):
         group.add_argument(flag, action="store_true", default=_default(False, inherited), help=text)
+    group.add_argument(
+        "--disable-extensions",
+        "--disable-extra-extensions",
+        "--disable-all-extensions",
+        action="store_true",
+        default=_default(False, inherited),
+        help="take in no extension, whatever is switched on",
+    )
     _add_attention(group, inherited)
     _add_memory(group, inherited)
 

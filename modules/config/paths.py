@@ -84,8 +84,32 @@ class Paths:
         return self.models / "wildcards"
 
     @property
+    def tags_folder(self) -> Path:
+        """Lists of words that are offered while somebody types."""
+        return self.data / "tags"
+
+    @property
     def settings_file(self) -> Path:
         return self.data / "config.json"
+
+    @property
+    def ui_config_file(self) -> Path:
+        """Other defaults and limits of the page's controls."""
+        return self.data / "ui-config.json"
+
+    @property
+    def extensions(self) -> Path:
+        return self.data / "extensions"
+
+    @property
+    def extension_states(self) -> Path:
+        """Which extensions are switched on."""
+        return self.data / "extensions.json"
+
+    @property
+    def user_style(self) -> Path:
+        """Style sheet of the owner's own, loaded behind the page's."""
+        return self.data / "user.css"
 
     @property
     def accounts(self) -> Path:
@@ -106,9 +130,19 @@ class Paths:
         return self.data / "cache"
 
     @property
+    def recordings(self) -> Path:
+        """How pictures came to be, where somebody wanted to know."""
+        return self.cache / "look_inside"
+
+    @property
     def model_facts(self) -> Path:
         """What was found out about model files."""
         return self.cache / "models.sqlite3"
+
+    @property
+    def unfinished_starts(self) -> Path:
+        """How many starts in a row ended before anybody could use the server."""
+        return self.cache / "unfinished-starts"
 
     @property
     def lock_file(self) -> Path:

@@ -55,6 +55,11 @@ def add_server_flags(parser: argparse.ArgumentParser) -> None:
         help="let webhooks be on this computer and in its own network, not on public addresses alone",
     )
     group.add_argument(
+        "--allow-extension-changes",
+        action="store_true",
+        help="let owners who are logged in switch extensions on and off when the server answers other machines too",
+    )
+    group.add_argument(
         "--worker",
         choices=("process", "thread"),
         default="process",

@@ -4,11 +4,13 @@
     ├── UserError               a person can mend it: the text is shown as it stands
     │   ├── InvalidRequest      a field of a request: names field, value and remedy
     │   ├── InvalidSetting      a value in the settings file or on the command line
+    │   │   └── InvalidSettings changes of settings that are refused as a whole
     │   ├── ModelNotFound       no such checkpoint or upscaler, or none at all
     │   ├── UnsupportedModel    a checkpoint or upscaler of a kind that cannot be run
     │   ├── BrokenModel         a checkpoint or upscaler that is damaged or incomplete
     │   ├── BrokenInstallation  a package that the program needs is missing or damaged
     │   ├── PluginFailed        an extension ran into a fault of its own
+    │   ├── BrokenExtension     an extension whose folder or manifest cannot be used
     │   ├── NumbersOverflowed   the network left the range of its number format
     │   ├── OutOfMemory         the device has too little memory for what was asked
     │   ├── UnreadablePicture   a picture file that cannot be read
@@ -61,6 +63,14 @@ class InvalidSetting(UserError):
     """A settings value or command-line argument that cannot be used."""
 
 
+class InvalidSettings(InvalidSetting):
+    """Several changes of settings, some of which cannot be made; `problems` has a sentence for each of these."""
+
+    def __init__(self, problems: dict[str, str]) -> None:
+        self.problems = problems
+        super().__init__(" ".join(problems.values()))
+
+
 class ModelNotFound(UserError):
     """No checkpoint, upscaler or face restorer of the wanted name, or none at all."""
 
@@ -79,6 +89,10 @@ class BrokenInstallation(UserError):
 
 class PluginFailed(UserError):
     """A fault in code that an extension brought; the sentence names the extension."""
+
+
+class BrokenExtension(UserError):
+    """An extension whose folder or manifest cannot be used, or whose needs are not met here."""
 
 
 class NumbersOverflowed(UserError):

@@ -5,13 +5,28 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 from modules.errors import InvalidRequest
-from modules.schema.infotext import parse_infotext
+from modules.gallery.infotext_facts import HERE
+from modules.gallery.words import word_query
 from modules.schema.pictures import Picture
 
-MOST_WORDS = 20
-_ESCAPE = "\\"
+Order = Literal["newest", "oldest", "rating"]
+MADE_HERE = "here"
+"""What the origin of this program's own pictures is asked for by."""
+
+ORDERS: dict[Order, str] = {
+    "newest": "created DESC, id DESC",
+    "oldest": "created, id",
+    "rating": "rating DESC, created DESC, id DESC",
+}
+_BEHIND: dict[Order, str] = {
+    "newest": "(created, id) < (?, ?)",
+    "oldest": "(created, id) > (?, ?)",
+    "rating": "(rating, created, id) < (?, ?, ?)",
+}
+_LARGEST = 1 << 63
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,9 +34,12 @@ class PictureSearch:
     """All that is given has to hold. Names are compared without regard to the case of their ASCII letters."""
 
     words: str = ""
-    """Each of them, which spaces part, has to be somewhere in the infotext."""
+    """See `word_query`."""
+    negative: str = ""
+    """The same for the negative prompt."""
     seed: int | None = None
     model: str = ""
+    lora: str = ""
     sampler: str = ""
     width: int | None = None
     """In pixels, as `height`."""
@@ -33,20 +51,39 @@ class PictureSearch:
     job_id: str = ""
     user: str | None = None
     """Whose jobs made them; None: anybody's, also files that no job made."""
+    favourite: bool | None = None
+    rating: int = 0
+    """At least so many stars."""
+    album: int | None = None
+    folder: int | None = None
+    """An adopted folder; 0: that of outputs."""
+    origin: str = ""
+    """A program; MADE_HERE for this one."""
+    bin: bool = False
+    """Those in the bin, instead of all others."""
 
 
-def condition(search: PictureSearch) -> tuple[str, list[object]]:
-    """What follows WHERE, and its values. Raises InvalidRequest for more words than are looked for."""
+@dataclass(frozen=True)
+class Condition:
+    """What follows WHERE. The words are apart: how they are best looked for depends on how many pictures have them."""
+
+    facts: str
+    values: tuple[object, ...]
+    wanted: str
+    """An expression of the index of words; "" where no words are asked for."""
+
+
+def condition(search: PictureSearch) -> Condition:
+    """The condition of a search. Raises InvalidRequest for more words than are looked for."""
+    words = word_query(search.words, search.negative)
     parts = list(_parts(search))
-    return " AND ".join(part for part, _ in parts) or "1", [value for _, value in parts]
+    if words.unwanted:
+        parts.append(("id NOT IN (SELECT rowid FROM picture_words WHERE picture_words MATCH ?)", words.unwanted))
+    facts = ["binned IS NOT NULL" if search.bin else "binned IS NULL", *(part for part, _ in parts)]
+    return Condition(" AND ".join(facts), tuple(value for _, value in parts), words.wanted)
 
 
 def _parts(search: PictureSearch) -> Iterator[tuple[str, object]]:
-    words = search.words.split()
-    if len(words) > MOST_WORDS:
-        raise InvalidRequest("Words", len(words), "are too many to look for", f"The most is {MOST_WORDS}.")
-    for word in words:
-        yield f"infotext LIKE ? ESCAPE '{_ESCAPE}'", f"%{_escaped(word)}%"
     exact: dict[str, object] = {
         "seed = ?": search.seed,
         "width = ?": search.width,
@@ -54,37 +91,33 @@ def _parts(search: PictureSearch) -> Iterator[tuple[str, object]]:
         "created >= ?": search.since,
         "created < ?": search.until,
         "user = ?": search.user,
+        "favourite = ?": search.favourite,
+        "rating >= ?": search.rating or None,
+        # The sign keeps the database from an index in which nearly all pictures are alike.
+        "+folder = ?" if search.folder == 0 else "folder = ?": search.folder,
         "job_id = ?": search.job_id or None,
         "model = ? COLLATE NOCASE": search.model or None,
         "sampler = ? COLLATE NOCASE": search.sampler or None,
+        "origin = ? COLLATE NOCASE": HERE if search.origin.lower() == MADE_HERE else search.origin or None,
+        "id IN (SELECT picture FROM picture_loras WHERE name = ? COLLATE NOCASE)": search.lora or None,
+        "id IN (SELECT picture FROM album_pictures WHERE album = ?)": search.album,
     }
     yield from ((part, value) for part, value in exact.items() if value is not None)
 
 
-def _escaped(word: str) -> str:
-    for sign in (_ESCAPE, "%", "_"):
-        word = word.replace(sign, _ESCAPE + sign)
-    return word
-
-
-def facts_of(infotext: str) -> tuple[str, str]:
-    """The names of the checkpoint and of the sampler that an infotext tells; "" for what it does not."""
-    parameters = parse_infotext(infotext).parameters
-    return parameters.get("Model", ""), parameters.get("Sampler", "")
-
-
-def cursor_of(picture: Picture) -> str:
+def cursor_of(picture: Picture, order: Order = "newest") -> str:
     """Where a page ends, for whoever asks for the next one."""
-    return f"{picture.created!r}_{picture.id}"
+    place = f"{picture.created!r}_{picture.id}"
+    return f"{picture.rating}_{place}" if order == "rating" else place
 
 
-def place_of(cursor: str) -> tuple[float, int]:
-    """When the last picture of a page was made, and its id. Raises InvalidRequest."""
-    created, _, number = cursor.partition("_")
+def behind(cursor: str, order: Order) -> tuple[str, tuple[object, ...]]:
+    """What holds for the pictures behind a page that ended there, as a condition. Raises InvalidRequest."""
+    *rating, created, number = cursor.split("_") if cursor.count("_") == (2 if order == "rating" else 1) else ("", "")
     try:
-        place = float(created), int(number)
+        place: tuple[float, ...] = (*map(int, rating), float(created), int(number))
     except ValueError:
-        place = math.nan, 0
-    if not math.isfinite(place[0]) or abs(place[1]) >= 1 << 63:
+        place = (math.nan,)
+    if not all(math.isfinite(one) and abs(one) < _LARGEST for one in place):
         raise InvalidRequest("Cursor", cursor, "is none", "Give the `next` of the page before, or leave it out.")
-    return place
+    return _BEHIND[order], place

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from modules.config.files import write_atomically
 from modules.imaging.encoding import encode_thumbnail
-from modules.imaging.reading import load_picture
+from modules.imaging.reading import LISTED_FORMATS, load_picture
 
 SIDE = 320
 
@@ -18,5 +18,5 @@ def thumbnail_of(picture: Path, folder: Path) -> Path:
     mark = f"{picture}|{state.st_mtime_ns}|{state.st_size}" if state else str(picture)
     path = folder / f"{hashlib.sha256(mark.encode()).hexdigest()[:32]}.webp"
     if not path.is_file():
-        write_atomically(path, encode_thumbnail(load_picture(picture), SIDE))
+        write_atomically(path, encode_thumbnail(load_picture(picture, LISTED_FORMATS), SIDE))
     return path

@@ -26,10 +26,9 @@ from modules.hooks.script_registry import ScriptRegistry
 from modules.hooks.scripts import SCRIPT_KEY, Drafting, PaintedResult, Script, ScriptContext, drawn_seed
 from modules.hooks.specs import hookimpl
 from modules.hooks.typed_requests import typed, with_changes
+from modules.hooks.version import VERSION
 from modules.imaging.grids import grid, grid_columns
 from modules.schema.requests import Resolved, Task
-
-VERSION = 1
 
 __all__ = [
     "BUILTIN",

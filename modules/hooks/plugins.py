@@ -15,6 +15,7 @@ from typing import Any
 from pluggy import PluginManager, PluginValidationError
 
 from modules.hooks import specs
+from modules.hooks.extension_code import EndedItself, in_time
 
 log = logging.getLogger(__name__)
 
@@ -46,9 +47,7 @@ class Plugins:
         self._manager.add_hookspecs(specs)
         self._failures: list[PluginFailure] = []
         for name in modules:
-            plugin = self._answer_of(name, partial(importlib.import_module, name))
-            if plugin is not None:
-                self.register(plugin, name)
+            self.take_in(name, partial(importlib.import_module, name))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -59,6 +58,17 @@ class Plugins:
     def failures(self) -> tuple[PluginFailure, ...]:
         """The plugins that were left out."""
         return tuple(self._failures)
+
+    def description(self, name: str) -> str:
+        """What a plugin at work says of itself: the first line of its docstring."""
+        lines = (getattr(self._manager.get_plugin(name), "__doc__", None) or "").strip().split("\n")
+        return lines[0].strip()
+
+    def take_in(self, name: str, find: Callable[[], object]) -> None:
+        """Register what a call finds, which may fail as others' code does."""
+        plugin = self._answer_of(name, find)
+        if plugin is not None:
+            self.register(plugin, name)
 
     def register(self, plugin: object, name: str) -> None:
         """Take in a module, or any object with hooks. What is wrong with it is told in `failures`."""
@@ -88,8 +98,9 @@ class Plugins:
     def _answer_of(self, plugin: str, call: Callable[[], Any]) -> Any:
         """What a call into a plugin returns; None, with the plugin left out, where it fails."""
         try:
-            return call()
-        except (Exception, SystemExit) as error:  # others wrote it, and it may even try to end the program
+            return in_time(call)
+        except Exception as error:  # others wrote it
             log.warning("The plugin %s failed", plugin, exc_info=True)
-            self.leave_out(plugin, f"{type(error).__name__}: {error}")
+            named = "" if isinstance(error, EndedItself) else f"{type(error).__name__}: "
+            self.leave_out(plugin, f"{named}{error}")
             return None

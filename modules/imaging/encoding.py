@@ -42,10 +42,14 @@ def encode_with_comment(image: Image.Image, format: Literal["JPEG", "WEBP"], inf
     `options` are Pillow's for that format.
     """
     exif = Image.Exif()
-    comment = _COMMENT_IS_UNICODE + infotext.encode("utf-16-be")
-    if infotext and len(comment) <= _LONGEST_COMMENT:
-        exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment] = comment
+    if infotext and comment_holds(infotext):
+        exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment] = _comment(infotext)
     return _encode(image.convert("RGB"), format, exif=exif, **options)
+
+
+def comment_holds(infotext: str) -> bool:
+    """Whether the EXIF user comment of a picture has room for an infotext."""
+    return len(_comment(infotext)) <= _LONGEST_COMMENT
 
 
 def is_text_key(key: str) -> bool:
@@ -73,6 +77,10 @@ def encode_thumbnail(image: Image.Image, side: int) -> bytes:
     small = image.convert("RGB")
     small.thumbnail((side, side), Image.Resampling.LANCZOS)
     return _encode(small, "WEBP", quality=82)
+
+
+def _comment(infotext: str) -> bytes:
+    return _COMMENT_IS_UNICODE + infotext.encode("utf-16-be")
 
 
 def _encode(image: Image.Image, format: str, **options: object) -> bytes:

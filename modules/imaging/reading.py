@@ -17,6 +17,8 @@ from modules.imaging.encoding import PARAMETERS_KEY, is_text_key
 
 FORMATS = ("PNG", "JPEG", "WEBP")
 """What the program writes, and lists as its own."""
+LISTED_FORMATS = (*FORMATS, "AVIF", "GIF")
+"""What the gallery shows: browsers do."""
 INPUT_FORMATS = (*FORMATS, "AVIF", "TIFF", "BMP", "GIF")
 """What a task takes as its input."""
 MAX_FILE_BYTES = 64 * 2**20
@@ -27,24 +29,24 @@ MAX_INPUT_SIDE = 16_384
 MAX_TEXT_BYTES = 2**20
 MAX_TEXTS = 64
 _USER_COMMENT = 0x9286
-_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_FAULTS = (
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+FAULTS = (
     OSError, ValueError, SyntaxError, LookupError, TypeError, EOFError, RuntimeError, struct.error, zlib.error,
 )  # fmt: skip
 
 
-def open_picture(path: Path) -> Image.Image:
+def open_picture(path: Path, formats: tuple[str, ...] = FORMATS) -> Image.Image:
     """An image whose pixels are not read yet. Raises UnreadablePicture."""
-    return _opened(path, path.name, FORMATS)
+    return _opened(path, path.name, formats)
 
 
-def load_picture(path: Path) -> Image.Image:
+def load_picture(path: Path, formats: tuple[str, ...] = FORMATS) -> Image.Image:
     """An image with its pixels in memory. Raises UnreadablePicture."""
-    with open_picture(path) as image:
+    with open_picture(path, formats) as image:
         try:
             image.load()
-        except _FAULTS as error:
-            raise _unreadable(path.name, FORMATS) from error
+        except FAULTS as error:
+            raise _unreadable(path.name, formats) from error
         return image.copy()
 
 
@@ -66,7 +68,7 @@ def load_input(source: Path | bytes, name: str = "") -> Image.Image:
                 warnings.simplefilter("ignore")
                 image.load()
                 return eight_bit(_upright(image))
-        except _FAULTS as error:
+        except FAULTS as error:
             raise _unreadable(name, INPUT_FORMATS) from error
 
 
@@ -95,7 +97,7 @@ def read_texts(path: Path) -> dict[str, str]:
         if key in texts or not is_text_key(key) or len(texts) == MAX_TEXTS:
             continue
         try:
-            text = _chunk_text(kind, rest)
+            text = chunk_text(kind, rest)
         except zlib.error:
             continue
         if len(text) <= room:
@@ -117,7 +119,7 @@ def _opened(source: Path | bytes, name: str, formats: tuple[str, ...]) -> Image.
             image = Image.open(source if isinstance(source, Path) else io.BytesIO(source), formats=formats)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise _too_many_pixels(name) from error
-    except (UnidentifiedImageError, *_FAULTS) as error:
+    except (UnidentifiedImageError, *FAULTS) as error:
         raise _unreadable(name, formats) from error
     if image.width * image.height > MAX_PIXELS:
         image.close()
@@ -129,7 +131,7 @@ def _upright(image: Image.Image) -> Image.Image:
     """Turned as its EXIF data says; damaged EXIF data is no reason to refuse a picture."""
     try:
         return ImageOps.exif_transpose(image)
-    except _FAULTS:
+    except FAULTS:
         return image
 
 
@@ -138,18 +140,18 @@ def _infotext(path: Path, formats: tuple[str, ...]) -> str:
         try:
             if image.format == "PNG":
                 chunks = _text_chunks(path.read_bytes())
-                return next((_chunk_text(kind, rest) for key, kind, rest in chunks if key == PARAMETERS_KEY), "")
+                return next((chunk_text(kind, rest) for key, kind, rest in chunks if key == PARAMETERS_KEY), "")
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 comment = image.getexif().get_ifd(ExifTags.IFD.Exif).get(_USER_COMMENT)
-        except _FAULTS as error:
+        except FAULTS as error:
             raise _unreadable(path.name, formats) from error
-    return _user_comment(comment) if isinstance(comment, bytes) else ""
+    return user_comment(comment) if isinstance(comment, bytes) else ""
 
 
 def _text_chunks(content: bytes) -> Iterator[tuple[str, bytes, bytes]]:
     """Key, kind and the rest of each tEXt, zTXt and iTXt chunk of a PNG; nothing is unpacked."""
-    position = len(_PNG_SIGNATURE)
+    position = len(PNG_SIGNATURE)
     while position + 8 <= len(content):
         length = int.from_bytes(content[position : position + 4], "big")
         kind = content[position + 4 : position + 8]
@@ -159,7 +161,8 @@ def _text_chunks(content: bytes) -> Iterator[tuple[str, bytes, bytes]]:
         position += length + 12
 
 
-def _chunk_text(kind: bytes, rest: bytes) -> str:
+def chunk_text(kind: bytes, rest: bytes) -> str:
+    """The text of a chunk of a PNG, from what follows its key. Raises zlib.error."""
     if kind == b"tEXt":
         return rest.decode("latin-1")
     if kind == b"zTXt":
@@ -173,9 +176,12 @@ def _inflated(data: bytes) -> bytes:
     return zlib.decompressobj().decompress(data, MAX_TEXT_BYTES)
 
 
-def _user_comment(comment: bytes) -> str:
+def user_comment(comment: bytes) -> str:
+    """The text of an EXIF user comment, or of another field of bytes."""
     if comment.startswith(b"UNICODE\x00"):
-        return comment[8:].decode("utf-16-be", "ignore")
+        # The order of bytes is nowhere said. A picture's parameters have Latin letters, and begin with one.
+        is_little = comment[8:9] != b"\x00" and comment[9:10] == b"\x00"
+        return comment[8:].decode("utf-16-le" if is_little else "utf-16-be", "ignore")
     if comment.startswith(b"ASCII\x00\x00\x00"):
         return comment[8:].decode("ascii", "ignore")
     return comment.decode("utf-8", "ignore")

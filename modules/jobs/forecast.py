@@ -6,13 +6,27 @@ import sqlite3
 import time
 from collections.abc import Collection, Iterator, Mapping
 from itertools import islice
+from typing import NamedTuple
 
 from modules.config.database import Database
 from modules.jobs.claims import READY, WAITING_JOB
 from modules.jobs.durations import Durations
 from modules.jobs.order import PlannedWorker, UserTurn, WaitingJob, planned
+from modules.schema.jobs import JobState
 
-_RUNNING = "SELECT id, kind, model, work, started, worker FROM jobs WHERE state = 'running' ORDER BY started, number"
+_RUNNING = (
+    "SELECT id, user, kind, model, work, started, worker FROM jobs WHERE state = 'running' ORDER BY started, number"
+)
+
+
+class Standing(NamedTuple):
+    """An active job in the order of all."""
+
+    id: str
+    user: str
+    state: JobState
+    ready_in: float | None
+    """Seconds until it is probably done; None where that is not known, as for paused ones."""
 
 
 class Forecast:
@@ -32,15 +46,26 @@ class Forecast:
         """The ids of running jobs, and of the first `limit` that may begin, in the order in which they will."""
         return [row["id"] for row in self._running] + [job.id for job, _ in islice(self._planned(), limit)]
 
+    def standing(self) -> list[Standing]:
+        """Running jobs, and those that may begin in the order in which they will."""
+        rests = self._rests()
+        running = [Standing(row["id"], row["user"], "running", self._left(row)) for row in self._running]
+        return running + [
+            Standing(job.id, job.user, "queued", None if rests else seconds) for job, seconds in self._planned()
+        ]
+
     def ready_times(self, until: str | None = None) -> dict[str, float]:
         """Seconds until each job is over, of which that is known; those up to the job `until` are enough."""
         times = {row["id"]: self._left(row) for row in self._running}
-        if until not in times and self._database.row("SELECT 1 FROM job_pause WHERE paused") is None:
+        if until not in times and not self._rests():
             for job, seconds in self._planned():
                 times[job.id] = seconds
                 if job.id == until:
                     break
         return {one: seconds for one, seconds in times.items() if seconds is not None}
+
+    def _rests(self) -> bool:
+        return self._database.row("SELECT 1 FROM job_pause WHERE paused") is not None
 
     def _planned(self) -> Iterator[tuple[WaitingJob, float | None]]:
         rows = self._database.rows(f"SELECT {WAITING_JOB} {READY}")

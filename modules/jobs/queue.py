@@ -11,7 +11,7 @@ import logging
 import secrets
 import sqlite3
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -20,7 +20,7 @@ from modules.config.database import Database
 from modules.errors import InvalidRequest, NotFound, QueueFull
 from modules.jobs import claims
 from modules.jobs.durations import Durations
-from modules.jobs.forecast import Forecast
+from modules.jobs.forecast import Forecast, Standing
 from modules.jobs.places import first_place, last_place, place_before
 from modules.jobs.tables import STEPS
 from modules.schema.jobs import FINAL_STATES, Job, JobState, NewJob
@@ -29,11 +29,12 @@ log = logging.getLogger(__name__)
 
 _COLUMNS = (
     "id, kind, state, request, created, started, finished, error, user, asked, model, work, priority, paused, "
-    "attempts, repeats, origin"
+    "attempts, repeats, origin, look_inside"
 )
 _HIGHEST_PRIORITY = 1000
 _ASKED_LATELY_SECONDS = 60.0
 """A worker that asked for no job that long is not counted on any more."""
+_IDS_OF_A_QUERY = 500
 _BLANK: dict[str, Any] = {"kind": "txt2img", "created": 0.0, "started": None, "finished": None}
 _UNREADABLE = (
     "This job cannot be read: a newer version of the program asked for it, or the database is damaged. Ask for it anew."
@@ -99,9 +100,8 @@ class JobQueue:
     def _add_like(self, job: Job, limit: int, limit_of_user: int) -> Job:
         if not job.request:
             raise InvalidRequest("job", job.id, "cannot be read", "Ask for it anew.")
-        new = NewJob(
-            **job.model_dump(include={"kind", "request", "asked", "user", "model", "work", "priority"}), origin=job.id
-        )
+        alike = {"kind", "request", "asked", "user", "model", "work", "priority", "look_inside"}
+        new = NewJob(**job.model_dump(include=alike), origin=job.id)
         return self.add(new, limit=limit, limit_of_user=limit_of_user)
 
     # What there is
@@ -112,12 +112,28 @@ class JobQueue:
 
     def active(self, limit: int | None = None) -> list[Job]:
         """Running jobs, then waiting ones in the order in which they will begin, then paused ones."""
-        paused = self._database.rows(
-            "SELECT id FROM jobs WHERE state = 'queued' AND paused = 1 ORDER BY priority DESC, place"
+        ids = self._forecast().order(limit) + [job.id for job in self._paused()]
+        return [job for job in self.several(ids[:limit]) if not job.is_over]
+
+    def standing(self) -> list[Standing]:
+        """The same jobs without their requests, and when each will be done."""
+        return self._forecast().standing() + self._paused()
+
+    def _paused(self) -> list[Standing]:
+        rows = self._database.rows(
+            "SELECT id, user FROM jobs WHERE state = 'queued' AND paused = 1 ORDER BY priority DESC, place"
         )
-        ids = self._forecast().order(limit) + [row["id"] for row in paused]
-        found = (self._database.row(f"SELECT {_COLUMNS} FROM jobs WHERE id = ?", (one,)) for one in ids[:limit])
-        return [job for row in found if row is not None and not (job := _job(row)).is_over]
+        return [Standing(row["id"], row["user"], "queued", None) for row in rows]
+
+    def several(self, ids: Sequence[str]) -> list[Job]:
+        """The jobs of these ids, in their order, of which there is one."""
+        found: dict[str, Job] = {}
+        for first in range(0, len(ids), _IDS_OF_A_QUERY):
+            part = ids[first : first + _IDS_OF_A_QUERY]
+            marks = ", ".join("?" * len(part))
+            for row in self._database.rows(f"SELECT {_COLUMNS} FROM jobs WHERE id IN ({marks})", part):
+                found[row["id"]] = _job(row)
+        return [found[one] for one in ids if one in found]
 
     def listed(
         self,
@@ -289,6 +305,19 @@ class JobQueue:
     def is_paused(self) -> bool:
         """Whether the whole queue is."""
         return self._database.row("SELECT 1 FROM job_pause WHERE paused") is not None
+
+    def repeat(self, job_id: str) -> bool:
+        """Have a job that is not over asked for again whenever it is done; False where it is over."""
+        return self._change("repeats = 1 WHERE id = ? AND state IN ('queued', 'running')", (), job_id)
+
+    def stop_all_repeating(self, user: str | None) -> list[str]:
+        """Let all jobs of a user (None: of everybody) be the last of their kind; the active ones that were not."""
+        condition = "repeats = 1" if user is None else "repeats = 1 AND user = ?"
+        with self._database.transaction() as connection:
+            rows = connection.execute(
+                f"UPDATE jobs SET repeats = 0 WHERE {condition} RETURNING id, state", () if user is None else (user,)
+            ).fetchall()
+        return [row["id"] for row in rows if row["state"] not in FINAL_STATES]
 
     def stop_repeating(self, job_id: str) -> None:
         """Let a job be the last of its kind, and those that already came of it."""

@@ -70,4 +70,6 @@ STEPS = (
     WHERE state = 'done' AND attempts <= 1
     """,
     "CREATE INDEX jobs_by_origin ON jobs (origin) WHERE origin IS NOT NULL",
+    # Whether it is recorded how the pictures come to be.
+    "ALTER TABLE jobs ADD COLUMN look_inside INTEGER NOT NULL DEFAULT 0",
 )

@@ -41,12 +41,15 @@ class Canvas:
     """What is encoded: the pixels with the masked part filled where that is wanted. Of another size where the latents
     are what is brought to size."""
 
-    def finish(self, painted: np.ndarray, soft_overlay: np.ndarray | None = None) -> np.ndarray:
+    def finish(
+        self, painted: np.ndarray, soft_overlay: np.ndarray | None = None, *, in_own_colours: bool = False
+    ) -> np.ndarray:
         """The result of what was painted: its colours corrected, the untouched original laid around it.
 
-        `soft_overlay` (height, width) uint8, of the painted size, takes more of the new picture away.
+        `soft_overlay` (height, width) uint8, of the painted size, takes more of the new picture away. With
+        `in_own_colours` they are not corrected.
         """
-        if self.correct_colours:
+        if self.correct_colours and not in_own_colours:
             painted = colour_corrected(painted, self.pixels)
         if soft_overlay is not None:
             painted = masks.composite(painted, self.pixels, soft_overlay)

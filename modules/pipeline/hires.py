@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property, partial
+from typing import Literal
 
 import numpy as np
 import torch
@@ -51,6 +52,12 @@ def second_pass_of(request: ResolvedTxt2Img) -> ResolvedTxt2Img:
     return request.model_copy(update={**painted, **other, "width": width, "height": height})
 
 
+def refiner_of(request: ResolvedTxt2Img, of_pass: Literal["first pass", "second pass"]) -> str | None:
+    """The checkpoint that takes over in a pass; one pass alone has it whatever it is called."""
+    wanted = request.hires_fix_refiner_pass in (of_pass, "both passes")
+    return request.refiner_checkpoint if wanted or not request.enable_hr else None
+
+
 class SecondPass:
     """The second pass of a request: what the first one made is enlarged and painted on."""
 
@@ -79,12 +86,19 @@ class SecondPass:
         channels = partial(channels_without_picture, height=self._height, width=self._width)
         return self.run.latents(indices, progress.next_run(self.run.model), enlarged, channels=channels)
 
-    def enlarged(self, latents: torch.Tensor) -> torch.Tensor:
-        """The first pass's latents at the size of the second one, by a latent mode or by an image upscaler."""
+    def decoded(self, latents: torch.Tensor) -> list[np.ndarray]:
+        """The pictures of the first pass."""
+        tell = self._resources.watcher.stage
+        return [self._first.decode(row, tell=tell)[0] for row in latents[:, None]]
+
+    def enlarged(self, latents: torch.Tensor, pictures: Sequence[np.ndarray] = ()) -> torch.Tensor:
+        """The first pass's latents at the size of the second one, by a latent mode or by an image upscaler.
+
+        `pictures` are the same decoded, where they are so already.
+        """
         if self._request.hr_upscaler in LATENT_UPSCALE_MODES:
             return self._resized(latents)
-        tell = self._resources.watcher.stage
-        return torch.cat([self._upscaled(self._first.decode(row, tell=tell)[0]) for row in latents[:, None]])
+        return torch.cat([self._upscaled(pixels) for pixels in pictures or self.decoded(latents)])
 
     @cached_property
     def given(self) -> torch.Tensor:

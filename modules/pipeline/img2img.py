@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import lru_cache, partial
 
 import numpy as np
@@ -12,7 +12,6 @@ from modules.checkpoints.loaded import LoadedModel
 from modules.diffusion.latent_fills import filled_with_noise, filled_with_nothing
 from modules.diffusion.latent_resizing import resized_latents
 from modules.diffusion.masked_denoiser import straight_blend
-from modules.diffusion.picture_coding import Tell
 from modules.diffusion.soft_inpainting import SoftInpainting
 from modules.imaging.masks import hardened, latent_mask
 from modules.pipeline.batches import missing_batches
@@ -21,7 +20,7 @@ from modules.pipeline.input_conditioning import InputChannels, channels_of_pixel
 from modules.pipeline.models_in_use import with_models_in_use
 from modules.pipeline.parts import in_parts
 from modules.pipeline.progress import Progress
-from modules.pipeline.resources import PaintedPicture, Resources
+from modules.pipeline.resources import PaintedPicture, Resources, SideKind, SidePicture
 from modules.pipeline.sampling_run import LatentMask, SamplingRun, img2img_run
 from modules.pipeline.tiled_upscale import tiled_upscale
 from modules.schema.requests import ResolvedImg2Img
@@ -63,23 +62,35 @@ def img2img(
 
             # 5. Latents become pixels, and the untouched original is laid around them.
             for row, index in zip(painted[:, None], indices, strict=True):
-                yield PaintedPicture(index, _finished(run.model, canvas, mask, row, tools.watcher.stage))
+                pixels = run.model.decode(row, tell=tools.watcher.stage)[0]
+                soft = _soft_overlay(mask, row, pixels)
+                finished = canvas.finish(pixels, soft)
+                plain = partial(canvas.finish, pixels, soft, in_own_colours=True)
+                sides = tuple(_sides(tools.sides, canvas, finished, plain))
+                yield PaintedPicture(index, finished, sides=sides)
 
         def unfinished(missing: list[int]) -> Iterator[PaintedPicture]:
             if (latest := progress.latest) is not None:
                 canvas, _, mask = prepared(request.input_of(missing[0]))
                 for row, index in zip(latest.latents[-len(missing) :, None], missing, strict=True):
-                    yield PaintedPicture(index, _finished(latest.model, canvas, mask, row), latest.words)
+                    pixels = latest.model.decode(row)[0]
+                    yield PaintedPicture(index, canvas.finish(pixels, _soft_overlay(mask, row, pixels)), latest.words)
 
         yield from in_parts(batches, paint, tools, progress, runs=[1] * len(batches), unfinished=unfinished)
 
 
-def _finished(
-    model: LoadedModel, canvas: Canvas, mask: LatentMask | None, latents: torch.Tensor, tell: Tell | None = None
-) -> np.ndarray:
-    """The picture of one row of latents."""
-    pixels = model.decode(latents, tell=tell)[0]
-    return canvas.finish(pixels, _soft_overlay(mask, latents, pixels))
+def _sides(
+    wanted: Collection[SideKind], canvas: Canvas, finished: np.ndarray, in_own_colours: Callable[[], np.ndarray]
+) -> Iterator[SidePicture]:
+    """What is wanted besides a finished picture, as far as its canvas has it."""
+    if canvas.correct_colours and "before-color-correction" in wanted:
+        yield SidePicture("before-color-correction", in_own_colours())
+    if canvas.overlay is None:
+        return
+    if "mask" in wanted:
+        yield SidePicture("mask", np.repeat(canvas.overlay[..., None], 3, axis=2))
+    if "mask-composite" in wanted:
+        yield SidePicture("mask-composite", np.dstack([finished, canvas.overlay]))
 
 
 def _canvas(request: ResolvedImg2Img, resources: Resources, picture_id: str) -> Canvas:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from PIL import Image
@@ -12,8 +12,12 @@ from PIL import Image
 from modules.checkpoints.loaded import LoadedModel
 from modules.pipeline.first_pass_memory import FirstPassMemory
 from modules.pipeline.networks import JobNetworks
+from modules.pipeline.run_recording import Recorder
 from modules.pipeline.text_cache import TextCache
 from modules.pipeline.watcher import PartWatcher
+
+SideKind = Literal["before-highres-fix", "before-color-correction", "mask", "mask-composite"]
+"""What a task can give besides a picture; it ends the name of the side picture's file."""
 
 
 class Upscale(Protocol):
@@ -40,6 +44,18 @@ class Resources:
     """How previews are made; `LoadedModel.preview_by` knows the words."""
     networks: JobNetworks = field(default_factory=JobNetworks)
     """What prompts may name; without one given they may name nothing."""
+    recorder: Recorder | None = None
+    """Who wants to know how the pictures come to be; None: nobody, and nothing is recorded."""
+    sides: frozenset[SideKind] = frozenset()
+    """What is wanted besides the pictures."""
+
+
+@dataclass(frozen=True)
+class SidePicture:
+    """What belongs to a picture; `pixels` is (height, width, 3) or with alpha (height, width, 4), uint8."""
+
+    kind: SideKind
+    pixels: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -50,3 +66,4 @@ class PaintedPicture:
     pixels: np.ndarray
     unfinished: str = ""
     """How far it is, such as "step 5 of 20", where it was stopped before its end."""
+    sides: tuple[SidePicture, ...] = ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -12,7 +13,7 @@ from modules.diffusion.brownian import SamplerNoise
 from modules.diffusion.conditioning import BatchConditioning, TextConditioning
 from modules.diffusion.denoisers import Denoiser
 from modules.diffusion.guidance.guided_denoiser import GuidedDenoiser
-from modules.diffusion.img2img_start import Img2ImgSteps, img2img_steps, noised, tail
+from modules.diffusion.img2img_start import noised
 from modules.diffusion.masked_denoiser import MaskBlend, MaskedDenoiser, straight_blend
 from modules.diffusion.names import find_sampler
 from modules.diffusion.noise_levels import NoiseLevels
@@ -22,11 +23,15 @@ from modules.errors import InvalidRequest
 from modules.pipeline.conditioning import PromptEncoder, PromptSteps
 from modules.pipeline.guiding import guidance_of
 from modules.pipeline.input_conditioning import ChannelsFor
+from modules.pipeline.learned_words import LearnedWords
+from modules.pipeline.networks import PassNetworks
 from modules.pipeline.noise_of_images import noise_of_images
+from modules.pipeline.prompt_outline import PromptOutline
 from modules.pipeline.resources import Resources
-from modules.pipeline.scheduling import levels_of, sigmas_of
+from modules.pipeline.run_recording import RunFacts, RunRecording, WordsAt
+from modules.pipeline.scheduling import levels_of, run_schedule
 from modules.prompt.extra_networks import lora_uses
-from modules.schema.requests import CUSTOM, Resolved, ResolvedImg2Img
+from modules.schema.requests import Resolved, ResolvedImg2Img
 
 
 @dataclass(frozen=True)
@@ -62,17 +67,14 @@ class SamplingRun:
         self._resources = resources
         self._refiner = refiner
         self._sampler = find_sampler(request.sampler_name)
-        self._levels = levels_of(request, model.levels)
         self._noise_multiplier = noise_multiplier
-        kept = _steps_of(request, strength, exact)
-        self._schedule = sigmas_of(request, self._levels, self._sampler, kept.schedule, large=model.wants_pooled)
-        self.sigmas = (
-            self._schedule
-            if strength is None
-            else tail(self._schedule, kept, schedule=request.scheduler, levels=self._levels)
+        schedule = run_schedule(
+            request, model.levels, self._sampler, strength=strength, exact=exact, large=model.wants_pooled
         )
+        self._levels, self._schedule, self.sigmas = schedule.levels, schedule.whole, schedule.run
         self.evaluations = request.steps * self._sampler.calls_per_step
         self._prompt_steps = PromptSteps(self.evaluations, after=first_pass_steps)
+        self._is_second = first_pass_steps is not None
 
     @property
     def steps(self) -> int:
@@ -93,28 +95,42 @@ class SamplingRun:
         They begin with latents, a row for each, or with noise of a height and width. `channels` are asked for of each
         model that paints.
         """
+        if isinstance(begin, torch.Tensor) and self.steps == 0:
+            return begin
+        sides = begin if isinstance(begin, tuple) else begin.shape[-2:]
+        with self._recording(indices, sides) as recording:
+            return self._latents(indices, report, begin, sides, mask, channels, recording)
+
+    def _latents(
+        self,
+        indices: Sequence[int],
+        report: Callback,
+        begin: torch.Tensor | tuple[int, int],
+        sides: Sequence[int],
+        mask: LatentMask | None,
+        channels: ChannelsFor | None,
+        recording: RunRecording | None,
+    ) -> torch.Tensor:
         request, sampler = self._request, self._sampler
-        latents = begin if isinstance(begin, torch.Tensor) else None
-        if latents is not None and self.steps == 0:
-            return latents
 
         # 1. The words become conditioning, the model a denoiser that follows them.
         self._resources.watcher.stage("Reading the prompt")
-        denoiser: Denoiser = self._denoiser(indices, channels)
+        denoiser: Denoiser = self._denoiser(indices, channels, recording)
         if mask is not None:
             denoiser = MaskedDenoiser(denoiser, mask.original, mask.mask, mask.blend)
 
         # 2. Every picture starts from its own noise.
         recipe = SAMPLERS[sampler.name]
-        noise = self.noise(indices, begin if isinstance(begin, tuple) else begin.shape[-2:])
+        noise = self.noise(indices, sides)
         start = float(self.sigmas[0])
-        if latents is None:
+        if isinstance(begin, tuple):
             x = noise() * recipe.start_scale(start, sgm=request.sgm_noise_multiplier)
         else:
-            x = noised(latents, noise(), start, multiplier=self._noise_multiplier, extra=request.img2img_extra_noise)
+            x = noised(begin, noise(), start, multiplier=self._noise_multiplier, extra=request.img2img_extra_noise)
 
         # 3. The sampler takes the noise away, step by step.
         options = _sampler_options(request, self._levels)
+        report = report if recording is None else recording.reporting(report)
         x = recipe.run(denoiser, x, self.sigmas, noise=noise, callback=report, options=options)
         return recipe.finished_latents(x, float(self.sigmas[-1]))
 
@@ -130,8 +146,19 @@ class SamplingRun:
             device=self.model.device,
         )
 
-    def _denoiser(self, indices: Sequence[int], channels: ChannelsFor | None) -> Denoiser:
-        base = self._guided(self.model, indices, channels)
+    def _recording(self, indices: Sequence[int], sides: Sequence[int]) -> AbstractContextManager[RunRecording | None]:
+        """What records the run, where somebody wants one of its pictures recorded."""
+        recorder = self._resources.recorder
+        if recorder is None or not any(map(recorder.wants, indices)):
+            return nullcontext()
+        request = self._request
+        facts = RunFacts(self._is_second, self._sampler.name, request.scheduler, self.sigmas.tolist())
+        return RunRecording(recorder, self.model, facts, indices, (sides[0], sides[1]))
+
+    def _denoiser(
+        self, indices: Sequence[int], channels: ChannelsFor | None, recording: RunRecording | None
+    ) -> Denoiser:
+        base = self._guided(self.model, indices, channels, recording)
         if self._refiner is None:
             return base
         request = self._request
@@ -140,7 +167,7 @@ class SamplingRun:
             self._resources.watcher.stage(f"Loading the refiner {self._refiner}")
             model = self._resources.model(str(self._refiner))
             check_latents(self.model, model)
-            return self._guided(model, indices, channels, evaluations_before=evaluations)
+            return self._guided(model, indices, channels, recording, evaluations_before=evaluations)
 
         switch = SwitchPoint(request.refiner_switch_at, by_steps=request.refiner_switch_by_sample_steps)
         return RefinedDenoiser(base, refiner, switch, self._levels, steps=self._evaluations_run)
@@ -154,6 +181,7 @@ class SamplingRun:
         model: LoadedModel,
         indices: Sequence[int],
         channels: ChannelsFor | None,
+        recording: RunRecording | None,
         *,
         evaluations_before: int = 0,
     ) -> GuidedDenoiser:
@@ -171,6 +199,8 @@ class SamplingRun:
             model, self._resources.texts, request, self._prompt_steps, watcher.check, networks=networks
         )
         told = networks.told(lambda: prompts.batch(texts))
+        if recording is not None:
+            recording.follow(model, [self._words(model, networks, prompt) for prompt, _ in texts])
 
         def conditioning(evaluation: int) -> BatchConditioning:
             return told(evaluation) if seen is None else seen.told(told(evaluation))
@@ -189,7 +219,17 @@ class SamplingRun:
             evaluations_before=evaluations_before,
             keep_negative=self._sampler.reads_negative,
             tell=watcher.stage,
+            onlooker=recording,
         )
+
+    def _words(self, model: LoadedModel, networks: PassNetworks, prompt: str) -> WordsAt:
+        """The words of a prompt at each evaluation, as `PromptEncoder` reads it for the model."""
+        learned = networks.embeddings(prompt)
+        names, evaluations = LearnedWords(model, learned).names(0), range(max(self._evaluations_run, 1))
+        outline = PromptOutline(model.tokenizer, self._request, learned, names, self._prompt_steps, evaluations)
+        parts = outline.words(prompt)
+        # A sampler may ask once more than it announced.
+        return lambda evaluation: [words[min(evaluation, evaluations[-1])] for words in parts]
 
 
 def check_latents(first: LoadedModel, second: LoadedModel) -> None:
@@ -202,13 +242,6 @@ def check_latents(first: LoadedModel, second: LoadedModel) -> None:
 def _latents_of(model: LoadedModel) -> tuple[int, int, float]:
     """Their form, and the scale that every family has its own of."""
     return model.latent_channels, model.pixels_per_latent, float(model.vae.config.scaling_factor)
-
-
-def _steps_of(request: Resolved, strength: float | None, exact: bool) -> Img2ImgSteps:
-    if strength is None:
-        return Img2ImgSteps(request.steps, request.steps)
-    # The sigmas of Custom are as many as they are: a schedule that is longer cannot be made of them.
-    return img2img_steps(request.steps, strength, exact=exact and request.scheduler != CUSTOM)
 
 
 def _sampler_options(request: Resolved, levels: NoiseLevels) -> SamplerOptions:

@@ -2,13 +2,56 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 
-from modules.diffusion.names import SamplerName
+from modules.diffusion.img2img_start import Img2ImgSteps, img2img_steps, tail
+from modules.diffusion.names import CUSTOM, SamplerName
 from modules.diffusion.noise_levels import NoiseLevels
 from modules.diffusion.schedule_options import ScheduleOptions
 from modules.diffusion.schedules import sigmas_for
 from modules.schema.requests import Resolved
+
+
+@dataclass(frozen=True)
+class RunSchedule:
+    """The sigmas of one pass, float64, descending."""
+
+    levels: NoiseLevels
+    """The model's, as the request wants them."""
+    whole: torch.Tensor
+    """All that the schedule has."""
+    run: torch.Tensor
+    """Those that are visited: all, or the last ones where the pass begins with latents."""
+
+
+def run_schedule(
+    request: Resolved,
+    levels: NoiseLevels,
+    sampler: SamplerName,
+    *,
+    strength: float | None,
+    exact: bool,
+    large: bool,
+) -> RunSchedule:
+    """The sigmas of a pass of a model that was trained on `levels`.
+
+    `strength`: of a pass that begins with latents, 0 to 1; None for one that begins with noise alone. `exact`: whether
+    the request's steps are run whatever the strength. `large`: see `sigmas_of`. Raises InvalidRequest.
+    """
+    levels = levels_of(request, levels)
+    kept = _steps_of(request, strength, exact)
+    whole = sigmas_of(request, levels, sampler, kept.schedule, large=large)
+    run = whole if strength is None else tail(whole, kept, schedule=request.scheduler, levels=levels)
+    return RunSchedule(levels, whole, run)
+
+
+def _steps_of(request: Resolved, strength: float | None, exact: bool) -> Img2ImgSteps:
+    if strength is None:
+        return Img2ImgSteps(request.steps, request.steps)
+    # The sigmas of Custom are as many as they are: a schedule that is longer cannot be made of them.
+    return img2img_steps(request.steps, strength, exact=exact and request.scheduler != CUSTOM)
 
 
 def levels_of(request: Resolved, levels: NoiseLevels) -> NoiseLevels:

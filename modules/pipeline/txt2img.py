@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import partial
 
+import numpy as np
 import torch
 
 from modules.checkpoints.precision import stored_in_eight_bits
 from modules.pipeline.batches import missing_batches
-from modules.pipeline.hires import SecondPass
+from modules.pipeline.hires import SecondPass, refiner_of
 from modules.pipeline.input_conditioning import channels_without_picture
 from modules.pipeline.models_in_use import with_models_in_use
 from modules.pipeline.parts import in_parts
 from modules.pipeline.progress import Progress
-from modules.pipeline.resources import PaintedPicture, Resources
+from modules.pipeline.resources import PaintedPicture, Resources, SidePicture
 from modules.pipeline.sampling_run import SamplingRun
 from modules.schema.requests import ResolvedTxt2Img
 
@@ -30,26 +31,30 @@ def txt2img(
     batches = missing_batches(request, finished | resources.watcher.left_out())
     with torch.inference_mode(), with_models_in_use(resources, tiling=request.tiling) as tools:
         # 1. The names of sampler and schedule become the noise levels that are visited.
-        first = SamplingRun(request, tools, refiner=_refiner(request, "first pass"))
+        first = SamplingRun(request, tools, refiner=refiner_of(request, "first pass"))
         second = (
-            SecondPass(request, first, tools, refiner=_refiner(request, "second pass")) if request.enable_hr else None
+            SecondPass(request, first, tools, refiner=refiner_of(request, "second pass")) if request.enable_hr else None
         )
         runs = _runs(request, first, second)
         progress = Progress(tools, [run.steps for _ in batches for run in runs])
 
         def paint(indices: list[int]) -> Iterator[PaintedPicture]:
             # 2. Noise becomes latents; a second pass enlarges them, or a finished picture, and paints on.
+            before: list[np.ndarray] = []
             if second is None:
                 latents = _first_pass(request, first, indices, progress)
             elif request.firstpass_image is None:
-                enlarged = second.enlarged(_shared_first_pass(request, first, indices, progress, tools))
-                latents = second.latents(indices, progress, enlarged)
+                latents = _shared_first_pass(request, first, indices, progress, tools)
+                before = second.decoded(latents) if "before-highres-fix" in tools.sides else []
+                latents = second.latents(indices, progress, second.enlarged(latents, before))
             else:
                 latents = second.latents(indices, progress, second.given.expand(len(indices), -1, -1, -1))
 
             # 3. Latents become pixels, one picture at a time: a batch must not change a picture.
-            for row, index in zip(latents[:, None], indices, strict=True):
-                yield PaintedPicture(index, runs[-1].model.decode(row, tell=tools.watcher.stage)[0])
+            for place, (row, index) in enumerate(zip(latents[:, None], indices, strict=True)):
+                sides = tuple(SidePicture("before-highres-fix", pixels) for pixels in before[place : place + 1])
+                pixels = runs[-1].model.decode(row, tell=tools.watcher.stage)[0]
+                yield PaintedPicture(index, pixels, sides=sides)
 
         unfinished = partial(_unfinished, progress)
         yield from in_parts(batches, paint, tools, progress, runs=[len(runs)] * len(batches), unfinished=unfinished)
@@ -83,22 +88,17 @@ def _shared_first_pass(
     request: ResolvedTxt2Img, run: SamplingRun, indices: list[int], progress: Progress, tools: Resources
 ) -> torch.Tensor:
     """The first pass, or its latents where the request before differed in its second pass alone."""
-    if _refiner(request, "first pass") is not None:
+    if refiner_of(request, "first pass") is not None:
         return _first_pass(request, run, indices, progress)  # whose weights are not known here
     networks = tuple(
         tools.networks.key_of(request.prompt_of(index), request.negative_prompt_of(index)) for index in indices
     )
     place = (request, (run.model.fingerprint, stored_in_eight_bits(run.model.unet), networks), indices)
-    latents = tools.first_passes.get(*place)
+    # What was painted before can no longer be recorded; painted anew it is the same.
+    latents = tools.first_passes.get(*place) if tools.recorder is None else None
     if latents is None:
         latents = _first_pass(request, run, indices, progress)
         tools.first_passes.keep(*place, latents)
     else:
         progress.skip_run()
     return latents
-
-
-def _refiner(request: ResolvedTxt2Img, of_pass: str) -> str | None:
-    """The refiner of a pass; one pass alone has it whatever it is called."""
-    wanted = request.hires_fix_refiner_pass in (of_pass, "both passes")
-    return request.refiner_checkpoint if wanted or not request.enable_hr else None

@@ -43,7 +43,8 @@ class TokenCount:
         return f"{self.tokens}/{self.limit}"
 
 
-_Row = list[tuple[int, float]]
+TokenRow = list[tuple[int, float]]
+"""Ids and weights of what stands in one chunk, without marks and padding."""
 
 
 def weighted_chunks(
@@ -61,7 +62,7 @@ def weighted_chunks(
     Where a chunk is full and one of its last `backtrack` tokens follows a comma, what stands after the last comma goes
     into the next chunk, so that no phrase is cut in two. 0 switches that off. A break ends a chunk, an empty one too.
     """
-    rows = _rows(pieces, comma=comma, backtrack=backtrack)
+    rows = token_rows(pieces, comma=comma, backtrack=backtrack)
     rows.extend([] for _ in range(at_least - len(rows)))
     return [_chunk(row, start=start, end=end, padding=padding) for row in rows]
 
@@ -70,11 +71,11 @@ def token_count(
     pieces: Sequence[WeightedTokens | Break], *, comma: int, backtrack: int = COMMA_BACKTRACK
 ) -> TokenCount:
     """The count that a person sees beside the prompt."""
-    rows = _rows(pieces, comma=comma, backtrack=backtrack)
+    rows = token_rows(pieces, comma=comma, backtrack=backtrack)
     return TokenCount(CHUNK_TOKENS * (len(rows) - 1) + len(rows[-1]), CHUNK_TOKENS * len(rows))
 
 
-def _rows(pieces: Sequence[WeightedTokens | Break], *, comma: int, backtrack: int) -> list[_Row]:
+def token_rows(pieces: Sequence[WeightedTokens | Break], *, comma: int, backtrack: int) -> list[TokenRow]:
     """Tokens with their weights, cut into rows of at most 75; there is always one row."""
     filling = _Filling(backtrack)
     for piece in pieces:
@@ -95,8 +96,8 @@ class _Filling:
 
     def __init__(self, backtrack: int) -> None:
         self._backtrack = backtrack
-        self._rows: list[_Row] = []
-        self._row: _Row = []
+        self._rows: list[TokenRow] = []
+        self._row: TokenRow = []
         self._after_comma = 0  # place after the row's last comma; 0 when it has none
 
     def add(self, ids: Sequence[int], weight: float, *, is_comma: bool = False) -> None:
@@ -117,14 +118,14 @@ class _Filling:
         self._row = []
         self._after_comma = 0
 
-    def finish(self) -> list[_Row]:
+    def finish(self) -> list[TokenRow]:
         """All rows; the last one counts when it holds anything, or when it is the only one."""
         return [*self._rows, self._row] if self._row or not self._rows else self._rows
 
     def _make_room(self, *, may_backtrack: bool) -> None:
         """End a full row, handing on what follows its last comma if that is near enough."""
         keep = self._after_comma
-        handed_on: _Row = []
+        handed_on: TokenRow = []
         if may_backtrack and self._backtrack and keep and len(self._row) - (keep - 1) <= self._backtrack:
             handed_on = self._row[keep:]
             del self._row[keep:]
@@ -132,7 +133,7 @@ class _Filling:
         self._row = handed_on
 
 
-def _chunk(row: _Row, *, start: int, end: int, padding: int) -> Chunk:
+def _chunk(row: TokenRow, *, start: int, end: int, padding: int) -> Chunk:
     missing = CHUNK_TOKENS - len(row)
     ids = (start, *(token for token, _ in row), end, *[padding] * missing)
     return Chunk(ids, (1.0, *(weight for _, weight in row), 1.0, *[1.0] * missing))

@@ -209,6 +209,14 @@ _REASONS = (
     ("FP8 weight", "weights are not kept in 8 bits"),
     ("UniPC ", "UniPC has no other schedule and no other end"),
     ("Cache FP16 weight", "weights are not kept in 8 bits"),
+    ("ComfyUI nodes", "there are no nodes of these kinds"),
+    ("ControlNet", "the picture that guided it is not in the text"),
+    ("IP-Adapter", "the picture that guided it is not in the text"),
+    ("T2I-Adapter", "the picture that guided it is not in the text"),
+    ("Vibe transfer", "the picture that guided it is not in the text"),
+    ("Further passes", "only the first pass is read"),
+    ("Prompt syntax", "weights are written in another way here"),
+    ("Fooocus styles", "what they added is in the prompt already"),
 )
 
 

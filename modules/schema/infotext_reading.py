@@ -24,6 +24,7 @@ from modules.schema.infotext_keys import (
 )
 from modules.schema.infotext_versions import PROGRAM, VERSION_KEY, older_meaning, with_new_sizes
 from modules.schema.requests import AUTOMATIC, NO_VAE, SIDE_STEP, Img2ImgRequest, Txt2ImgRequest
+from modules.schema.setting_fields import USUAL_FIELDS
 
 _PAIRED = {key for pair in PAIRED_SIDES.values() for key in pair}
 _CHECKPOINTS = ("Refiner", "Hires checkpoint")
@@ -69,14 +70,20 @@ def request_of(infotext: Infotext) -> Reading:
     """
     infotext = with_new_sizes(infotext)
     given = infotext.parameters
-    usual: dict[str, Any] = {"scheduler": AUTOMATIC, "rng": "GPU", "sd_vae": NO_VAE} if given else {}
     kind = _kind_of(given)
+    usual: dict[str, Any] = _usual_of(kind) if given else {}
     if kind is Txt2ImgRequest and _has_second_pass(given):
         usual["enable_hr"] = True
     older, lost = older_meaning(infotext)
     request, refused = _fitting(kind, {**usual, **older}, list(_offers(infotext, kind)))
     refused += [NotHonoured(*row) for row in (*lost, *_without_meaning(given, kind))]
     return Reading(request, tuple(refused), _typed(given, request))
+
+
+def _usual_of(kind: Kind) -> dict[str, Any]:
+    """The fields that are never left to this server's settings: the picture was made elsewhere, or by others."""
+    known = {name: field.default for name, field in kind.model_fields.items() if name in USUAL_FIELDS}
+    return {**known, "scheduler": AUTOMATIC, "rng": "GPU", "sd_vae": NO_VAE}
 
 
 Kind = type[Txt2ImgRequest] | type[Img2ImgRequest]

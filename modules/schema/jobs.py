@@ -44,6 +44,8 @@ class Job(BaseModel):
     """When it is done the same is asked for again."""
     origin: str | None = None
     """The job that this one repeats, tries again or doubles."""
+    look_inside: bool = False
+    """Whether it is recorded how its pictures come to be."""
 
     @property
     def is_over(self) -> bool:
@@ -66,3 +68,4 @@ class NewJob(BaseModel):
     """Before all jobs of its priority that wait."""
     repeats: bool = False
     origin: str | None = None
+    look_inside: bool = False

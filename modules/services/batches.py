@@ -86,7 +86,7 @@ class BatchService:
         """
         _check_count(files)
         _check_form(request, take)
-        request = self._resolver.with_seeds(request)
+        request = self._resolver.with_seeds(self._resolver.with_settings(request))
         by_stem = {mask.stem.lower(): mask for mask in masks}
         left_out: list[str] = []
         parts: list[BatchPart] = []

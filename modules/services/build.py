@@ -11,6 +11,8 @@ from modules.config.database import Database
 from modules.config.files import sweep_temporary_files
 from modules.config.paths import Paths
 from modules.config.settings import SettingsStore
+from modules.gallery.adopted_folders import AdoptedFolders
+from modules.gallery.albums import Albums
 from modules.jobs.event_log import EventLog
 from modules.jobs.queue import JobQueue
 from modules.jobs.thread_worker import ThreadWorker
@@ -19,21 +21,33 @@ from modules.services.batches import BatchService
 from modules.services.data_folder import hold_data_folder
 from modules.services.doctor import Doctor
 from modules.services.downloads import DownloadService, open_downloads
+from modules.services.extensions import ExtensionService
 from modules.services.generate import GenerateService
 from modules.services.inputs import InputService
+from modules.services.look_inside import LookInsideService
+from modules.services.look_inside_folders import RecordingFolders
+from modules.services.machine_state import MachineStates
 from modules.services.merging import MergeService
 from modules.services.model_cards import ModelCards
 from modules.services.models import ModelService
 from modules.services.network_files import NetworkFileService
 from modules.services.options import EngineOptions
+from modules.services.picture_folders import PictureFolders
+from modules.services.picture_reading import PictureReader
 from modules.services.pictures import PictureService
+from modules.services.preferences import PreferenceService
+from modules.services.presets import PresetService
 from modules.services.remixing import RemixService
 from modules.services.resolving import RequestResolver
+from modules.services.restarting import Restarting
 from modules.services.scripts import ScriptService
+from modules.services.setting_changes import SettingChanges
+from modules.services.starts import SAFE_MODE, StartCount
 from modules.services.styles import StyleService
 from modules.services.vaes import VaeService
 from modules.services.webhooks import WebhookService
 from modules.services.wildcards import WildcardService
+from modules.services.word_suggestions import WordSuggestions
 from modules.services.worker_program import process_worker
 from modules.services.workshop import Workshop
 from modules.upscaling.registry import UpscalerRegistry
@@ -45,6 +59,9 @@ class Services:
 
     paths: Paths
     settings: SettingsStore
+    setting_changes: SettingChanges
+    machine: MachineStates
+    preferences: PreferenceService
     models: ModelService
     model_files: ModelFiles
     cards: ModelCards
@@ -55,20 +72,29 @@ class Services:
     resolver: RequestResolver
     generate: GenerateService
     pictures: PictureService
+    albums: Albums
+    picture_folders: PictureFolders
     webhooks: WebhookService
     remix: RemixService
     styles: StyleService
+    presets: PresetService
     wildcards: WildcardService
+    suggestions: WordSuggestions
     inputs: InputService
     batches: BatchService
+    look_inside: LookInsideService
     upscalers: UpscalerRegistry
     scripts: ScriptService
+    extensions: ExtensionService
+    restarting: Restarting
+    starts: StartCount
     doctor: Doctor
     database: Database
 
     def close(self) -> None:
         """Stop the work and close the database."""
         self.webhooks.stop()
+        self.picture_folders.stop()
         self.generate.stop()
         self.downloads.close()
         self.merging.stop()
@@ -107,13 +133,19 @@ def build_services(
         workers=workers,
     )
     input_service = InputService(shop.inputs)
-    pictures = PictureService(shop.database, shop.records, shop.inputs, paths, shop.scripts, shop.networks, shop.vaes)
+    cards = ModelCards(shop.model_files, paths.cache)
+    adopted = AdoptedFolders(shop.database)
+    reader = PictureReader(shop.scripts, shop.networks, shop.vaes, shop.inputs)
+    pictures = PictureService(shop.database, shop.records, paths, reader, adopted)
     return Services(
         paths=paths,
         settings=shop.settings,
+        setting_changes=SettingChanges(shop.settings, shop.models, shop.vaes),
+        machine=MachineStates(generate, shop.models, shop.database),
+        preferences=PreferenceService(shop.database),
         models=shop.models,
         model_files=shop.model_files,
-        cards=ModelCards(shop.model_files, paths.cache),
+        cards=cards,
         downloads=open_downloads(paths),
         merging=MergeService(shop.models, paths, shop.model_files.sha256_of),
         vaes=shop.vaes,
@@ -121,14 +153,24 @@ def build_services(
         resolver=shop.resolver,
         generate=generate,
         pictures=pictures,
+        albums=Albums(shop.database),
+        picture_folders=PictureFolders(shop.database, shop.records, adopted, paths),
         webhooks=WebhookService(paths.webhooks, generate, pictures),
         remix=RemixService(pictures, shop.inputs),
         inputs=input_service,
         batches=BatchService(paths, input_service, shop.resolver),
+        look_inside=LookInsideService(shop.resolver, generate.ask, RecordingFolders(paths.recordings)),
         styles=shop.styles,
+        presets=PresetService(shop.database),
         wildcards=shop.wildcards,
+        suggestions=WordSuggestions(paths.tags_folder, shop.models, cards, shop.wildcards, shop.styles, pictures),
         upscalers=shop.upscalers,
         scripts=shop.scripts,
+        extensions=ExtensionService(
+            shop.extensions, shop.plugins, shop.scripts.registry.names_of, without=options.without_extensions
+        ),
+        restarting=Restarting(),
+        starts=StartCount(paths.unfinished_starts),
         doctor=Doctor(paths, shop.models, shop.engine, shop.counters, shop.upscalers, shop.scripts),
         database=shop.database,
     )
@@ -141,12 +183,22 @@ def open_services(
     """Services on a data folder that nobody else has; the caller starts them. Raises DataFolderInUse."""
     with hold_data_folder(paths):
         _sweep(paths)
-        services = build_services(paths, options, processes=processes, workers=workers)
+        starts = StartCount(paths.unfinished_starts)
+        if starts.is_safe_mode and not options.without_extensions:
+            options = replace(options, without_extensions=SAFE_MODE)
+        starts.begin()
         try:
+            services = build_services(paths, options, processes=processes, workers=workers)
+        except BaseException:
+            starts.finish()  # it was told, or somebody stopped it: no extension is to blame
+            raise
+        try:
+            services.pictures.finish_moves()
             for job in services.generate.jobs(["running"]):
                 services.pictures.forget_missing(job.id)  # it may be cancelled before it is run again
             yield services
         finally:
+            starts.finish()
             services.close()
 
 

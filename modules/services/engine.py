@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -25,9 +25,11 @@ from modules.errors import Interrupted, OutOfMemory, Skipped, UserError
 from modules.pipeline.conditioning import count_tokens
 from modules.pipeline.extras import ExtrasTools, ProcessedPicture, process
 from modules.pipeline.first_pass_memory import FirstPassMemory
+from modules.pipeline.hires import refiner_of
 from modules.pipeline.img2img import img2img
 from modules.pipeline.networks import JobNetworks
-from modules.pipeline.resources import PaintedPicture, Resources
+from modules.pipeline.resources import PaintedPicture, Resources, SideKind, SidePicture
+from modules.pipeline.run_recording import Recorder
 from modules.pipeline.text_cache import TextCache
 from modules.pipeline.txt2img import txt2img
 from modules.pipeline.watcher import PartWatcher, Watcher
@@ -38,7 +40,8 @@ from modules.schema.infotext import write_infotext
 from modules.schema.infotext_keys import INCOMPLETE_KEY
 from modules.schema.requests import NO_VAE, Resolved, ResolvedImg2Img, ResolvedTxt2Img
 from modules.services.counters import TEXTS_ENCODED, TEXTS_FOUND, Counters
-from modules.services.job_pictures import FinishedPicture
+from modules.services.finished_picture import FinishedPicture, FinishedSide
+from modules.services.look_inside_outlines import OutlineReader
 from modules.services.machine import Machine
 from modules.services.model_keeping import ModelKeeper
 from modules.services.models import ModelService
@@ -61,6 +64,12 @@ log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 _LACK_OF_MEMORY = (OutOfMemory, RuntimeError, MemoryError)
 """What memory that ran out is told by; a RuntimeError may also mean something else."""
+_SETTING_OF_SIDE: Mapping[SideKind, str] = {
+    "before-highres-fix": "save_images_before_highres_fix",
+    "before-color-correction": "save_images_before_color_correction",
+    "mask": "save_mask",
+    "mask-composite": "save_mask_composite",
+}
 
 
 class Engine:
@@ -91,6 +100,7 @@ class Engine:
         self._keeper = ModelKeeper(self.machine, models, vaes, settings, tiny_decoder_folders)
         self._first_passes = FirstPassMemory()
         self._upscaler_cache = UpscalerCache(self.device, self.machine.precision().unet)
+        self.outlines = OutlineReader(models, self._embedding_lengths)
 
     def seconds_per_step(self, checkpoint: Checkpoint, width: int, height: int) -> float:
         """Time of one guided network call, the best of three; nothing is sampled."""
@@ -107,6 +117,12 @@ class Engine:
                 times.append(time.perf_counter() - started)
         return min(times)
 
+    def seconds_of_current(self) -> float:
+        """`seconds_per_step` of the model that the settings name, at its recommended size."""
+        checkpoint = self._models.current()
+        recommended = checkpoint.card.recommended
+        return self.seconds_per_step(checkpoint, recommended.width, recommended.height)
+
     def warm_up(self) -> None:
         """Have the model that the settings name in memory before anybody asks for it."""
         checkpoint = self._models.current()
@@ -115,6 +131,17 @@ class Engine:
     def held(self) -> list[str]:
         """The names of the checkpoints in memory."""
         return self._keeper.held()
+
+    def state(self) -> dict[str, Any]:
+        """What this device is, and which model it has or is loading; waits for nothing."""
+        reading, precision = self._keeper.reading, self.machine.precision()
+        return {
+            "device": self.machine.device_name,
+            "precision": precision.words,
+            "held": self._keeper.latest_held,
+            "loading": reading.name if reading else "",
+            "share": reading.share if reading else None,
+        }
 
     def unload(self) -> None:
         """Let go of all models; not while a job runs."""
@@ -127,9 +154,11 @@ class Engine:
         watcher: PartWatcher,
         picture: Callable[[str], Image.Image],
         finished: frozenset[int],
+        recorder: Recorder | None = None,
     ) -> Iterator[FinishedPicture]:
         """Every picture of a request that is not yet `finished`; `picture` gives the stored inputs by their ids.
 
+        `recorder` wants to know how they come to be, which changes none of them.
         Where memory runs out, idle models and upscalers are let go, once, and the missing pictures are painted then.
         Raises what the task raises, and OutOfMemory.
         """
@@ -150,12 +179,16 @@ class Engine:
                     first_passes=self._first_passes,
                     preview_method=self._settings.current.show_progress_type,
                     networks=networks,
+                    recorder=recorder,
+                    sides=self._sides_wanted(),
                 )
                 for painted in _task(request, resources, frozenset(done)):
                     unfinished = {INCOMPLETE_KEY: painted.unfinished} if painted.unfinished else {}
                     infotext = self.describe(request, unfinished, index=painted.index)
                     done.add(painted.index)
-                    yield FinishedPicture(painted.index, painted.pixels, infotext, request.seed_of(painted.index))
+                    sides = tuple(self._finished_side(request, painted.index, side) for side in painted.sides)
+                    seed = request.seed_of(painted.index)
+                    yield FinishedPicture(painted.index, painted.pixels, infotext, seed, sides)
 
         try:
             yield from self._with_room(attempt, _models_of(request), watcher)
@@ -168,6 +201,14 @@ class Engine:
             ) from error
         finally:
             self._count_reuse()
+
+    def _sides_wanted(self) -> frozenset[SideKind]:
+        return frozenset(kind for kind, setting in _SETTING_OF_SIDE.items() if getattr(self._settings.current, setting))
+
+    def _finished_side(self, request: Resolved, index: int, side: SidePicture) -> FinishedSide:
+        """With the parameters that make it again, where any do; else with those of its picture."""
+        infotext = self.describe(_request_of_side(request, side.kind), {}, index=index)
+        return FinishedSide(side.kind, side.pixels, infotext)
 
     def _with_room(
         self, attempt: Callable[[], Iterator[Result]], needed: Iterable[str], watcher: Watcher
@@ -257,10 +298,12 @@ class Engine:
         checkpoint = self._models.current()
         if self._tokenizer is None or self._tokenizer[0] != checkpoint.path:
             self._tokenizer = (checkpoint.path, read_tokenizer(checkpoint.path))
-        family = checkpoint.identity.family
-        found = self._networks.embeddings(prompt).items()
-        lengths = {name: one.length for name, one in found if one.family in (None, family) or family is None}
-        return count_tokens(self._tokenizer[1], prompt, lengths)
+        return count_tokens(self._tokenizer[1], prompt, self._embedding_lengths(prompt, checkpoint.identity.family))
+
+    def _embedding_lengths(self, text: str, family: str | None) -> dict[str, int]:
+        """Of how many vectors the embeddings in a text are, by their names; those of other families are left out."""
+        found = self._networks.embeddings(text).items()
+        return {name: one.length for name, one in found if one.family in (None, family) or family is None}
 
     def _count_reuse(self) -> None:
         reuse = self._texts.take_reuse()
@@ -299,6 +342,16 @@ def _task(
     if isinstance(request, ResolvedTxt2Img):
         return txt2img(request, resources, finished=finished)
     return img2img(request, resources, finished=finished)
+
+
+def _request_of_side(request: Resolved, kind: SideKind) -> Resolved:
+    """What makes a side picture by itself."""
+    if kind == "before-color-correction":
+        return request.model_copy(update={"img2img_color_correction": False})
+    if kind == "before-highres-fix" and isinstance(request, ResolvedTxt2Img):
+        refiner = refiner_of(request, "first pass")
+        return request.model_copy(update={"enable_hr": False, "refiner_checkpoint": refiner})
+    return request
 
 
 def _models_of(request: ResolvedTxt2Img | ResolvedImg2Img) -> set[str]:

@@ -61,6 +61,15 @@ class EngineLoader:
         """How many devices there are like the one that is used; 1 where that is not known yet."""
         return 1 if self._engine is None else self._engine.machine.devices
 
+    def state(self) -> dict[str, Any]:
+        """See `Engine.state`; nothing before there is an engine."""
+        return {} if self._engine is None else self._engine.state()
+
+    def seconds_per_step(self) -> dict[str, Any]:
+        """How long a step of the current model takes at its recommended size. Raises UserErrors of loading."""
+        engine = self.engine()
+        return {"seconds": engine.seconds_of_current()}
+
     def memory(self) -> dict[str, Any]:
         """See `Machine.memory_in_use`; imports torch."""
         return self.engine().machine.memory_in_use()

@@ -7,7 +7,7 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -16,6 +16,7 @@ from modules.errors import InvalidRequest, UserError, WorkerUnavailable
 from modules.gallery.inputs import InputPictures
 from modules.jobs.dispatcher import Dispatcher
 from modules.jobs.event_log import EventLog, Subscription
+from modules.jobs.forecast import Standing
 from modules.jobs.job_control import HowToInterrupt, Wish
 from modules.jobs.lane import Limits
 from modules.jobs.queue import JobQueue
@@ -26,6 +27,7 @@ from modules.schema.extras_request import ExtrasRequest, ResolvedExtras
 from modules.schema.jobs import Job, JobKind, JobState, NewJob
 from modules.schema.requests import REQUESTS, Img2ImgRequest, Txt2ImgRequest
 from modules.services.batches import Batch
+from modules.services.look_inside import check_recordable, not_recordable
 from modules.services.resolving import RequestResolver
 from modules.services.scripts import ScriptService
 from modules.services.work_amounts import AnyJobRequest, model_of, work_of
@@ -88,14 +90,19 @@ class GenerateService:
         priority: int = 0,
         front: bool = False,
         repeats: bool = False,
+        look_inside: bool = False,
     ) -> Job:
         """Accept a request. With `repeats` it is asked for again whenever it is done, until somebody stops that.
 
-        Raises InvalidRequest, ModelNotFound, UnsupportedModel, NotFound, PluginFailed, QueueFull.
+        With `look_inside` it is recorded how its pictures come to be, which changes none of them. Raises
+        InvalidRequest, ModelNotFound, UnsupportedModel, NotFound, PluginFailed, QueueFull.
         """
+        request = self._resolver.with_settings(request)
         resolved = self._scripts.prepared(self._resolver.resolve(request), request, self._resolver.changed)
         asked = request.model_dump_json()
-        how = {"user": user, "priority": priority, "front": front, "repeats": repeats}
+        if look_inside:
+            check_recordable(resolved)
+        how = {"user": user, "priority": priority, "front": front, "repeats": repeats, "look_inside": look_inside}
         return self._add(request.task, resolved, asked=asked, **how)
 
     def submit_extras(
@@ -106,15 +113,27 @@ class GenerateService:
         priority: int = 0,
         front: bool = False,
         repeats: bool = False,
+        look_inside: bool = False,
     ) -> Job:
         """Accept pictures to be processed without a checkpoint. Raises InvalidRequest, NotFound, QueueFull."""
+        if look_inside:
+            raise not_recordable("Extras", "has no steps")
         how = {"user": user, "priority": priority, "front": front, "repeats": repeats}
         return self._add("extras", self._resolver.resolve_extras(request), asked=request.model_dump_json(), **how)
 
     def submit_batch(
-        self, batch: Batch, *, user: str = "", priority: int = 0, front: bool = False, repeats: bool = False
+        self,
+        batch: Batch,
+        *,
+        user: str = "",
+        priority: int = 0,
+        front: bool = False,
+        repeats: bool = False,
+        look_inside: bool = False,
     ) -> Job:
-        """Accept a batch; repeated it is the same again, seeds included. Raises QueueFull."""
+        """Accept a batch; repeated it is the same again, seeds included. Raises InvalidRequest, QueueFull."""
+        if look_inside:
+            raise not_recordable("Batch", "has too many pictures")
         kind: JobKind = "extras" if isinstance(batch.request, ResolvedExtras) else "batch"
         how = {"user": user, "priority": priority, "front": front, "repeats": repeats}
         return self._add(kind, batch.request, asked="", **how)
@@ -153,7 +172,7 @@ class GenerateService:
             if job.asked and job.kind in REQUESTS:
                 request = REQUESTS[job.kind].of(_asked(job))
                 resolved = self._scripts.prepared(self._resolver.resolve(request), request, self._resolver.changed)
-                new = self._new(job.kind, resolved, asked=job.asked, **fields)
+                new = self._new(job.kind, resolved, asked=job.asked, look_inside=job.look_inside, **fields)
             else:
                 new = NewJob(**_like(job), **fields)
             self._told(self._queue.add(new, **_NO_LIMITS))
@@ -182,6 +201,10 @@ class GenerateService:
         Also WorkerUnavailable, such as before there is a worker.
         """
         return TokenCount(**self._dispatcher.ask_one("tokens", {"prompt": prompt}, _SECONDS_FOR_AN_ANSWER))
+
+    def ask(self, about: str, question: Mapping[str, Any], seconds: float = _SECONDS_FOR_AN_ANSWER) -> dict[str, Any]:
+        """What a worker answers at once, whatever it does. Raises WorkerUnavailable, and UserErrors of the worker."""
+        return self._dispatcher.ask_one(about, question, seconds)
 
     def interrupt(self, job_id: str, how: HowToInterrupt | None = None) -> None:
         """End a job: at once if it waits; if it runs, within one step or after its current part.
@@ -224,6 +247,25 @@ class GenerateService:
     def active_jobs(self) -> list[Job]:
         """The running jobs, then those that wait, in their order."""
         return self._queue.active()
+
+    def standing(self) -> list[Standing]:
+        """The same jobs without their requests, and when each will be done."""
+        standing = self._queue.standing()
+        left = {one.id: told for one in standing if one.state == "running" and (told := self._told_left(one.id))}
+        if not left:
+            return standing
+        # Where the running jobs say that they take longer than those before them did, what waits has to wait for it.
+        late = min(max(0.0, left[one.id] - (one.ready_in or 0.0)) for one in standing if one.id in left)
+        return [_behind(one, left.get(one.id), late) for one in standing]
+
+    def _told_left(self, job_id: str) -> float | None:
+        """What a running job said last of the seconds that it still needs."""
+        told = (event.seconds_left for event in reversed(self._events.after(job_id, 0)) if event.kind == "progress")
+        return next(told, None)
+
+    def several_jobs(self, ids: Sequence[str]) -> list[Job]:
+        """The jobs of these ids, in their order, of which there is one."""
+        return self._queue.several(ids)
 
     def jobs(
         self,
@@ -274,6 +316,18 @@ class GenerateService:
         """Whether the whole queue is."""
         return self._queue.is_paused()
 
+    def repeat(self, job_id: str) -> bool:
+        """Ask for the same again whenever a job is done, until somebody stops that; False where it is over."""
+        return self._told_change(self._queue.repeat(job_id), job_id)
+
+    def stop_all_repeating(self, user: str | None) -> list[str]:
+        """Let all jobs of a user, or (None) of everybody, be the last of their kind; the active ones that were not."""
+        with self._repeating:
+            stopped = self._queue.stop_all_repeating(user)
+        if stopped:
+            self._told_change(True, None)
+        return stopped
+
     def stop_repeating(self, job_id: str) -> None:
         """Let a job, and those that came of it already, be the last ones of their kind."""
         with self._repeating:
@@ -303,6 +357,11 @@ class GenerateService:
         """Another one for each start of the server: numbers of events count within it."""
         return self._events.epoch
 
+    @property
+    def latest_event(self) -> int:
+        """The number of the newest event; 0 before the first."""
+        return self._events.latest
+
     def events(self, job_id: str, after: int = 0) -> list[JobEvent]:
         """What a job told since the event of that number; never waits."""
         return self._events.after(job_id, after)
@@ -320,6 +379,10 @@ class GenerateService:
         ram = {**found[0]["ram"], "used": sum(one["ram"]["used"] for one in found)}
         return {"ram": ram, "cuda": found[0]["cuda"], "devices": [one["cuda"] for one in found]}
 
+    def chore(self, about: str) -> dict[str, Any]:
+        """What the first worker does between two jobs. Raises WorkerUnavailable, and UserErrors of the worker."""
+        return self._dispatcher.ask_one(about, {}, _SECONDS_FOR_A_CHORE)
+
     def unload_models(self) -> None:
         """Have all models let go of: at once, or when the running job is over."""
         with suppress(WorkerUnavailable):
@@ -334,9 +397,16 @@ class GenerateService:
             self._dispatcher.ask("reload", {}, _SECONDS_FOR_A_CHORE)
 
 
+def _behind(one: Standing, left: float | None, late: float) -> Standing:
+    """A job with what it says itself of its time, or behind jobs that are late."""
+    if left is not None:
+        return one._replace(ready_in=left)
+    return one if one.ready_in is None else one._replace(ready_in=one.ready_in + late)
+
+
 def _like(job: Job) -> dict[str, Any]:
     """What a job is, whoever asks for it and however it waits."""
-    return job.model_dump(include={"kind", "request", "asked", "work", "model"})
+    return job.model_dump(include={"kind", "request", "asked", "work", "model", "look_inside"})
 
 
 def _asked(job: Job) -> dict[str, Any]:

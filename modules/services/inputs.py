@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageChops
 
 from modules.gallery.inputs import InputPictures
 from modules.imaging.masks import mask_from_difference
@@ -33,10 +33,14 @@ class InputService:
         """Store a picture; its id. Raises StorageFull."""
         return self._inputs.add(picture.convert("RGBA" if picture.has_transparency_data else "RGB"))
 
-    def add_strokes(self, painted: Image.Image, original: Image.Image) -> str:
-        """Store the mask of what was painted over a picture of the same size; its id. Raises StorageFull."""
+    def add_strokes(self, painted: Image.Image, original: Image.Image, also: Image.Image | None = None) -> str:
+        """Store the mask of what was painted over a picture of the same size; its id. Raises StorageFull.
+
+        `also` is a mask that is joined to it.
+        """
         pictures = (np.asarray(picture.convert("RGB")) for picture in (painted, original))
-        return self._inputs.add(Image.fromarray(mask_from_difference(*pictures)).convert("RGB"))
+        mask = Image.fromarray(mask_from_difference(*pictures)).convert("L")
+        return self._inputs.add((ImageChops.lighter(mask, also) if also is not None else mask).convert("RGB"))
 
     def file(self, picture_id: str) -> Path:
         """Where an input picture lies. Raises NotFound."""

@@ -15,7 +15,7 @@ import numpy as np
 from modules.config.files import write_atomically
 from modules.imaging.encoding import encode_png
 from modules.imaging.reading import load_picture, read_infotext
-from modules.services.job_pictures import FinishedPicture
+from modules.services.finished_picture import FinishedPicture
 
 _DECISIONS = "decisions.jsonl"
 _LEFT_OUT = "left_out.txt"

@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from modules.config.settings_table import Settings
 from modules.errors import OutOfMemory
+from modules.gallery.places import file_of
 from modules.gallery.records import PictureRecords
 from modules.gallery.store import PictureStore
-from modules.imaging.encoding import encode_png
 from modules.imaging.reading import load_picture
 from modules.schema.events import JobEvent, PictureSaved
 from modules.schema.pictures import Picture
+from modules.schema.requests import Resolved
+from modules.services.finished_picture import FinishedPicture, FinishedSide
+from modules.services.picture_files import PictureFile, PictureFiles
 
-
-@dataclass(frozen=True)
-class FinishedPicture:
-    """Picture `index` of a request, (height, width, 3) or with alpha (height, width, 4), uint8, and its infotext."""
-
-    index: int
-    pixels: np.ndarray
-    infotext: str
-    seed: int | None
+_NO_FOLDER = "."
 
 
 class JobPictures:
@@ -39,11 +34,13 @@ class JobPictures:
         send: Callable[[JobEvent], object],
         *,
         user: str = "",
+        files: PictureFiles | None = None,
     ) -> None:
         """Tells of the pictures that are there already; records whose files are gone are dropped.
 
-        The pictures are those of `user`.
+        The pictures are those of `user`; `files` says what they are written as.
         """
+        self._files = files or PictureFiles(Settings(), user=user)
         self._job_id = job_id
         self._user = user
         self._store = store
@@ -62,7 +59,7 @@ class JobPictures:
     def saved(self, number: int) -> FinishedPicture:
         """A picture that is saved, with its pixels. Raises UnreadablePicture."""
         picture = self._saved[number]
-        pixels = np.asarray(load_picture(self._outputs / picture.path).convert("RGB"))
+        pixels = np.asarray(load_picture(file_of(picture, self._outputs)).convert("RGB"))
         return FinishedPicture(number, pixels, picture.infotext, picture.seed)
 
     def save(
@@ -74,14 +71,18 @@ class JobPictures:
         texts: Mapping[str, str] | None = None,
         name: str | None = None,
         subfolder: str | None = None,
+        request: Resolved | None = None,
+        is_grid: bool = False,
     ) -> Picture:
         """Store a picture as number `number` of the job, with further texts by their keys.
 
-        `name` and `subfolder` take the place of a number and a date in its path. Raises StorageFull, OutOfMemory.
+        `request` is what made it, or made what is in a grid. `name` and `subfolder` go before what the settings say
+        of its path. Raises StorageFull, OutOfMemory.
         """
         height, width = picture.pixels.shape[:2]
+        file = self._file(picture, request, texts, is_grid=is_grid)
         saved = self._store.save(
-            _encoded(picture, texts),
+            file.content,
             folder=folder,
             width=width,
             height=height,
@@ -89,25 +90,55 @@ class JobPictures:
             infotext=picture.infotext,
             job_id=self._job_id,
             index=number,
-            name=name,
-            subfolder=subfolder,
+            name=name or file.name,
+            subfolder=subfolder or file.subfolder,
             user=self._user,
+            stem=file.stem,
+            suffix=file.suffix,
         )
+        self._files.write_text(picture.infotext, file_of(saved, self._outputs))
+        for side in picture.sides:
+            self._save_side(side, picture, self._outputs / saved.path, request)
         self._take_in(saved)
         return saved
+
+    def _save_side(self, side: FinishedSide, picture: FinishedPicture, place: Path, request: Resolved | None) -> None:
+        """Store what belongs to a picture beside its file; it counts as no picture of the job."""
+        height, width = side.pixels.shape[:2]
+        file = self._file(FinishedPicture(picture.index, side.pixels, side.infotext, picture.seed), request, None)
+        self._store.save(
+            file.content,
+            folder=place.parent,
+            width=width,
+            height=height,
+            seed=picture.seed,
+            infotext=side.infotext,
+            job_id=None,
+            index=None,
+            name=f"{place.stem}-{side.kind}",
+            subfolder=_NO_FOLDER,
+            user=self._user,
+            suffix=file.suffix,
+        )
 
     def _take_in(self, picture: Picture) -> None:
         if picture.index is not None:
             self._saved[picture.index] = picture
         self._send(PictureSaved(job_id=self._job_id, picture=picture))
 
-
-def _encoded(picture: FinishedPicture, texts: Mapping[str, str] | None) -> bytes:
-    try:
-        return encode_png(picture.pixels, picture.infotext, texts)
-    except MemoryError as error:
-        height, width = picture.pixels.shape[:2]
-        raise OutOfMemory(
-            f"The finished picture of {width} x {height} could not be saved: the computer's memory is full. "
-            "Close other programs, or make it smaller."
-        ) from error
+    def _file(
+        self,
+        picture: FinishedPicture,
+        request: Resolved | None,
+        texts: Mapping[str, str] | None,
+        *,
+        is_grid: bool = False,
+    ) -> PictureFile:
+        try:
+            return self._files.of(picture, request, texts, is_grid=is_grid)
+        except MemoryError as error:
+            height, width = picture.pixels.shape[:2]
+            raise OutOfMemory(
+                f"The finished picture of {width} x {height} could not be saved: the computer's memory is full. "
+                "Close other programs, or make it smaller."
+            ) from error

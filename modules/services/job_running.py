@@ -27,9 +27,14 @@ from modules.schema.infotext import write_parameters
 from modules.schema.jobs import Job
 from modules.schema.requests import RESOLVED, ResolvedImg2Img, ResolvedTxt2Img
 from modules.services.engine_loading import EngineLoader
+from modules.services.finished_picture import FinishedPicture
+from modules.services.job_grids import save_job_grid
 from modules.services.job_parts import JobParts
-from modules.services.job_pictures import FinishedPicture, JobPictures
+from modules.services.job_pictures import JobPictures
 from modules.services.job_watching import JobWatcher
+from modules.services.look_inside_folders import RecordingFolders
+from modules.services.look_inside_recording import RecordingWriter
+from modules.services.picture_files import PictureFiles
 from modules.services.reporting import PlannedWatcher, Reporter
 from modules.services.resolving import RequestResolver
 from modules.services.script_running import ScriptRun
@@ -69,13 +74,15 @@ class JobRunner:
         self._engine = engine
         self._resolver = resolver
         self._scripts = scripts
+        self._recordings = RecordingFolders(paths.recordings)
 
     def run(self, job: Job, control: JobControl) -> None:
         """Raises UserErrors that are the job's end, and Interrupted."""
-        pictures = JobPictures(
-            job.id, self._store, self._records, self._paths.outputs, self._events.append, user=job.user
-        )
         settings = self._settings.current
+        files = PictureFiles(settings, user=job.user, job_started=job.started)
+        pictures = JobPictures(
+            job.id, self._store, self._records, self._paths.outputs, self._events.append, user=job.user, files=files
+        )
         every = settings.show_progress_every_n_steps if settings.live_previews_enable else None
         watched = partial(self._events.is_watched, job.id)
         parts = JobParts(self._paths.cache / "parts", job.id)
@@ -100,15 +107,23 @@ class JobRunner:
             self._run_script(request, watcher, pictures, parts)
             return
         watcher.next_request(0, request.picture_count, request.steps * request.picture_count)
-        for picture in self._missing(request, watcher, pictures.finished()):
-            pictures.save(picture.index, picture, self._folder(request))
+        recorder = RecordingWriter(self._recordings, job.id) if job.look_inside else None
+        finished = pictures.finished(0, request.picture_count)
+        for picture in self._missing(request, watcher, finished, recorder):
+            pictures.save(picture.index, picture, self._folder(request), request=request)
+        if self._settings.current.grid_save:
+            save_job_grid(request, pictures, self._paths.grids, rows=self._settings.current.n_rows)
 
     def _missing(
-        self, request: ResolvedTxt2Img | ResolvedImg2Img, watcher: PartWatcher, finished: frozenset[int]
+        self,
+        request: ResolvedTxt2Img | ResolvedImg2Img,
+        watcher: PartWatcher,
+        finished: frozenset[int],
+        recorder: RecordingWriter | None = None,
     ) -> Iterator[FinishedPicture]:
         """The pictures of a request that are neither finished nor skipped; where there is none, no model is loaded."""
         if len(finished | watcher.left_out()) < request.picture_count:
-            yield from self._engine.engine().paint(request, watcher, self._inputs.get, finished)
+            yield from self._engine.engine().paint(request, watcher, self._inputs.get, finished, recorder)
 
     def _run_script(
         self,
@@ -143,7 +158,8 @@ class JobRunner:
             watcher.next_request(first, count, part.request.steps * count)
             folder = self._folder(part.request)
             for picture in self._missing(part.request, watcher, pictures.finished(first, count)):
-                pictures.save(first + picture.index, picture, folder, name=part.name, subfolder=batch.folder)
+                number, request = first + picture.index, part.request
+                pictures.save(number, picture, folder, name=part.name, subfolder=batch.folder, request=request)
             first += count
 
     def _process(self, request: ResolvedExtras, watcher: JobWatcher, pictures: JobPictures) -> None:

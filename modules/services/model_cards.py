@@ -140,6 +140,10 @@ class ModelCards:
         """
         return self._card(self._file(kind, name), None)
 
+    def card_of(self, file: ModelFile) -> ModelCard:
+        """The card of a file that was found already."""
+        return self._card(file, None)
+
     def training_facts(self, kind: FolderKind, name: str) -> TrainingFacts:
         """What the header of a file says of its making; nothing where it cannot be read. Raises ModelNotFound."""
         return training_facts(_metadata(self._file(kind, name)))

@@ -10,7 +10,7 @@ import math
 import time
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from modules.checkpoints.loading import load_checkpoint, load_vae
 from modules.checkpoints.network_part import SharedParts
 from modules.checkpoints.offloading import Offloader
 from modules.checkpoints.precision import PrecisionPlan, store_weights
+from modules.checkpoints.reading_progress import counted
 from modules.checkpoints.registry import Checkpoint
 from modules.checkpoints.tiny_decoder import TinyDecoder, find_tiny_decoder, load_tiny_decoder
 from modules.checkpoints.weights_header import read_header
@@ -41,6 +42,25 @@ _ROOM_TO_WORK = 1.5
 """So many times its weights a model needs at most to work at usual sizes."""
 
 Tell = Callable[[str], object]
+
+
+@dataclass
+class Reading:
+    """A checkpoint on its way into memory."""
+
+    name: str
+    total: int
+    """Bytes of its files, of which not all need be read."""
+    done: int = 0
+
+    def add(self, count: int) -> None:
+        """So many bytes more are there."""
+        self.done += count
+
+    @property
+    def share(self) -> float:
+        """How far it is, from 0 to 1."""
+        return min(1.0, self.done / self.total) if self.total else 0.0
 
 
 class ModelKeeper:
@@ -65,6 +85,18 @@ class ModelKeeper:
         self._offloader = Offloader(machine.device)
         loader = ModelLoader(self._load, self._load_vae, self._needed, self._offloader.rest, self._form)
         self._cache = ModelCache(loader, self._budget)
+        self._reading: Reading | None = None
+        self._held: list[str] = []
+
+    @property
+    def reading(self) -> Reading | None:
+        """The checkpoint that is being loaded now, if any; waits for nothing."""
+        return self._reading
+
+    @property
+    def latest_held(self) -> list[str]:
+        """What `held` said when a model was asked for last; waits for nothing."""
+        return self._held
 
     @contextmanager
     def job(self) -> Iterator[None]:
@@ -78,7 +110,10 @@ class ModelKeeper:
         vae = None if sd_vae == NO_VAE else self._vaes.find(sd_vae).path
         if not self._cache.holds(checkpoint, vae):
             tell(f"Loading the model {checkpoint.name}")
-        return self._cache.get(checkpoint, vae)
+        try:
+            return self._cache.get(checkpoint, vae)
+        finally:
+            self._held = self.held()
 
     def placed(
         self, model: LoadedModel, width: int, height: int, batch: int, *, tell: Tell = lambda text: None
@@ -102,34 +137,48 @@ class ModelKeeper:
 
     def keep_only(self, names: Iterable[str]) -> bool:
         """Let go of all models but those; whether there were any."""
-        return self._cache.keep_only([self._models.find(name) for name in names])
+        let_go = self._cache.keep_only([self._models.find(name) for name in names])
+        self._held = self.held()
+        return let_go
 
     def _form(self, checkpoint: Checkpoint) -> Hashable:
         plan = self.precision(checkpoint)
         return replace(plan, reason=""), self._machine.attention(plan.unet).kind
 
     def _budget(self) -> MemoryBudget:
-        return MemoryBudget.of(self._machine.device, self._settings.current.model_memory_gib)
+        settings = self._settings.current
+        return MemoryBudget.of(self._machine.device, settings.model_memory_gib, settings.sd_checkpoints_limit)
 
     def _load(self, checkpoint: Checkpoint, vae: Path | None) -> LoadedModel:
         started = time.monotonic()
         plan = self.precision(checkpoint)
         attention = self._machine.attention(plan.unet).kind
-        model = load_checkpoint(
-            checkpoint,
-            device=self._first_device(checkpoint, vae),
-            dtype=plan.unet,
-            attention=attention,
-            vae_dtype=plan.vae,
-            text_dtype=plan.text_encoders,
-            vae=vae,
-            shared=self._shared,
-        )
+        with self._read_by_others(checkpoint):
+            model = load_checkpoint(
+                checkpoint,
+                device=self._first_device(checkpoint, vae),
+                dtype=plan.unet,
+                attention=attention,
+                vae_dtype=plan.vae,
+                text_dtype=plan.text_encoders,
+                vae=vae,
+                shared=self._shared,
+            )
         if plan.full_attention:
             set_attention(model.unet, attention, full=True)
         store_weights(model.unet, plan)
         log.info("Loaded %s in %.1f s (%s)", checkpoint.name, time.monotonic() - started, plan.words)
         return replace(model, device=self._machine.device, tiny_decoder=self._tiny_decoder(model))
+
+    @contextmanager
+    def _read_by_others(self, checkpoint: Checkpoint) -> Iterator[None]:
+        """Within it other threads see how far the loading is."""
+        self._reading = Reading(checkpoint.name, sum(size for _, size, *_ in checkpoint.weights_state))
+        try:
+            with counted(self._reading.add):
+                yield
+        finally:
+            self._reading = None
 
     def _first_device(self, checkpoint: Checkpoint, vae: Path | None) -> torch.device:
         """Where a model is loaded to: the computer's memory, unless it is sure to stay on the card as a whole."""

@@ -1,4 +1,4 @@
-"""What the command line says about the engine."""
+"""What the command line says about the engine and what it is extended by."""
 
 from __future__ import annotations
 
@@ -21,3 +21,5 @@ class EngineOptions:
     eight_bit: bool = False
     """Whether the network's weights are stored in eight bits, whatever the settings say."""
     memory: Literal["auto", "medvram", "medvram-sdxl", "lowvram"] = "auto"
+    without_extensions: str = ""
+    """Why no extension is taken in, as a sentence; empty: those that are switched on are."""

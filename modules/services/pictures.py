@@ -4,50 +4,34 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from modules.config.database import Database
 from modules.config.paths import Paths
-from modules.diffusion.names import SAMPLER_NAMES, find_sampler, find_schedule
-from modules.errors import InvalidRequest, UserError
-from modules.gallery.inputs import InputPictures
+from modules.errors import InvalidRequest, NotFound
+from modules.gallery.adopted_folders import AdoptedFolders
+from modules.gallery.bin import PictureBin
+from modules.gallery.facets import Facets, facets_of
+from modules.gallery.outline import outline_of
+from modules.gallery.places import file_of
 from modules.gallery.reconciliation import reconcile
 from modules.gallery.records import PictureRecords
-from modules.gallery.search import PictureSearch, cursor_of
+from modules.gallery.search import Order, PictureSearch, cursor_of
 from modules.gallery.store import PictureStore
 from modules.gallery.thumbnails import thumbnail_of
-from modules.hooks import SCRIPT_KEY
-from modules.imaging.reading import read_infotext
-from modules.prompt.comments import strip_comments
-from modules.prompt.extra_networks import HYPERNETWORK_KIND, LORA_KINDS, extra_networks
-from modules.schema.infotext import Infotext, NotHonoured, Reading, parse_infotext, request_of
-from modules.schema.pictures import Picture
-from modules.schema.requests import AUTOMATIC, NO_VAE, Img2ImgRequest, Txt2ImgRequest
-from modules.services.network_files import NetworkFileService
-from modules.services.scripts import ScriptService
-from modules.services.vaes import VaeService
+from modules.schema.pictures import MOST_STARS, Picture
+from modules.services.picture_reading import PictureReader, PictureReading
 
-
-@dataclass(frozen=True)
-class PictureReading:
-    """What a picture file says of how it was made."""
-
-    infotext: str
-    """"" where it says nothing."""
-    parsed: Infotext
-    request: Txt2ImgRequest | Img2ImgRequest
-    """Makes the picture again: its prompts are those that were painted."""
-    typed: Txt2ImgRequest | Img2ImgRequest | None
-    """The same as it was typed, styles and wildcards still to be carried out; None where that is no other."""
-    not_honoured: tuple[str, ...]
-    """Parameters (`key: value`) that this version cannot follow."""
+MOST_CHANGED = 5_000
+"""Pictures at once."""
 
 
 @dataclass(frozen=True)
 class FoundPictures:
-    """A part of what was looked for, newest first."""
+    """A part of what was looked for."""
 
     total: int
     """How many there are in all."""
@@ -57,32 +41,38 @@ class FoundPictures:
 
 
 class PictureService:
-    """Lists what is in the outputs folder and reads pictures from anywhere."""
+    """Lists what is in the outputs folder and in adopted ones, and changes what people say of it."""
 
     def __init__(
         self,
         database: Database,
         records: PictureRecords,
-        inputs: InputPictures,
         paths: Paths,
-        scripts: ScriptService,
-        networks: NetworkFileService,
-        vaes: VaeService,
+        reader: PictureReader,
+        folders: AdoptedFolders,
     ) -> None:
-        self._networks = networks
-        self._vaes = vaes
         self._database = database
         self._records = records
         self._store = PictureStore(database, records, paths.outputs)
-        self._inputs = inputs
-        self._scripts = scripts
+        self._reader = reader
+        self._folders = folders
+        self._bin = PictureBin(database, paths.outputs)
+        self._moving = threading.Lock()
+        """Held by who moves files, and by who looks whether each record has its file."""
         self._outputs = paths.outputs
         self._thumbnails = paths.cache / "thumbnails"
         self._input_folder = paths.input_pictures
 
     def refresh(self) -> None:
         """Take note of files that came or went behind our back."""
-        reconcile(self._database, self._records, self._outputs, without=self._input_folder)
+        with self._moving:
+            self._bin.finish()
+            reconcile(self._database, self._records, self._outputs, without=self._input_folder)
+
+    def finish_moves(self) -> None:
+        """Bring files to their places that were on their way when the server was killed."""
+        with self._moving:
+            self._bin.finish()
 
     def forget_missing(self, job_id: str) -> None:
         """Drop the records of a job that was killed before their files were there."""
@@ -96,27 +86,79 @@ class PictureService:
         """Page `number` (from 0) of all pictures, or of those of a user, newest first."""
         return self._records.page(number, size, user)
 
-    def search(self, search: PictureSearch, limit: int, after: str = "") -> FoundPictures:
+    def search(self, search: PictureSearch, limit: int, after: str = "", order: Order = "newest") -> FoundPictures:
         """At most `limit` of the pictures that are looked for, behind the `next` of the part before.
 
         Raises InvalidRequest.
         """
-        found = self._records.search(search, limit + 1, after)
+        total = self._records.count(search)
+        found = self._records.search(search, limit + 1, after, order, total=total)
         pictures, is_more = found[:limit], len(found) > limit
-        total = self._records.count(search) if after or is_more else len(found)  # texts are looked through once
-        return FoundPictures(total, pictures, cursor_of(pictures[-1]) if is_more else "")
+        return FoundPictures(total, pictures, cursor_of(pictures[-1], order) if is_more else "")
+
+    def facets(self, search: PictureSearch) -> Facets:
+        """What there is to choose from among the pictures that are looked for. Raises InvalidRequest."""
+        return facets_of(self._database, search)
+
+    def outline(self, search: PictureSearch, order: Order = "newest") -> str:
+        """The numbers and marks of all that is looked for, as JSON. Raises InvalidRequest."""
+        return outline_of(self._database, search, order)
 
     def get(self, picture_id: int) -> Picture:
         """The picture of that id. Raises NotFound."""
         return self._records.get(picture_id)
 
+    def those(self, ids: Sequence[int], user: str | None = None) -> list[Picture]:
+        """Those of some pictures that are there, and (with `user`) of that user's jobs."""
+        return self._records.those(ids, user)
+
     def of_job(self, job_id: str) -> list[Picture]:
         """The pictures of a job, in their order in the request."""
         return self._records.of_job(job_id)
 
+    def change(
+        self, ids: Sequence[int], user: str | None, *, favourite: bool | None = None, rating: int | None = None
+    ) -> int:
+        """Say of pictures what is given, with `user` of that user's alone; how many. Raises InvalidRequest."""
+        _check_count(ids)
+        if rating is not None and not 0 <= rating <= MOST_STARS:
+            raise InvalidRequest("Rating", rating, "is no number of stars", f"Choose 0 to {MOST_STARS}.")
+        given = {"favourite": favourite, "rating": rating}
+        values = {name: int(value) for name, value in given.items() if value is not None}
+        return self._records.change(ids, user, values) if values else 0
+
+    def bin(self, ids: Sequence[int], user: str | None) -> int:
+        """Put pictures into the bin; those of adopted folders stay. How many. Raises InvalidRequest, StorageFull."""
+        _check_count(ids)
+        with self._moving:
+            return self._bin.put(ids, user)
+
+    def restore(self, ids: Sequence[int], user: str | None) -> int:
+        """Take pictures out of the bin; how many. Raises InvalidRequest, StorageFull."""
+        _check_count(ids)
+        with self._moving:
+            return self._bin.restore(ids, user)
+
+    def delete(self, ids: Sequence[int], user: str | None) -> int:
+        """Delete pictures that are in the bin for good; how many. Raises InvalidRequest."""
+        _check_count(ids)
+        with self._moving:
+            return self._bin.delete(ids, user)
+
+    def empty_bin(self, user: str | None) -> int:
+        """Delete all that is in the bin, or (with `user`) all of that user, for good; how many."""
+        with self._moving:
+            return self._bin.delete(None, user)
+
     def file(self, picture: Picture) -> Path:
-        """Where a picture lies."""
-        return self._outputs / picture.path
+        """Where a picture lies. Raises NotFound for one that a link leads out of its adopted folder."""
+        if picture.folder is None:
+            return file_of(picture, self._outputs)
+        root = self._folders.path(picture.folder)
+        path = (root / picture.path).resolve()
+        if not path.is_relative_to(root.resolve()):
+            raise NotFound(f"Picture {picture.id} is no longer there.")
+        return path
 
     def thumbnail(self, picture: Picture) -> Path:
         """A small copy of a picture. Raises UnreadablePicture, StorageFull."""
@@ -134,7 +176,16 @@ class PictureService:
             return self._records.user_of(path.relative_to(self._outputs).as_posix()) != user
         # By another way, such as a link, nobody needs them.
         real = path.resolve()
-        return any(real.is_relative_to(folder.resolve()) for folder in (self._outputs, self._thumbnails))
+        kept = (self._outputs, self._thumbnails, *(folder.path for folder in self._folders.all()))
+        return any(real.is_relative_to(folder.resolve()) for folder in kept)
+
+    def read(self, path: Path) -> PictureReading:
+        """Read the parameters of any picture file. Raises UnreadablePicture."""
+        return self._reader.read(path)
+
+    def read_text(self, infotext: str) -> PictureReading:
+        """Read an infotext that came as text; that of a grid gives the script that made it."""
+        return self._reader.read_text(infotext)
 
     def _thumbnails_of(self, user: str) -> Path:
         """A folder for each user; that of files which nobody's job made is the one above these."""
@@ -142,128 +193,7 @@ class PictureService:
             return self._thumbnails
         return self._thumbnails / hashlib.sha256(user.encode("utf-8", "replace")).hexdigest()[:32]
 
-    def read(self, path: Path) -> PictureReading:
-        """Read the parameters of any picture file. Raises UnreadablePicture."""
-        infotext = read_infotext(path)
-        return self.read_text(infotext)
 
-    def read_text(self, infotext: str) -> PictureReading:
-        """Read an infotext that came as text; that of a grid gives the script that made it."""
-        parsed = parse_infotext(infotext)
-        reading = self._with_vae(self._with_networks(self._with_script(request_of(parsed), parsed), parsed))
-        request = reading.request
-        refused = (*reading.refused, *_unknown_names(request), *self._missing_inputs(request))
-        return PictureReading(infotext, parsed, reading.request, reading.typed, tuple(map(str, refused)))
-
-    def _with_script(self, reading: Reading, parsed: Infotext) -> Reading:
-        """The reading with the script of a grid in its requests; one that cannot be run is among what is refused."""
-        name = parsed.parameters.get(SCRIPT_KEY, "")
-        try:
-            found = self._scripts.of_infotext(parsed.parameters, reading.request.task)
-        except UserError as error:
-            if isinstance(error, InvalidRequest) and error.field == SCRIPT_KEY:
-                refusal = _not_known(SCRIPT_KEY, name, error)
-            else:
-                refusal = NotHonoured(SCRIPT_KEY, name, str(error).rstrip(". "))
-            return replace(reading, refused=(refusal, *reading.refused))
-        if found is None:
-            return reading
-        script, arguments = found
-        asked = {"script_name": script.name, "script_args": arguments}
-        return Reading(
-            reading.request.model_copy(update=asked),
-            tuple(row for row in reading.refused if not script.explains(row.key)),
-            reading.typed and reading.typed.model_copy(update=asked),
-        )
-
-    def _with_networks(self, reading: Reading, parsed: Infotext) -> Reading:
-        """The reading with the names that its LoRAs have here; tags of networks that are not are among what is refused.
-
-        In a negative prompt tags are words.
-        """
-        hashes = _named_hashes(parsed.parameters.get("Lora hashes", ""))
-        renamed: dict[str, str] = {}
-        missing: list[NotHonoured] = []
-        for tag in dict.fromkeys(extra_networks("\n".join(_prompts_of(reading.request)))):
-            if tag.kind in LORA_KINDS:
-                name = tag.arguments[0] if tag.arguments else ""
-                here = self._networks.called_here(tag, hashes.get(name, ""))
-                if here is None:
-                    missing.append(NotHonoured("Prompt", tag.source, "this LoRA is not here"))
-                elif here != tag.source:
-                    renamed[tag.source] = here
-            elif tag.kind == HYPERNETWORK_KIND:
-                missing.append(NotHonoured("Prompt", tag.source, "there are no hypernetworks"))
-        return Reading(
-            _renamed(reading.request, renamed),
-            (*reading.refused, *dict.fromkeys(missing)),
-            reading.typed and _renamed(reading.typed, renamed),
-        )
-
-    def _with_vae(self, reading: Reading) -> Reading:
-        """The reading without a VAE that is not here, which is among what is refused then."""
-        asked = reading.request.sd_vae
-        try:
-            if asked not in (None, AUTOMATIC, NO_VAE):
-                self._vaes.find(asked)
-            return reading
-        except UserError:
-            own = {"sd_vae": NO_VAE}
-            return Reading(
-                reading.request.model_copy(update=own),
-                (*reading.refused, NotHonoured("VAE", str(asked), "it is not here; the checkpoint's own is used")),
-                reading.typed and reading.typed.model_copy(update=own),
-            )
-
-    def _missing_inputs(self, request: Txt2ImgRequest | Img2ImgRequest) -> Iterator[NotHonoured]:
-        """The input pictures that a request begins with and that are not stored here."""
-        why = "that picture is not stored here: choose it yourself"
-        if isinstance(request, Txt2ImgRequest):
-            given = {"First pass image hash": request.firstpass_image}
-        else:
-            given = {"Init image hash": request.init_images[0] if request.init_images else "unknown"}
-            given["Mask hash"] = request.mask
-        for key, picture_id in given.items():
-            if picture_id is not None and not self._inputs.has(picture_id):
-                yield NotHonoured(key, picture_id, why)
-
-
-def _unknown_names(request: Txt2ImgRequest | Img2ImgRequest) -> Iterator[NotHonoured]:
-    """The sampler and the schedule, where there are none of that name or the one cannot run the other."""
-    sampler = SAMPLER_NAMES[0]
-    if request.sampler_name is not None:
-        try:
-            sampler = find_sampler(request.sampler_name)
-        except InvalidRequest as error:
-            yield _not_known("Sampler", request.sampler_name, error)
-    if request.scheduler is not None:
-        try:
-            find_schedule(request.scheduler, sampler)
-        except InvalidRequest as error:
-            yield _not_known("Schedule type", request.scheduler, error)
-
-
-def _not_known(key: str, name: str, error: InvalidRequest) -> NotHonoured:
-    return NotHonoured(key, name, f"{error.problem}. {error.remedy}".rstrip(". "))
-
-
-def _prompts_of(request: Txt2ImgRequest | Img2ImgRequest) -> list[str]:
-    """The prompts of all passes, without comments."""
-    second = [request.hr_prompt] if isinstance(request, Txt2ImgRequest) else []
-    return [strip_comments(text) for text in (request.prompt, *second)]
-
-
-def _renamed(request: Txt2ImgRequest | Img2ImgRequest, tags: Mapping[str, str]) -> Txt2ImgRequest | Img2ImgRequest:
-    """The request with other tags in its prompts."""
-    names = ("prompt", "hr_prompt") if isinstance(request, Txt2ImgRequest) else ("prompt",)
-    texts: dict[str, str] = {name: getattr(request, name) for name in names}
-    for name in texts:
-        for written, here in tags.items():
-            texts[name] = texts[name].replace(written, here)
-    return request.model_copy(update=texts)
-
-
-def _named_hashes(text: str) -> dict[str, str]:
-    """The hashes in "name: 0123456789ab, other: ..."."""
-    rows = (row.rpartition(":") for row in text.split(","))
-    return {name.strip(): digits.strip() for name, _, digits in rows}
+def _check_count(ids: Sequence[int]) -> None:
+    if len(ids) > MOST_CHANGED:
+        raise InvalidRequest("Pictures", len(ids), "are too many at once", f"The most is {MOST_CHANGED:,}.")

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 from PIL import Image
 
 from modules.config.extras_words import USUAL_UPSCALER
+from modules.diffusion.names import split_sampler
 from modules.errors import InvalidRequest
 from modules.gallery.inputs import InputPictures
-from modules.imaging.reading import load_picture
+from modules.imaging.reading import LISTED_FORMATS, load_picture
 from modules.schema.pictures import Picture
 from modules.schema.requests import SIDE_STEP, Img2ImgRequest, Request, Txt2ImgRequest
 from modules.services.pictures import PictureService
@@ -131,10 +132,13 @@ class RemixService:
         if not picture.infotext:
             raise InvalidRequest("Picture", picture.path, "says nothing of how it was made", "Choose another one.")
         request = self._pictures.read_text(picture.infotext).request
-        return request.model_copy(update={"script_name": None, "script_args": {}})  # a grid is one picture here
+        plain: dict[str, Any] = {"script_name": None, "script_args": {}}  # a grid is one picture here
+        if request.eta is None and request.sampler_name is not None:
+            plain["eta"] = split_sampler(request.sampler_name)[0].usual_eta  # not that of the settings
+        return request.model_copy(update=plain)
 
     def _image(self, picture: Picture) -> Image.Image:
-        return load_picture(self._pictures.file(picture)).convert("RGB")
+        return load_picture(self._pictures.file(picture), LISTED_FORMATS).convert("RGB")
 
 
 WISHES: dict[str, Callable[[RemixService, Picture], Txt2ImgRequest | Img2ImgRequest]] = {

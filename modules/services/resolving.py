@@ -8,10 +8,11 @@ from typing import Any
 
 from modules.checkpoints.card import Recommended
 from modules.config.settings import SettingsStore
-from modules.diffusion.names import LATENT_UPSCALE_MODES, find_pair, split_sampler
+from modules.diffusion.names import LATENT_UPSCALE_MODES, find_pair, find_sampler, split_sampler
 from modules.gallery.inputs import InputPictures
 from modules.hooks import with_changes
 from modules.schema.extras_request import ExtrasRequest, ResolvedExtras
+from modules.schema.infotext_keys import ETA_DDIM_SAMPLERS
 from modules.schema.requests import (
     AUTOMATIC,
     RESOLVED,
@@ -24,6 +25,7 @@ from modules.schema.requests import (
     ResolvedTxt2Img,
     Txt2ImgRequest,
 )
+from modules.schema.setting_fields import USUAL_FIELDS
 from modules.services.changed_sizes import changed_size, size_follows
 from modules.services.input_sizes import mask_is_blank, size_for
 from modules.services.models import ModelService
@@ -61,19 +63,24 @@ class RequestResolver:
         """The request with numbers drawn for its random seeds."""
         return request.with_seeds(lambda: secrets.randbelow(_MAX_RANDOM_SEED))
 
+    def with_settings(self, request: AnyRequest) -> AnyRequest:
+        """The request with what the settings say in the fields that nobody gave."""
+        settings, known = self._settings.current, type(request).model_fields
+        asked = request.model_fields_set
+        usual = {field: getattr(settings, name) for field, name in USUAL_FIELDS.items() if field in known}
+        return request.model_copy(update={name: value for name, value in usual.items() if name not in asked})
+
     def resolve(self, request: Txt2ImgRequest | Img2ImgRequest) -> ResolvedTxt2Img | ResolvedImg2Img:
         """Make every choice that a request leaves open. Raises InvalidRequest, ModelNotFound, UnsupportedModel."""
         checkpoint = self._models.current() if request.model is None else self._models.find(request.model)
         recommended = checkpoint.card.recommended
         sampler, scheduler = _sampler_and_schedule(request, recommended)
+        request = self.with_settings(request)
         given = self.with_seeds(request).model_dump(exclude_none=True)
         width, height = self._size(request, recommended)
-        usual = {
-            "steps": recommended.steps,
-            "cfg_scale": recommended.cfg_scale,
-            "rng": self._settings.current.randn_source,
-        }
+        usual = {"steps": recommended.steps, "cfg_scale": recommended.cfg_scale}
         decided = {"sampler_name": sampler, "scheduler": scheduler, "width": width, "height": height}
+        decided["eta"] = self._eta(sampler, request.eta)
         decided["sd_vae"] = self._vaes.chosen(checkpoint, request.sd_vae)
         names = self._names({**given, "model": checkpoint.name, "sampler_name": sampler})
         return self._checked(RESOLVED[request.task].of({**usual, **given, **names, **decided}))
@@ -104,6 +111,8 @@ class RequestResolver:
             schedule = fields.get("scheduler", AUTOMATIC if own else request.scheduler)
             found, names["scheduler"] = find_pair(sampler or request.sampler_name, schedule)
             names["sampler_name"] = found.name
+            if "eta" not in fields and request.eta == self._eta(request.sampler_name, None):
+                names["eta"] = self._eta(found.name, None)
         changed = with_changes(request, {**fields, **names})
         if isinstance(changed, ResolvedImg2Img) and not {"width", "height"} & fields.keys():
             changed = with_changes(changed, self._changed_size(request, changed))
@@ -123,6 +132,13 @@ class RequestResolver:
         inputs = {self._inputs.size(one) for one in after.init_images}
         size = changed_size(before, after, inputs, (recommended.width, recommended.height))
         return dict(zip(("width", "height"), size, strict=True))
+
+    def _eta(self, sampler: str, given: float | None) -> float | None:
+        """What was given, or what the settings say for a sampler; None for the sampler's own."""
+        own, settings = find_sampler(sampler).usual_eta, self._settings.current
+        if given is None and own is not None:
+            given = settings.eta_ddim if sampler in ETA_DDIM_SAMPLERS else settings.eta_ancestral
+        return None if given == own else given
 
     def _size(self, request: Request, recommended: Recommended) -> tuple[int, int]:
         usual = (recommended.width, recommended.height)

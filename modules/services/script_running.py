@@ -15,8 +15,9 @@ from modules.errors import Interrupted
 from modules.gallery.inputs import InputPictures
 from modules.hooks import Available, PaintedResult, sides_of
 from modules.schema.requests import AnyResolved, Resolved
+from modules.services.finished_picture import FinishedPicture
 from modules.services.job_parts import JobParts
-from modules.services.job_pictures import FinishedPicture, JobPictures
+from modules.services.job_pictures import JobPictures
 from modules.services.job_watching import JobWatcher
 from modules.services.resolving import RequestResolver
 
@@ -93,7 +94,7 @@ class ScriptRun:
         self._watcher.next_request(first, count, request.steps * count)
         for picture in self._painted(request, finished):
             if shown:
-                self._pictures.save(first + picture.index, picture, self._folder)
+                self._pictures.save(first + picture.index, picture, self._folder, request=request)
             else:
                 self._parts.save(first + picture.index, picture)
             made[picture.index] = picture
@@ -131,7 +132,8 @@ class ScriptRun:
             return
         base = request or self._base
         infotext = self._describe(base, parameters)
-        self._pictures.save(number, FinishedPicture(number, pixels, infotext, base.seed_of(0)), self._grids)
+        grid = FinishedPicture(number, pixels, infotext, base.seed_of(0))
+        self._pictures.save(number, grid, self._grids, request=base, is_grid=True)
 
     def keep(self, pixels: np.ndarray) -> str:
         """See hooks.ScriptContext."""

@@ -1,4 +1,7 @@
-"""Asked by SIGTERM or Ctrl-C the server ends in order and in time; asked twice it ends at once."""
+"""Asked by SIGTERM or Ctrl-C the server ends in order and in time; asked twice it ends at once.
+
+Asked for a new start it ends the same way, and its process becomes one with the same command line.
+"""
 
 from __future__ import annotations
 
@@ -36,6 +39,24 @@ class Stopping:
         self._ask = ask
         if self.is_wanted:
             ask()
+
+    def ask_for_another(self) -> None:
+        """Have the server end in order, and a new one begin in time whatever hangs in this one."""
+        threading.Thread(target=self._begin_anew_in_time, name="begin anew in time", daemon=True).start()
+        if self._ask is not None:
+            self._ask()
+
+    def _begin_anew_in_time(self) -> None:
+        time.sleep(SECONDS_TO_STOP)
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """Become a process with the same command line; what was begun has ended, or is safe on the disk."""
+        if not self.is_wanted:  # else a signal asked for an end meanwhile
+            command = [sys.executable, *sys.orig_argv[1:]]
+            logging.shutdown()
+            sys.stdout.flush()
+            os.execv(command[0], command)  # noqa: S606  does not return
 
     def _asked(self, number: int, frame: FrameType | None) -> None:
         if self.is_wanted:

@@ -17,6 +17,8 @@ from modules.gallery.inputs import InputPictures
 from modules.gallery.records import PictureRecords
 from modules.gallery.store import PictureStore
 from modules.hooks import Plugins
+from modules.hooks.extension_states import ExtensionStates
+from modules.hooks.extensions import Extensions
 from modules.jobs.job_control import JobControl
 from modules.jobs.workers import Bench, Sink
 from modules.schema.jobs import Job
@@ -56,7 +58,11 @@ class Workshop:
         self.inputs = InputPictures(paths.input_pictures)
         self.styles = StyleService(paths.style_files)
         self.wildcards = WildcardService(paths.wildcards_folder)
-        self.scripts = ScriptService(Plugins(), self.models, self.vaes, self.styles, self.upscalers, self.inputs)
+        self.plugins = Plugins()
+        self.extensions = Extensions(paths.extensions, ExtensionStates(paths.extension_states))
+        if not options.without_extensions:
+            self.extensions.load_into(self.plugins)
+        self.scripts = ScriptService(self.plugins, self.models, self.vaes, self.styles, self.upscalers, self.inputs)
         self.resolver = RequestResolver(
             self.models,
             self.vaes,
@@ -101,8 +107,18 @@ class Workshop:
             prepare=self.engine.warm_up,
             held=self.engine.held,
             devices=self.engine.devices,
-            answers={"tokens": self._count_tokens, "memory": lambda content: self.engine.memory()},
-            chores={"unload": self._unload, "reload": self._reload},
+            answers={
+                "tokens": self._count_tokens,
+                "memory": lambda content: self.engine.memory(),
+                "state": lambda content: self.engine.state(),
+                "schedule": self._outline_schedule,
+                "words": self._outline_words,
+            },
+            chores={
+                "unload": self._unload,
+                "reload": self._reload,
+                "speed": lambda content: self.engine.seconds_per_step(),
+            },
         )
 
     def close(self) -> None:
@@ -113,6 +129,12 @@ class Workshop:
     def _count_tokens(self, content: Mapping[str, Any]) -> dict[str, Any]:
         self.settings.reload()
         return asdict(self.engine.engine().count_tokens(str(content["prompt"])))
+
+    def _outline_schedule(self, content: Mapping[str, Any]) -> dict[str, Any]:
+        return self.engine.engine().outlines.schedule(content)
+
+    def _outline_words(self, content: Mapping[str, Any]) -> dict[str, Any]:
+        return self.engine.engine().outlines.words(content)
 
     def _unload(self, content: Mapping[str, Any]) -> dict[str, Any]:
         self.engine.unload()

@@ -12,35 +12,50 @@ from gradio.blocks import Block
 from gradio.routes import App as MountedPage
 
 from modules.checkpoints.card import Card
+from modules.config.ui_config import UiConfig, read_ui_config
 from modules.errors import ModelNotFound
 from modules.imaging.reading import MAX_FILE_BYTES
 from modules.schema.requests import REQUESTS, Task
 from modules.services.build import Services
-from modules.ui.assets import asset
-from modules.ui.controls import lay_out_choice
+from modules.ui.assets import page_style
+from modules.ui.extensions_tab import lay_out_extensions
 from modules.ui.extras_controls import PLACE
 from modules.ui.extras_tab import lay_out_extras
 from modules.ui.extras_wiring import wire_extras
 from modules.ui.gallery_tab import lay_out_gallery
 from modules.ui.generation_tab import WhatThereIs, lay_out_generation
+from modules.ui.header import lay_out_header
+from modules.ui.header_wiring import wire_header
+from modules.ui.infotext_desk import lay_out_infotext_desk
+from modules.ui.infotext_wiring import wire_infotexts
+from modules.ui.languages import language_routes
 from modules.ui.merge_tab import lay_out_merge
 from modules.ui.merge_wiring import wire_merge
 from modules.ui.models_tab import ModelsTab, lay_out_models
 from modules.ui.models_wiring import wire_models
 from modules.ui.notices import guarded
+from modules.ui.overrides_panel import usual_by_settings
 from modules.ui.owners_parts import OwnersPartsHandlers, owners_parts
 from modules.ui.page import Page
+from modules.ui.page_document import replace_document
+from modules.ui.page_files import page_file_routes
 from modules.ui.page_queue import MOST_SESSIONS, PageQueue
 from modules.ui.page_sessions import PageSessions
 from modules.ui.page_state import lay_out_state
+from modules.ui.picture_desk import lay_out_desk
 from modules.ui.png_info_tab import lay_out_png_info
 from modules.ui.prompt_handlers import style_names, wildcard_choices
 from modules.ui.prompt_panel import WordLists
+from modules.ui.queue_tab import lay_out_queue
+from modules.ui.quick_settings import quick_settings
+from modules.ui.served_folders import served_folders
+from modules.ui.settings_tab import lay_out_settings
+from modules.ui.tab_order import arrange_tabs
 from modules.ui.theme import build_theme
-from modules.ui.thumbnails import served_folders
 from modules.ui.uploads import upload_routes
+from modules.ui.user_style import USER_STYLE, user_style_routes
 from modules.ui.visitors import visitor_of
-from modules.ui.wiring import Wiring, wire_gallery, wire_generation, wire_png_info
+from modules.ui.wiring import Wiring, wire_gallery, wire_generation, wire_memory, wire_pictures, wire_png_info
 
 _DAY = 86_400
 
@@ -48,6 +63,7 @@ _DAY = 86_400
 def build_page(services: Services, *, has_logins: bool = False) -> gr.Blocks:
     """The whole page; with a way to log out where there are logins."""
     set_gradio_environment(services)
+    config = read_ui_config(services.paths.ui_config_file)
     page = Page(title="Atelier", analytics_enabled=False, fill_width=True, delete_cache=(_DAY, _DAY))
     with page:
         # The "secret" only scrambles what the browser keeps for this page; a fixed one survives restarts.
@@ -55,18 +71,33 @@ def build_page(services: Services, *, has_logins: bool = False) -> gr.Blocks:
             task: gr.BrowserState(None, storage_key=f"atelier-{task}", secret="atelier")  # noqa: S106
             for task in (*REQUESTS, PLACE)
         }
-        model = _lay_out_header([checkpoint.name for checkpoint in services.models.all()], has_logins)
+        settings = services.settings.current
+        quick = quick_settings(settings.quicksettings_list, services.scripts.available("txt2img"))
+        header = lay_out_header([checkpoint.name for checkpoint in services.models.all()], quick, has_logins=has_logins)
+        model = header.model
+        desk = lay_out_desk()
+        infotexts = lay_out_infotext_desk()
         with gr.Tabs(elem_id="tabs") as tabs:
-            generating = {task: lay_out_generation(task, model, _what_there_is(services, task)) for task in REQUESTS}
+            generating = {
+                task: lay_out_generation(task, model, _what_there_is(services, task, config)) for task in REQUESTS
+            }
             extras = lay_out_extras([upscaler.name for upscaler in services.upscalers.all()])
             gallery = lay_out_gallery()
+            lay_out_queue()
             png_info = lay_out_png_info()
             models = lay_out_models()
             merge = lay_out_merge()
+            lay_out_settings()
+            lay_out_extensions()
+        arrange_tabs(tabs, first=settings.ui_tab_order, hidden=settings.hidden_tabs)
         wiring = Wiring(services, page, lay_out_state(tabs), generating, extras, memories)
+        wire_memory(wiring)
         wire_generation(wiring, model)
+        wire_header(wiring, header)
         wire_extras(wiring)
-        wire_gallery(wiring, gallery)
+        wire_pictures(wiring, desk)
+        wire_infotexts(wiring, infotexts)
+        wire_gallery(wiring, gallery, desk)
         wire_png_info(wiring, png_info)
         wire_models(wiring, models, model)
         wire_merge(wiring, merge, models, model)
@@ -89,6 +120,9 @@ def mount_page(app: FastAPI, services: Services, *, has_logins: bool = False, th
     page = build_page(services, has_logins=has_logins)
     gr.set_static_paths(list(served_folders(services.paths)))
     app.include_router(upload_routes(page, uploads_folder(services)))  # before gradio's own
+    app.include_router(page_file_routes())
+    app.include_router(language_routes())
+    app.include_router(user_style_routes(services.paths))
     gr.mount_gradio_app(
         app,
         page,
@@ -103,26 +137,13 @@ def mount_page(app: FastAPI, services: Services, *, has_logins: bool = False, th
         mcp_server=False,
         enable_monitoring=False,
         theme=build_theme(),
-        css=asset("style.css") + asset("models.css"),
-        head=head(theme),
+        css=page_style(),
+        head=USER_STYLE,
     )
     mounted = next(one for route in app.routes if isinstance(one := getattr(route, "app", None), MountedPage))
     mounted.state_holder = PageSessions(page)
+    replace_document(mounted, theme=theme, name_of=_name_of_visitor)
     return app
-
-
-def head(theme: str | None) -> str:
-    """What goes into the page's head: the wish for light or dark, and the keyboard."""
-    return f'<script data-theme="{theme or ""}">{_script()}</script>'
-
-
-def page_scripts() -> list[str]:
-    """The texts of the scripts that gradio puts into the document when it is there already."""
-    return [_script()]
-
-
-def _script() -> str:
-    return f"\n{asset('page.js')}"
 
 
 def set_gradio_environment(services: Services) -> None:
@@ -150,19 +171,7 @@ def _name_of_visitor(request: Request) -> str:
     return visitor_of(request).name
 
 
-def _lay_out_header(names: list[str], has_logins: bool) -> gr.Dropdown:
-    with gr.Row(elem_id="header"):
-        gr.HTML(asset("brand.html"), elem_id="brand")
-        model = lay_out_choice("model", names, None, label="Model", filterable=True, min_width=220)
-        toggle = gr.Button("◐", elem_id="theme-toggle", elem_classes=["tool"], scale=0, min_width=44)
-        toggle.click(None, js="() => window.atelier.toggleTheme()")
-        if has_logins:
-            leave = gr.Button("Log out", elem_id="log-out", elem_classes=["tool"], scale=0, min_width=80)
-            leave.click(None, js="() => window.atelier.logOut()")
-    return model
-
-
-def _what_there_is(services: Services, task: Task) -> WhatThereIs:
+def _what_there_is(services: Services, task: Task, config: UiConfig) -> WhatThereIs:
     try:
         card = services.models.current().card
     except ModelNotFound:  # the page says so when it is opened
@@ -171,8 +180,9 @@ def _what_there_is(services: Services, task: Task) -> WhatThereIs:
         recommended=card.recommended,
         examples=list(card.example_prompts),
         words=WordLists(style_names(services), wildcard_choices(services)),
-        rng=services.settings.current.randn_source,
+        settings=usual_by_settings(services.settings.current),
         available=services.scripts.available(task),
         scripts=services.scripts.all(task),
         failures=[str(failure) for failure in services.scripts.failures],
+        overrides=config.of(task),
     )

@@ -7,29 +7,13 @@ from typing import Any
 
 from gradio.components import Component
 
-from modules.schema.hires_fields import HiresFields
 from modules.schema.requests import Img2ImgRequest, Request, Txt2ImgRequest
 from modules.services.build import Services
 from modules.ui.binding import RequestFields, request_of
 from modules.ui.generation_tab import GenerationTab
+from modules.ui.request_controls import SWITCHED
 from modules.ui.source_handlers import SourceHandlers
 
-SWITCHED = {
-    "enable_hr": frozenset(HiresFields.model_fields) - {"enable_hr"},
-    "refiner_checkpoint": frozenset({"refiner_switch_at", "refiner_switch_by_sample_steps", "hires_fix_refiner_pass"}),
-    "soft_inpainting": frozenset(
-        {
-            "soft_inpainting_schedule_bias",
-            "soft_inpainting_preservation_strength",
-            "soft_inpainting_transition_contrast_boost",
-            "soft_inpainting_mask_influence",
-            "soft_inpainting_difference_threshold",
-            "soft_inpainting_difference_contrast",
-        }
-    ),
-    "sd_upscale_upscaler": frozenset({"sd_upscale_by", "sd_upscale_overlap"}),
-}
-"""The fields that count only where another one is switched on or chosen."""
 _NOT_OF_WORDS = {"width", "height", "script_name", "script_args"}
 Values = Mapping[Component, Any]
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from gradio.components import Component
 
-from modules.schema.jobs import Job
 from modules.schema.requests import Img2ImgRequest
 from modules.services.accounts import Visitor
+from modules.services.batches import Batch
 from modules.services.build import Services
 from modules.ui.announcing import told_batch
 from modules.ui.asking import uncounted_fields
@@ -31,10 +31,10 @@ class BatchHandlers:
         self._tab = tab
         self._panel = tab.sources.batch
 
-    def submit(self, values: Values, visitor: Visitor) -> tuple[Job, Changes]:
-        """Queue the batch; the job, and what says what was left out.
+    def batch(self, values: Values, visitor: Visitor) -> tuple[Batch, Changes]:
+        """The batch that is asked for, and what says what was left out.
 
-        Raises InvalidRequest, ModelNotFound, StorageFull, QueueFull, NotAllowed.
+        Raises InvalidRequest, ModelNotFound, StorageFull, NotAllowed.
         """
         panel, batches = self._panel, self._services.batches
         of_folder = values[panel.origin] == DIRECTORY
@@ -46,5 +46,4 @@ class BatchHandlers:
             raise TypeError("Batches are of img2img.")
         folder = str(values[panel.subfolder] or "").strip()
         batch = batches.img2img(request, files, masks=masks, take=values[panel.take] or (), folder=folder)
-        job = self._services.generate.submit_batch(batch, user=visitor.name)
-        return job, told_batch(batch, len(files), panel.queued, self._tab.notice)
+        return batch, told_batch(batch, len(files), panel.queued, self._tab.notice)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -80,12 +81,12 @@ class ExtrasHandlers:
             if not values[tab.source]:
                 raise InvalidRequest("Input picture", "", "is missing", "Choose the picture to begin with.")
             request = ExtrasRequest.of({**fields, "images": [values[tab.source]]})
-            return {**jobs.show_queued(generate.submit_extras(request, user=visitor.name)), tab.queued: ""}
+            return {**jobs.queue(partial(generate.submit_extras, request), values, visitor), tab.queued: ""}
         files = tab.files.read(self._services.batches, values, visitor, of_folder=mode == DIRECTORY)
         ExtrasRequest.of({**fields, "images": [_NO_PICTURE]})  # what is refused anyway stores no pictures
         folder = str(values[tab.subfolder] or "").strip()
         batch = self._services.batches.extras(fields, files, folder=folder)
-        shown = jobs.show_queued(generate.submit_batch(batch, user=visitor.name))
+        shown = jobs.queue(partial(generate.submit_batch, batch), values, visitor)
         return {**shown, **told_batch(batch, len(files), tab.queued, tab.notice)}
 
     def _stored(self, file: Path) -> str:

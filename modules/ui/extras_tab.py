@@ -63,7 +63,6 @@ class ExtrasTab:
     notice: gr.HTML
     status: gr.HTML
     result: PicturePanel
-    recent: gr.Gallery
     task: str = PLACE
 
     def remembered(self) -> dict[str, Component]:

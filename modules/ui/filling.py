@@ -10,7 +10,9 @@ import gradio as gr
 from gradio.components import Component
 
 from modules.errors import InvalidRequest
-from modules.schema.requests import Img2ImgRequest, Task, Txt2ImgRequest
+from modules.schema.infotext import parse_infotext
+from modules.schema.requests import REQUESTS, Img2ImgRequest, Task, Txt2ImgRequest
+from modules.services.accounts import Visitor
 from modules.services.build import Services
 from modules.services.pictures import PictureReading
 from modules.ui.binding import Known, filled
@@ -25,9 +27,13 @@ from modules.ui.page_state import PageState
 from modules.ui.prompt_handlers import style_names
 from modules.ui.source_handlers import SourceHandlers
 from modules.ui.source_panel import INPAINT, INPAINT_UPLOAD, OWN_SIZE, PLAIN, RESIZE_TO
+from modules.ui.visitors import whose
 
 MODES = {"img2img": PLAIN, "inpaint": INPAINT}
 """What is done with a picture that was sent, by the places that it can be sent to."""
+_OF_TASKS = {"script_name", "script_args", "denoising_strength"}
+"""What two tasks call alike and do not mean alike."""
+Values = Mapping[Component, Any]
 Changes = dict[Component, Any]
 
 
@@ -51,19 +57,39 @@ class FillHandlers:
             changing |= tab.first_pass.components() if tab.first_pass is not None else set()
         return changing
 
-    def fill(self, infotext: str) -> Changes:
-        """Fill the form of the infotext's task, and go there; says what could not be taken over."""
+    def fill(self, infotext: str, task: Task | None = None) -> Changes:
+        """Fill the form of a task, or else of the infotext's, and go there; says what could not be taken over."""
         reading = self._services.pictures.read_text(infotext)
         request, changed = self._restorable(reading)
+        is_own = task in (None, request.task)
+        if task is not None and not is_own:
+            request = _as_of(task, request)
         tab = self._tabs[request.task]
         changes, dropped = self._filled(tab, request)
         if isinstance(request, Img2ImgRequest):
-            changes |= self._sources_of(tab, request)
+            changes |= self._sources_of(tab, request) if is_own else {}
         else:
             changes |= FirstPassHandlers(self._services, tab).showing(request.firstpass_image)
         left_out = [f"Left out: {row}." for row in reading.not_honoured]
         notice = {tab.notice: "\n".join(shortened([*changed, *dropped, *left_out]))}
         return {**changes, **self._script_of(tab, request), **notice, self._state.tabs: gr.Tabs(selected=request.task)}
+
+    def paste(self, task: Task, values: Values, visitor: Visitor) -> Changes:
+        """Fill a task's form with the parameters in its prompt box, or with those of the newest picture.
+
+        Raises InvalidRequest where there are none.
+        """
+        prompt = str(values[self._tabs[task].form["prompt"]] or "")
+        infotext = prompt if prompt.strip() else self._newest_infotext(visitor)
+        if not parse_infotext(infotext).parameters:
+            problem = "holds no parameters" if infotext else "is empty, and no picture was made yet"
+            remedy = "Paste a text with a line like “Steps: 20, Sampler: Euler a, CFG scale: 7” first."
+            raise InvalidRequest("Prompt", "", problem, remedy)
+        return self.fill(infotext, task)
+
+    def _newest_infotext(self, visitor: Visitor) -> str:
+        newest = self._services.pictures.page(0, 1, whose(visitor))
+        return newest[0].infotext if newest else ""
 
     def begin_with(self, file: Path, infotext: str, place: str) -> Changes:
         """Begin with a picture on the tab of a place, and go there; on img2img also with the words it was made with.
@@ -141,3 +167,9 @@ class FillHandlers:
         except InvalidRequest as error:
             return reading.request, (f"{error} The prompts are filled in as they were painted.",)
         return typed, ()
+
+
+def _as_of(task: Task, request: Txt2ImgRequest | Img2ImgRequest) -> Txt2ImgRequest | Img2ImgRequest:
+    """The same words and settings for another task, but for what only sounds alike."""
+    shared = set(Txt2ImgRequest.model_fields) & set(Img2ImgRequest.model_fields) - _OF_TASKS
+    return REQUESTS[task].model_validate(request.model_dump(include=shared, exclude_none=True))

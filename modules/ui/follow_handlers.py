@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import gradio as gr
 from gradio.components import Component
 
+from modules.errors import WorkerUnavailable
 from modules.services.accounts import Visitor
 from modules.services.build import Services
 from modules.ui.job_panel import JobPanel
 from modules.ui.page_state import PageState
-from modules.ui.status_panel import status_value
-from modules.ui.thumbnails import entries, shown_file
+from modules.ui.status_panel import memory_text, status_value
 from modules.ui.visitors import whose
 from modules.ui.watching import Sight, watch
 
-RECENT_PICTURES = 8
+_SECONDS_FOR_MEMORY = 3.0
 Values = Mapping[Component, Any]
 Changes = dict[Component, Any]
 
@@ -34,34 +35,31 @@ class FollowHandlers:
     async def follow(self, values: Values, visitor: Visitor) -> AsyncIterator[Changes]:
         """Show the jobs that are the visitor's until all are over; an owner's are those of the server."""
         saved, newest, user = -1, "", whose(visitor)
+        first: Sight | None = None
+        memory = ""
         async for sight in watch(self._services.generate, values[self._state.submitted] or "", user):
             is_new = sight.saved != saved
             if is_new:
                 newest, saved = await asyncio.to_thread(self._newest, user), sight.saved
-            changes = self._shown(sight, has_pictures=bool(newest))
+            changes = self._shown(sight, has_pictures=bool(newest), memory=memory)
             yield changes | ({self._state.newest: newest} if is_new else {})
-
-    def show_newest(self, visitor: Visitor) -> Changes:
-        """The rows of recent pictures, the newest of them large.
-
-        Not a part of `follow`: whatever an event may change costs the page time whenever the event says anything.
-        """
-        pictures = self._services.pictures.page(0, RECENT_PICTURES, whose(visitor))
-        small = entries(self._services.pictures, pictures)
-        newest = pictures[0] if pictures else None
-        file = shown_file(self._services, newest) if newest is not None else None
-        changes: Changes = {}
-        for tab in self._tabs:
-            changes[tab.recent] = gr.Gallery(value=small, visible=len(pictures) > 1)
-            changes |= tab.result.showing(file, newest)
-        return changes
+            first = first or sight
+            if sight.job is None and sight.ended != first.ended and (memory := await self._memory()):
+                yield self._shown(sight, has_pictures=bool(newest), memory=memory)
 
     def _newest(self, user: str | None) -> str:
         newest = self._services.pictures.page(0, 1, user)
         return str(newest[0].id) if newest else ""
 
-    def _shown(self, sight: Sight, *, has_pictures: bool) -> Changes:
-        value = status_value(sight, has_pictures=has_pictures)
+    async def _memory(self) -> str:
+        """What the workers use now, in words; "" where they do not say so soon."""
+        with suppress(WorkerUnavailable, asyncio.TimeoutError):
+            found = await asyncio.wait_for(asyncio.to_thread(self._services.generate.memory), _SECONDS_FOR_MEMORY)
+            return memory_text(found)
+        return ""
+
+    def _shown(self, sight: Sight, *, has_pictures: bool, memory: str) -> Changes:
+        value = status_value(sight, has_pictures=has_pictures, memory=memory)
         changes: Changes = {self._state.running: sight.job.id if sight.job else ""}
         for tab in self._tabs:
             changes[tab.status] = value

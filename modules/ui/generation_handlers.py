@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from functools import partial
 from typing import Any
 
 import gradio as gr
 from gradio.components import Component
 
 from modules.checkpoints.card import Card
+from modules.checkpoints.registry import Checkpoint
 from modules.errors import InvalidRequest, ModelNotFound
 from modules.imaging.sides import contained_sides, covering_sides, stepped
 from modules.schema.hires_fields import HiresFields, second_pass_sides
+from modules.schema.refusals import LABELS
 from modules.schema.requests import MAX_SIDE, MIN_SIDE
 from modules.services.accounts import Visitor
 from modules.services.build import Services
@@ -22,16 +25,19 @@ from modules.ui.first_pass_handlers import FirstPassHandlers
 from modules.ui.generation_tab import GenerationTab
 from modules.ui.job_handlers import JobHandlers
 from modules.ui.memory import can_hold
+from modules.ui.overrides_panel import usual_by_settings, with_usual
 from modules.ui.page_state import PageState
-from modules.ui.prompt_handlers import word_choices
+from modules.ui.prompt_handlers import style_names, word_choices
 from modules.ui.request_controls import choices_of
+from modules.ui.size_tools import size_value
 from modules.ui.source_handlers import SourceHandlers
 from modules.ui.source_panel import BATCH, SIZES
+from modules.ui.visitors import chosen_picture
 
 _HIRES_SIZES = ("enable_hr", "hr_scale", "hr_resize_x", "hr_resize_y")
 HIRES_FIELDS = (*_HIRES_SIZES, "width", "height", "firstpass_image")
 """What the sizes of a second pass follow from."""
-LISTS = ("hr_upscaler", "hr_checkpoint_name", "refiner_checkpoint", "sd_upscale_upscaler", "sd_vae")
+LISTS = frozenset({"hr_upscaler", "hr_checkpoint_name", "refiner_checkpoint", "sd_upscale_upscaler", "sd_vae"})
 """Lists that files on the disk are in, beside models and styles."""
 Values = Mapping[Component, Any]
 Changes = dict[Component, Any]
@@ -47,16 +53,17 @@ class GenerationHandlers:
 
     def submit(self, values: Values, visitor: Visitor) -> Changes:
         """Queue what the tab asks for."""
-        sources = self._tab.sources
+        sources, generate = self._tab.sources, self._services.generate
         if sources is not None and values[sources.mode] == BATCH:
-            job, told = BatchHandlers(self._services, self._tab).submit(values, visitor)
-            return {**self._jobs.show_queued(job), **told}
-        job = self._services.generate.submit(requested(self._services, self._tab, values), user=visitor.name)
-        return self._jobs.show_queued(job)
+            batch, told = BatchHandlers(self._services, self._tab).batch(values, visitor)
+            return {**self._jobs.queue(partial(generate.submit_batch, batch), values, visitor), **told}
+        request = requested(self._services, self._tab, values)
+        return self._jobs.queue(partial(generate.submit, request), values, visitor)
 
-    def reuse_seed(self, values: Values) -> Changes:
+    def reuse_seed(self, values: Values, visitor: Visitor) -> Changes:
         """Take over the seed of the picture that is shown."""
-        infotext = values[self._tab.result.parameters] or ""
+        shown = str(values[self._tab.result.shown] or "")
+        infotext = chosen_picture(self._services.pictures, visitor, shown).infotext if shown else ""
         seed = self._services.pictures.read_text(infotext).request.seed
         if seed == -1:
             raise InvalidRequest("Seed", "", "cannot be reused: no picture is shown yet", "Press Generate first.")
@@ -72,11 +79,7 @@ class GenerationHandlers:
         """Say what the second pass makes of the first."""
         return {self._tab.hires_line: self._hires_line(values)}
 
-    def use_example(self, sample: list[Any]) -> Changes:
-        """Put an example into the prompt."""
-        return {self._tab.form["prompt"]: sample[0]}
-
-    def welcome(self, remembered: Mapping[str, Any] | None) -> Changes:
+    def welcome(self, remembered: Mapping[str, Any] | None, user: str = "") -> Changes:
         """Bring a page that was just opened up to date: lists, examples, what its form held before."""
         form = self._tab.form
         names = [checkpoint.name for checkpoint in self._services.models.all()]
@@ -84,8 +87,9 @@ class GenerationHandlers:
             current = self._services.models.current()
         except ModelNotFound as error:
             return {form["model"]: gr.Dropdown(choices=[], value=None), self._tab.notice: str(error)}
-        trusted = self._trusted(remembered)
-        values = {**recommended_values(current.card.recommended), **trusted}
+        trusted = self._trusted(self._default_preset(user) if remembered is None else remembered)
+        by_settings = usual_by_settings(self._services.settings.current)
+        values = {**recommended_values(current.card.recommended), **by_settings, **self._tab.defaults, **trusted}
         changes = {component: values[name] for name, component in self._plain().items() if name in values}
         changes |= self._lists(values)
         changes |= word_choices(self._services, self._tab, values.get("styles"))
@@ -96,12 +100,53 @@ class GenerationHandlers:
         chosen = values.get("script_name")
         changes |= {part.column: gr.Column(visible=name == chosen) for name, part in self._tab.script.parts.items()}
         model = gr.Dropdown(choices=names, value=current.name)
-        return {**changes, **examples_of(self._tab, current.card), form["model"]: model}
+        shown = {**examples_of(self._tab, current.card), **self.sizes_of(current)}
+        told = with_usual(self._tab.told.value, {**by_settings, **self._tab.defaults})
+        return {**changes, **shown, form["model"]: model, self._tab.told: told}
+
+    def put_in(self, kept: Mapping[str, Any]) -> tuple[Changes, tuple[str, ...]]:
+        """Fill the form with what a preset keeps, and say what of it is not here; all other fields stay."""
+        trusted = self._trusted(kept)
+        here = self._names_here()
+        dropped = []
+        for name in trusted.keys() & here.keys():
+            given = trusted[name]
+            missing = [one for one in (given if isinstance(given, list) else [given]) if one not in here[name]]
+            if missing:
+                dropped.append(f"{LABELS[name]} {missing[0]!r} is not here; yours is kept.")
+                del trusted[name]
+        changes = {component: trusted[name] for name, component in self._plain().items() if name in trusted}
+        if "script_name" in trusted:
+            parts = self._tab.script.parts
+            changes |= {part.column: gr.Column(visible=name == trusted["script_name"]) for name, part in parts.items()}
+        return changes, tuple(sorted(dropped))
+
+    def sizes_of(self, checkpoint: Checkpoint) -> Changes:
+        """The sizes that suit a checkpoint."""
+        return {self._tab.size_tools: size_value(self._tab.task, checkpoint)}
 
     def follow_model(self, values: Values, before: Card, after: Card) -> Changes:
         """What changes with the checkpoint; fields that a person changed stay as they are."""
         changes = following_model(values, self._tab.form, before.recommended, after.recommended)
         return {**changes, **examples_of(self._tab, after)}
+
+    def _default_preset(self, user: str) -> Mapping[str, Any]:
+        preset = self._services.presets.default(self._tab.task, user)
+        return {} if preset is None else preset.values
+
+    def _names_here(self) -> dict[str, Collection[Any]]:
+        """What the lists of the form's own fields hold now."""
+        available = self._services.scripts.available(self._tab.task)
+        names: dict[str, Collection[Any]] = {
+            name: [entry for _, entry in component.choices]
+            for name, component in self._tab.form.by_name().items()
+            if isinstance(component, gr.Dropdown)
+        }
+        for name in LISTS & names.keys():
+            names[name] = [one[1] if isinstance(one, tuple) else one for one in choices_of(name, available)]
+        names["styles"] = style_names(self._services)
+        names["model"] = [checkpoint.name for checkpoint in self._services.models.all()]
+        return names
 
     def _plain(self) -> dict[str, Component]:
         """The remembered components whose values are words, numbers and switches."""

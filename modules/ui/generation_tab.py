@@ -7,13 +7,14 @@ modules of its own, and left out here where the task lacks it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import gradio as gr
 from gradio.components import Component
 
 from modules.checkpoints.card import Recommended
+from modules.config.ui_config import Override
 from modules.diffusion.names import SAMPLER_NAMES
 from modules.hooks import Available, Script
 from modules.schema.refusals import LABELS
@@ -31,17 +32,22 @@ from modules.ui.controls import lay_out_choice, lay_out_line, lay_out_number, la
 from modules.ui.first_pass_panel import FirstPass
 from modules.ui.hires_panel import lay_out_hires
 from modules.ui.job_panel import lay_out_jobs
+from modules.ui.overridden_controls import override_controls
+from modules.ui.overrides_panel import lay_out_told, told_value
 from modules.ui.picture_panel import PicturePanel
 from modules.ui.prompt_panel import (
     PromptTexts,
     PromptTools,
     WordLists,
+    lay_out_prompt_bar,
     lay_out_prompt_tools,
     lay_out_prompts,
     lay_out_words,
 )
 from modules.ui.request_controls import RequestControls, element_id
 from modules.ui.script_panel import ScriptPanel, lay_out_scripts
+from modules.ui.simple_view import lay_out_quality, lay_out_seed_lock
+from modules.ui.size_tools import lay_out_size_tools
 from modules.ui.source_panel import RESIZE_TO, SIZES, SourcePanel, lay_out_sources
 
 USUAL_CFG_SCALES = (0, 30)
@@ -61,6 +67,8 @@ ACCORDIONS = {
     "guidance": "Guidance",
 }
 """The groups of fields that are closed at first, and what they are called; a task without such fields has none."""
+_AFTER_SAMPLER, _AFTER_SEED = ("mask", "soft inpainting", "refiner"), ("noise",)
+"""Groups that stand where A1111 has them; the others follow in the order of ACCORDIONS."""
 _OF_INPUT = ("mask_from_alpha",)
 """Fields that stand with the input picture, whatever their group."""
 
@@ -72,12 +80,14 @@ class WhatThereIs:
     recommended: Recommended
     examples: list[str]
     words: WordLists
-    rng: str
-    """The noise source that the settings name."""
+    settings: Mapping[str, Any]
+    """What the settings say of some fields."""
     available: Available
     scripts: Sequence[Script]
     failures: Sequence[str] = ()
     """What kept scripts of plugins away."""
+    overrides: Mapping[str, Override] = field(default_factory=dict)
+    """Other defaults and limits of the task's controls."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +99,12 @@ class GenerationTab:
     form: RequestFields
     texts: PromptTexts
     tools: PromptTools
+    bar: gr.HTML
+    """Below the prompts: select pastes parameters, submit applies styles, input applies a preset."""
+    told: gr.HTML
+    size_tools: gr.HTML
+    defaults: Mapping[str, Any]
+    """What ui-config.json has some fields hold at first; it goes before what the checkpoint recommends."""
     accordions: dict[str, list[str]]
     """Element id and fields of everything that is closed at first."""
     mask_fields: list[str]
@@ -103,7 +119,6 @@ class GenerationTab:
     reuse_seed: gr.Button
     status: gr.HTML
     result: PicturePanel
-    recent: gr.Gallery
     script: ScriptPanel
     hires_line: gr.HTML | None = None
     first_pass: FirstPass | None = None
@@ -136,6 +151,7 @@ def lay_out_generation(task: Task, model: gr.Dropdown, there: WhatThereIs) -> Ge
             with gr.Column(elem_classes=["prompts"]):
                 prompts, parts["texts"] = lay_out_prompts(task)
                 fields |= prompts
+                parts["bar"] = lay_out_prompt_bar(task)
                 parts["examples"] = _lay_out_examples(task, prompts["prompt"], there.examples)
                 parts["sources"] = lay_out_sources() if task == "img2img" else None
             with gr.Column(elem_id=element_id("settings", task), elem_classes=["settings"]):
@@ -143,6 +159,10 @@ def lay_out_generation(task: Task, model: gr.Dropdown, there: WhatThereIs) -> Ge
                 fields |= settings
                 parts |= more
         parts |= lay_out_jobs(task)
+        with parts["notice"].parent:
+            parts["told"] = lay_out_told(task)
+    parts["defaults"] = override_controls(task, fields, there.overrides)
+    parts["told"].value = told_value(task, fields)
     mask_fields = [
         name for group in ("mask", "soft inpainting") for name in controls.fields_of(group) if name in fields
     ]
@@ -156,22 +176,29 @@ def _lay_out_settings(
     task, usual = controls.task, recommended_values(there.recommended)
     fields: dict[str, Component] = {}
     parts: dict[str, Any] = {}
+    accordions: dict[str, dict[str, Component]] = {}
     fields |= lay_out_words(there.words.styles, task)
+    lay_out_quality(task)
     fields |= _lay_out_sampling(task, usual)
-    if task == "img2img":
-        fields |= _lay_out_strength(controls)
-    sides, size_parts = _lay_out_sides(controls, usual)
-    parts |= size_parts
-    fields |= sides | _lay_out_batch(task, usual)
-    fields["seed"], parts["random_seed"], parts["reuse_seed"] = _lay_out_seed(task)
     with gr.Column(elem_classes=["accordions"]):
         if task == "txt2img":
             hires, parts["first_pass"], parts["hires_line"] = lay_out_hires(controls)
             fields |= hires
-        accordions: dict[str, dict[str, Component]] = {}
+        accordions |= _lay_out_accordions(controls, _AFTER_SAMPLER, without, {})
+    if task == "img2img":
+        fields["resize_mode"] = _lay_out_resize_mode(controls)
+    sides, size_parts = _lay_out_sides(controls, usual)
+    parts |= size_parts
+    fields |= sides | _lay_out_batch(task, usual)
+    if task == "img2img":
+        fields["denoising_strength"] = _lay_out_strength(controls)
+    fields["seed"], parts["random_seed"], parts["reuse_seed"] = _lay_out_seed(task)
+    with gr.Column(elem_classes=["accordions"]):
         tools, script = (element_id(name, task) for name in ("prompt-tools", "script-fields"))
-        elsewhere = without | set(fields) | {"wildcard_seed", "script_name"}
-        accordions |= _lay_out_accordions(controls, elsewhere, {"rng": there.rng})
+        laid_out = {name for row in accordions.values() for name in row}
+        elsewhere = without | set(fields) | laid_out | {"wildcard_seed", "script_name"}
+        others = [group for group in ACCORDIONS if group not in (*_AFTER_SAMPLER, *_AFTER_SEED)]
+        accordions |= _lay_out_accordions(controls, [*_AFTER_SEED, *others], elsewhere, there.settings)
         accordions[tools], parts["tools"] = lay_out_prompt_tools(controls, there.words)
         with gr.Accordion("Script", open=False, elem_id=script):
             parts["script"] = lay_out_scripts(task, there.scripts, there.available, there.failures)
@@ -194,7 +221,7 @@ def _lay_out_examples(task: Task, prompt: Component, examples: list[str]) -> gr.
 
 
 def _lay_out_sampling(task: Task, usual: Mapping[str, Any]) -> dict[str, Component]:
-    with gr.Row():
+    with gr.Row(elem_classes=["expert"]):
         fields: dict[str, Component] = {
             "sampler_name": _choice("sampler_name", task, [row.name for row in SAMPLER_NAMES], usual["sampler_name"]),
             "scheduler": _choice("scheduler", task, list(SCHEDULE_CHOICES), usual["scheduler"]),
@@ -202,16 +229,16 @@ def _lay_out_sampling(task: Task, usual: Mapping[str, Any]) -> dict[str, Compone
     return fields | {"steps": _number("steps", task, usual["steps"], 1, MAX_STEPS, 1)}
 
 
-def _lay_out_strength(controls: RequestControls) -> dict[str, Component]:
-    """How much of the picture is painted anew, and how it gets its size."""
-    return {
-        "denoising_strength": _number(
-            "denoising_strength", controls.task, controls.default_of("denoising_strength"), 0, 1, 0.01
-        ),
-        "resize_mode": _choice(
-            "resize_mode", controls.task, controls.choices_of("resize_mode"), controls.default_of("resize_mode")
-        ),
-    }
+def _lay_out_strength(controls: RequestControls) -> Component:
+    """How much of the picture is painted anew."""
+    name = "denoising_strength"
+    return _number(name, controls.task, controls.default_of(name), 0, 1, 0.01)
+
+
+def _lay_out_resize_mode(controls: RequestControls) -> Component:
+    """How the picture gets the size of the result."""
+    name = "resize_mode"
+    return _choice(name, controls.task, controls.choices_of(name), controls.default_of(name))
 
 
 def _lay_out_sides(controls: RequestControls, usual: Mapping[str, Any]) -> tuple[dict[str, Component], dict[str, Any]]:
@@ -239,6 +266,7 @@ def _lay_out_sides(controls: RequestControls, usual: Mapping[str, Any]) -> tuple
                 )
             with gr.Row(elem_classes=["resize-by"]):
                 fields |= controls.lay_out(["scale_by"], {"scale_by": 1})
+        parts["size_tools"] = lay_out_size_tools(task)
         with gr.Row(elem_classes=["sides"]):
             with gr.Column(scale=10, min_width=200, elem_classes=["side-sliders"]):
                 fields |= {
@@ -250,13 +278,12 @@ def _lay_out_sides(controls: RequestControls, usual: Mapping[str, Any]) -> tuple
 
 
 def _lay_out_batch(task: Task, usual: Mapping[str, Any]) -> dict[str, Component]:
-    cfg_scale = _number("cfg_scale", task, usual["cfg_scale"], *USUAL_CFG_SCALES, 0.5)
     with gr.Row():
-        return {
-            "cfg_scale": cfg_scale,
+        batch: dict[str, Component] = {
             "batch_count": _number("batch_count", task, 1, 1, MAX_BATCH_COUNT, 1),
             "batch_size": _number("batch_size", task, 1, 1, MAX_BATCH_SIZE, 1),
         }
+    return {**batch, "cfg_scale": _number("cfg_scale", task, usual["cfg_scale"], *USUAL_CFG_SCALES, 0.5)}
 
 
 def _lay_out_seed(task: Task) -> tuple[gr.Textbox, gr.Button, gr.Button]:
@@ -271,22 +298,23 @@ def _lay_out_seed(task: Task) -> tuple[gr.Textbox, gr.Button, gr.Button]:
         )
         random = _tool("Random", element_id("random-seed", task), min_width=92)
         reuse = _tool("Reuse last", element_id("reuse-seed", task), min_width=112)
+        lay_out_seed_lock(task)
     return seed, random, reuse
 
 
 def _lay_out_accordions(
-    controls: RequestControls, without: set[str], values: Mapping[str, Any]
+    controls: RequestControls, groups: Sequence[str], without: set[str], values: Mapping[str, Any]
 ) -> dict[str, dict[str, Component]]:
-    """The fields that are not laid out yet, by the element ids of their accordions."""
+    """The fields of some groups that are not laid out yet, by the element ids of their accordions."""
     accordions = {}
-    for group, title in ACCORDIONS.items():
+    for group in groups:
         names = controls.fields_of(group, without | set(_OF_INPUT))
         if group == "input" and names:
             names += _OF_INPUT
         if not names:
             continue
         name = element_id(f"{group.replace(' ', '-')}-fields", controls.task)
-        with gr.Accordion(title, open=False, elem_id=name), gr.Row(elem_classes=["fields"]):
+        with gr.Accordion(ACCORDIONS[group], open=False, elem_id=name), gr.Row(elem_classes=["fields"]):
             accordions[name] = controls.lay_out(names, values)
     return accordions
 

@@ -22,19 +22,21 @@ HandlerClass = Literal["user", "owner", "unasked"]
 
 _TABLE: dict[HandlerClass, str] = {
     "user": """
-        GenerationHandlers: submit reuse_seed take_size describe_hires use_example
+        GenerationHandlers: submit reuse_seed take_size describe_hires
         ModelHandlers: welcome select
-        PromptHandlers: describe preview add_wildcard
+        PromptHandlers: describe preview add_wildcard apply_styles edit_style
+        PresetHandlers: apply
         ScriptHandlers: choose offer put_all_in
         SourceHandlers: take_in take_in_mask clear
         FirstPassHandlers: take_in remove
         ExtrasHandlers: welcome take_in remove submit
-        FollowHandlers: follow show_newest
-        JobHandlers: interrupt skip select_recent
+        FollowHandlers: follow
+        JobHandlers: interrupt skip
         PictureHandlers: remix send
         DroppedPictureHandlers: send
-        FillHandlers: fill
-        GalleryHandlers: open show_newer show_older choose
+        FillHandlers: paste
+        InfotextHandlers: use
+        GalleryHandlers: open
         PngInfoHandlers: clear read
         ModelsHandlers: look show show_from_start show_more look_again
         ListHandlers: show

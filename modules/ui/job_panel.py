@@ -6,11 +6,12 @@ from typing import Any, Protocol
 
 import gradio as gr
 
+from modules.schema.requests import REQUESTS
+from modules.ui.look_inside_panel import lay_out_look_inside
 from modules.ui.notices import lay_out_notice
-from modules.ui.picture_panel import PicturePanel, lay_out_picture
+from modules.ui.picture_panel import PicturePanel, lay_out_pictures
 from modules.ui.request_controls import element_id
 from modules.ui.status_panel import lay_out_status
-from modules.ui.thumbnails import lay_out_thumbnails
 
 HINTS = {
     "txt2img": "Describe one, or choose an example, and press Generate.",
@@ -35,8 +36,6 @@ class JobPanel(Protocol):
     def status(self) -> gr.HTML: ...
     @property
     def result(self) -> PicturePanel: ...
-    @property
-    def recent(self) -> gr.Gallery: ...
 
 
 def lay_out_jobs(task: str) -> dict[str, Any]:
@@ -79,6 +78,8 @@ def _lay_out_stopping(title: str, name: str, look: str) -> gr.Button:
 
 def _lay_out_result(task: str) -> dict[str, Any]:
     status = lay_out_status(element_id("status", task), HINTS[task])
-    recent = lay_out_thumbnails(element_id("recent", task), 8, label="Recent pictures", render=False)
-    result = lay_out_picture(element_id("result", task), send_label="Use these parameters", between=recent)
-    return {"status": status, "recent": recent, "result": result}
+    result = lay_out_pictures(element_id("result", task))
+    for one in REQUESTS:
+        if one == task:
+            lay_out_look_inside(one)
+    return {"status": status, "result": result}

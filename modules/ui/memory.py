@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Protocol
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Protocol
 
 import gradio as gr
 from gradio.components import Component
@@ -20,24 +22,52 @@ class RememberedForm(Protocol):
     def asked(self) -> list[Component]: ...
 
 
-def remember(tab: RememberedForm, memory: gr.BrowserState, events: list[Any]) -> None:
-    """Keep the tab's form in the browser at each of these events, without asking the server."""
+@dataclass(frozen=True)
+class Told:
+    """A button that memory.js presses when one of those values is another, while `only_with` is on."""
+
+    button: str
+    names: Sequence[str]
+    only_with: str
+
+
+CHANGED_SCRIPT = "() => { window.atelier.formsChanged(); return []; }"
+"""JavaScript for after an event that changes forms: they are kept, and marked, as after a touch."""
+
+
+def remember(tab: RememberedForm, memory: gr.BrowserState, keeping: gr.Button) -> None:
+    """Keep the tab's form in the browser when memory.js presses that button, without asking the server."""
     script = f"(...values) => window.atelier.readForm({json.dumps(tab.task)}, values)"
-    for event in events:
-        event(None, tab.asked(), memory, js=script)
+    keeping.click(None, tab.asked(), memory, js=script)
 
 
-def mark_script(tab: RememberedForm) -> str:
-    """JavaScript: marks the closed accordions that hold changed values."""
-    return f"(...values) => {{ window.atelier.readForm({json.dumps(tab.task)}, values); return []; }}"
+def mark_script(tabs: Sequence[RememberedForm]) -> str:
+    """JavaScript: marks the closed accordions that hold changed values, given the values of all these tabs."""
+    reads = []
+    for tab in tabs:
+        task, count = json.dumps(tab.task), len(tab.asked())
+        reads.append(f"window.atelier.readForm({task}, values.splice(0, {count}));")
+    return f"(...values) => {{ {' '.join(reads)} return []; }}"
 
 
-def describe_script(tab: RememberedForm) -> str:
-    """JavaScript, to be run once before the others: the names of the values, and what accordions hold at first."""
-    kept = tab.remembered()
-    at_first = {place: {name: kept[name].value for name in names} for place, names in tab.accordions.items()}
-    words = ", ".join(map(json.dumps, (tab.task, list(kept), at_first)))
-    return f"() => {{ window.atelier.describeForm({words}); return []; }}"
+def take_script(tab: RememberedForm) -> str:
+    """JavaScript: what a part of the page puts into the form, in the order of its values; undefined for what stays."""
+    return f"() => window.atelier.form.take({json.dumps(tab.task)}, {json.dumps(list(tab.remembered()))})"
+
+
+def describe_script(tabs: Sequence[RememberedForm], told: Mapping[str, Told]) -> str:
+    """JavaScript, to be run once before the others: the names of the values, and what accordions hold at first.
+
+    `told` has what to tell of a task's form.
+    """
+    calls = []
+    for tab in tabs:
+        kept = tab.remembered()
+        at_first = {place: {name: kept[name].value for name in names} for place, names in tab.accordions.items()}
+        of_task = [asdict(told[tab.task])] if tab.task in told else []
+        words = ", ".join(map(json.dumps, (tab.task, list(kept), at_first, of_task)))
+        calls.append(f"window.atelier.describeForm({words});")
+    return f"() => {{ {' '.join(calls)} return []; }}"
 
 
 def can_hold(component: Component, value: object) -> bool:

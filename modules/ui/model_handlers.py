@@ -22,11 +22,11 @@ class ModelHandlers:
         self._model = model
         self._tabs = tabs
 
-    def welcome(self, *remembered: Mapping[str, Any] | None) -> dict[Component, Any]:
+    def welcome(self, *remembered: Mapping[str, Any] | None, visitor: Visitor) -> dict[Component, Any]:
         """Bring a page that was just opened up to date; `remembered` is what the browser kept of each tab."""
         changes: dict[Component, Any] = {}
         for tab, kept in zip(self._tabs, remembered, strict=True):
-            changes |= tab.welcome(kept)
+            changes |= tab.welcome(kept, visitor.name)
         return changes
 
     def select(self, values: Mapping[Component, Any], visitor: Visitor) -> dict[Component, Any]:
@@ -40,8 +40,11 @@ class ModelHandlers:
             before = None
         models = self._services.models
         find = models.select if visitor.is_owner else models.find
-        card = find(values[self._model] or "").card
+        checkpoint = find(values[self._model] or "")
+        if visitor.is_owner:
+            self._services.machine.load_current()
         changes: dict[Component, Any] = {}
         for tab in self._tabs:
-            changes |= tab.follow_model(values, before or card, card)
+            changes |= tab.follow_model(values, before or checkpoint.card, checkpoint.card)
+            changes |= tab.sizes_of(checkpoint)
         return changes

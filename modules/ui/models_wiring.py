@@ -61,7 +61,11 @@ def form_components(wiring: Wiring) -> set[Component]:
 
 def changed_by_use(wiring: Wiring, model: gr.Dropdown) -> set[Any]:
     """What using a model may change on the other tabs."""
-    return {model, *form_components(wiring), *(tab.examples for tab in wiring.tabs.values())}
+    return {
+        model,
+        *form_components(wiring),
+        *(one for tab in wiring.tabs.values() for one in (tab.examples, tab.size_tools)),
+    }
 
 
 def _wire_list(wiring: Wiring, tab: ModelsTab, model: gr.Dropdown) -> None:

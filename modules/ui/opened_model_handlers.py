@@ -17,12 +17,12 @@ from modules.schema.requests import AUTOMATIC, NO_VAE
 from modules.services.accounts import Visitor
 from modules.services.build import Services
 from modules.services.model_cards import ModelCard
+from modules.services.model_words import embedding_text, lora_text, trigger_words, with_words
 from modules.ui.generation_tab import GenerationTab
 from modules.ui.model_grid import key_of, kind_and_name
 from modules.ui.model_handlers import ModelHandlers
 from modules.ui.model_kinds import ONE, size_words
 from modules.ui.model_panel import ModelPanel
-from modules.ui.model_words import embedding_text, lora_text, trigger_words, with_words
 from modules.ui.request_controls import choices_of
 
 LARGEST_SIDE = 1024

@@ -30,5 +30,5 @@ def owners_parts(tabs: Mapping[Any, GenerationTab], models: ModelsTab) -> list[B
     The tab Merge stays and refuses: gradio takes no tab away that was not looked at yet.
     """
     tools = [tab.tools for tab in tabs.values()]
-    kept: list[Block] = [one for tool in tools for one in (tool.style_name, tool.save_style, tool.delete_style)]
+    kept: list[Block] = [one for tool in tools for one in tool.of_owners()]
     return [models.downloads.fetching, models.opened.card, *kept]

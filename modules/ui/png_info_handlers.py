@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
-import gradio as gr
 from gradio.components import Component
 
 from modules.services.build import Services
-from modules.services.pictures import PictureReading
+from modules.services.picture_reading import PictureReading
 from modules.ui.png_info_tab import PngInfoTab
 
+_NOTHING = "This picture carries no parameters: nothing says how it was made."
 Values = Mapping[Component, Any]
 Changes = dict[Component, Any]
 
@@ -26,40 +27,26 @@ class PngInfoHandlers:
 
     def clear(self) -> Changes:
         """Forget the picture before; a new one may turn out unreadable."""
-        hidden = {component: gr.update(visible=False) for component in self._tab.results()}
-        return {**hidden, self._tab.infotext: gr.Textbox(value="", visible=False)}
+        return {self._tab.found: None}
 
     def read(self, values: Values) -> Changes:
         """Show what the dropped file says of how it was made."""
         if not values[self._tab.file]:
-            return {self._tab.hint: gr.HTML(visible=True)}
+            return {}
         path = Path(values[self._tab.file])
         reading = self._services.pictures.read(path)
-        picture = {self._tab.picture: gr.Image(value=str(path), visible=True), self._tab.tools: gr.Row(visible=True)}
-        if not reading.infotext:
-            return {**picture, self._tab.notice: "This picture carries no parameters: nothing says how it was made."}
-        return {**picture, **self._found(reading)}
-
-    def _found(self, reading: PictureReading) -> Changes:
-        tab, parsed = self._tab, reading.parsed
-        rows = table_of(parsed.parameters)
-        return {
-            tab.prompt: gr.Textbox(value=parsed.prompt, visible=True),
-            tab.negative_prompt: gr.Textbox(value=parsed.negative_prompt, visible=bool(parsed.negative_prompt)),
-            tab.parameters: gr.Dataframe(value=rows, visible=bool(rows)),
-            tab.not_honoured: gr.Textbox(value="\n".join(reading.not_honoured), visible=bool(reading.not_honoured)),
-            tab.infotext: gr.Textbox(value=reading.infotext, visible=True),
-            tab.send: gr.Button(f"Send to {reading.request.task}", visible=True),
-        }
+        shown = {"picture": f"gradio_api/file={quote(path.as_posix())}", **told(reading)}
+        return {self._tab.found: shown, self._tab.notice: "" if reading.infotext else _NOTHING}
 
 
-def table_of(parameters: Mapping[str, str]) -> list[list[str]]:
-    """Rows of name and value, with the two halves of a size in one row again."""
-    rows = []
-    for name, value in parameters.items():
-        stem, _, half = name.rpartition("-")
-        if half == "1" and f"{stem}-2" in parameters:
-            rows.append([stem, f"{value} x {parameters[f'{stem}-2']}"])
-        elif not (half == "2" and f"{stem}-1" in parameters):
-            rows.append([name, value])
-    return rows
+def told(reading: PictureReading) -> dict[str, Any]:
+    """What a reading says, as parameters.js shows it."""
+    return {
+        "prompt": reading.parsed.prompt,
+        "negative_prompt": reading.parsed.negative_prompt,
+        "parameters": [{"name": name, "value": value} for name, value in reading.rows()],
+        "not_honoured": list(reading.not_honoured),
+        "infotext": reading.infotext,
+        "origin": reading.origin if reading.infotext else "",
+        "task": reading.request.task,
+    }

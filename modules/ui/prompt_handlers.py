@@ -77,6 +77,28 @@ class PromptHandlers:
             tools.remark: f"The style “{name}” is gone. The file as it was stays beside it, with .bak at its end.",
         }
 
+    def apply_styles(self, values: Values) -> Changes:
+        """Write the chosen styles into the prompts, and choose none any more. Raises InvalidRequest."""
+        form = self._tab.form
+        styles = values[form["styles"]] or []
+        if not styles:
+            raise InvalidRequest("Styles", "", "are not chosen", "Choose some from the list first.")
+        prompts = (values[form[name]] or "" for name in ("prompt", "negative_prompt"))
+        prompt, negative = self._services.styles.apply(*prompts, styles)
+        return {form["prompt"]: prompt, form["negative_prompt"]: negative, form["styles"]: []}
+
+    def edit_style(self, values: Values) -> Changes:
+        """Put the text of the style in the box into the prompts; saved under its name it is another one then."""
+        form, tools = self._tab.form, self._tab.tools
+        style = self._services.styles.find(str(values[tools.style_name] or "").strip())
+        remark = f"This is the style “{style.name}”. Change the prompts, and press Save as style."
+        return {
+            form["prompt"]: style.prompt,
+            form["negative_prompt"]: style.negative_prompt,
+            form["styles"]: [],
+            tools.remark: remark,
+        }
+
     def add_wildcard(self, values: Values) -> Changes:
         """Put the chosen wildcard at the end of the prompt, and have words drawn."""
         form, tools = self._tab.form, self._tab.tools

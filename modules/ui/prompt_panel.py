@@ -10,6 +10,7 @@ from gradio.components import Component
 from modules.config.request_words import REQUEST_WORDS
 from modules.schema.refusals import LABELS
 from modules.schema.requests import Task
+from modules.ui.assets import asset
 from modules.ui.controls import lay_out_choice, lay_out_choices, lay_out_switch
 from modules.ui.notices import lay_out_remark
 from modules.ui.request_controls import RequestControls, element_id
@@ -42,11 +43,16 @@ class PromptTools:
     style_name: gr.Dropdown
     save_style: gr.Button
     delete_style: gr.Button
+    edit_style: gr.Button
     wildcards: gr.Dropdown
     preview: gr.Button
     previewed: gr.Textbox
     remark: gr.HTML
     """What was done, and what is wrong with the files of styles and wildcards."""
+
+    def of_owners(self) -> tuple[Component, ...]:
+        """What keeps styles."""
+        return self.style_name, self.save_style, self.delete_style, self.edit_style
 
 
 def lay_out_prompts(task: Task) -> tuple[dict[str, Component], PromptTexts]:
@@ -57,6 +63,17 @@ def lay_out_prompts(task: Task) -> tuple[dict[str, Component], PromptTexts]:
     )
     problem = lay_out_remark(element_id("prompt-problem", task), "hint")
     return {"prompt": prompt, "negative_prompt": negative}, PromptTexts(count, negative_count, problem)
+
+
+def lay_out_prompt_bar(task: Task) -> gr.HTML:
+    """Parameters from a text, styles into the prompts, an empty page, presets."""
+    return gr.HTML(
+        value={"task": task},
+        html_template='<div class="prompt-bar" role="group" aria-label="Prompt tools"></div>',
+        js_on_load=asset("prompt_bar.js"),
+        elem_id=element_id("prompt-bar", task),
+        elem_classes=["prompt-bar-box", "bare"],
+    )
 
 
 def lay_out_words(styles: list[str], task: Task) -> dict[str, Component]:
@@ -91,6 +108,7 @@ def lay_out_prompt_tools(controls: RequestControls, lists: WordLists) -> tuple[d
             )
             save = _tool("Save as style", element_id("save-style", task), min_width=120)
             delete = _tool("Delete style", element_id("delete-style", task), min_width=116)
+            edit = _tool("Edit style", element_id("edit-style", task), min_width=104)
         with gr.Row(elem_classes=["fields"]):
             known = lay_out_choice(
                 element_id("known-wildcards", task),
@@ -115,7 +133,7 @@ def lay_out_prompt_tools(controls: RequestControls, lists: WordLists) -> tuple[d
             elem_id=element_id("shown-prompts", task),
             elem_classes=["shown-prompts"],
         )
-    return seed, PromptTools(style_name, save, delete, known, preview, previewed, remark)
+    return seed, PromptTools(style_name, save, delete, edit, known, preview, previewed, remark)
 
 
 def _tool(label: str, name: str, min_width: int) -> gr.Button:

@@ -9,6 +9,7 @@ from gradio.components import Component
 
 from modules.config.request_words import REQUEST_WORDS
 from modules.hooks import Available
+from modules.schema.hires_fields import HiresFields
 from modules.schema.requests import REQUESTS, Task
 from modules.ui.controls import (
     lay_out_choice,
@@ -26,9 +27,25 @@ LARGEST_EXACT = 2**53
 """The numbers of a browser are whole up to here; longer ones travel as text."""
 COMPOSED = {"init_images", "mask", "script_args"}
 """Fields that no single control holds: they are put together of a canvas and of the controls of a script."""
+SWITCHED = {
+    "enable_hr": frozenset(HiresFields.model_fields) - {"enable_hr"},
+    "refiner_checkpoint": frozenset({"refiner_switch_at", "refiner_switch_by_sample_steps", "hires_fix_refiner_pass"}),
+    "soft_inpainting": frozenset(
+        {
+            "soft_inpainting_schedule_bias",
+            "soft_inpainting_preservation_strength",
+            "soft_inpainting_transition_contrast_boost",
+            "soft_inpainting_mask_influence",
+            "soft_inpainting_difference_threshold",
+            "soft_inpainting_difference_contrast",
+        }
+    ),
+    "sd_upscale_upscaler": frozenset({"sd_upscale_by", "sd_upscale_overlap"}),
+}
+"""The fields that count only where another one is switched on or chosen."""
 _WIDTH = 240
 _WHERE_EMPTY = {
-    "eta": "The sampler's own",
+    "eta": "As the settings say",
     "sigmas": "None",
     "hr_cfg_scale": "As in the first pass",
     "hr_prompt": "As in the first pass",

@@ -124,16 +124,18 @@ class SourceHandlers:
         """The first picture with what was painted over it, as colours or as a mask."""
         inputs = self._services.inputs
         original = load_picture(inputs.file(picture_id))
-        layer = _layer(canvas.get("mask" if mode == INPAINT else "colours"), original.size)
-        if layer is None:
+        colours = _layer(canvas.get("colours"), original.size) if mode != INPAINT else None
+        mask = _layer(canvas.get("mask"), original.size) if mode != SKETCH else None
+        covered = mask.getchannel("A") if mask is not None else None
+        if colours is None:
+            if covered is not None:
+                return {"init_images": (picture_id,), "mask": inputs.add(covered.convert("RGB"))}
             if mode == SKETCH:
                 return {"init_images": (picture_id,)}
             raise InvalidRequest("Mask", "", "is empty", _NO_MASK)
-        if mode == INPAINT:
-            return {"init_images": (picture_id,), "mask": inputs.add(layer.getchannel("A").convert("RGB"))}
-        painted = Image.alpha_composite(original.convert("RGBA"), layer).convert(original.mode)
+        painted = Image.alpha_composite(original.convert("RGBA"), colours).convert(original.mode)
         fields: dict[str, Any] = {"init_images": (inputs.add(painted),)}
-        return fields if mode == SKETCH else {**fields, "mask": inputs.add_strokes(painted, original)}
+        return fields if mode == SKETCH else {**fields, "mask": inputs.add_strokes(painted, original, covered)}
 
     def _entry(self, picture_id: str) -> dict[str, Any]:
         width, height = self._services.inputs.size(picture_id)

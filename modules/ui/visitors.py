@@ -5,7 +5,7 @@ from __future__ import annotations
 import gradio as gr
 from fastapi import Request
 
-from modules.errors import NotAllowed, NotFound
+from modules.errors import InvalidRequest, NotAllowed, NotFound
 from modules.schema.jobs import Job
 from modules.schema.pictures import Picture
 from modules.services.accounts import Visitor
@@ -33,6 +33,15 @@ def own_job(generate: GenerateService, visitor: Visitor, job_id: str) -> Job:
     if whose(visitor) not in (None, job.user):
         raise NotFound(f"Job {job_id[:40]!r} does not exist.")
     return job
+
+
+def chosen_picture(pictures: PictureService, visitor: Visitor, chosen: str) -> Picture:
+    """The visitor's picture of a number as a browser tells it. Raises InvalidRequest, NotFound."""
+    if not chosen:
+        raise InvalidRequest("Picture", chosen, "is not chosen", "Choose one first.")
+    if not (chosen.isascii() and chosen.isdecimal() and len(chosen) < 19):
+        raise NotFound(f"Picture {chosen[:40]!r} does not exist.")
+    return own_picture(pictures, visitor, int(chosen))
 
 
 def own_picture(pictures: PictureService, visitor: Visitor, picture_id: int) -> Picture:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass, field, replace
 
 from modules.schema.events import Preview, Progress
-from modules.schema.jobs import Job
+from modules.schema.jobs import FINAL_STATES, Job
 from modules.services.generate import GenerateService
 
 SECONDS_BETWEEN_LOOKS = 0.1
@@ -30,6 +30,14 @@ class Sight:
     stage: str | None = None
     progress: Progress | None = None
     preview: Preview | None = None
+    ready_in: float | None = None
+    """Seconds until a `job` that waits is probably done; None where that is not known."""
+    rests: bool = False
+    """Whether the whole queue is paused while `job` waits."""
+    finishes: bool = False
+    """Whether `job` was asked to end after the pictures that it makes now."""
+    ended: Job | None = None
+    """The job that ended last."""
     saved: int = 0
     """Pictures that were saved since the watch began."""
     failure: str | None = None
@@ -60,7 +68,7 @@ async def watch(generate: GenerateService, submitted: str = "", user: str | None
             if news.is_closed:
                 return
             if events and _IN_THE_QUEUE.isdisjoint(event.kind for event in events):
-                sight = watcher.listen()
+                sight = watcher.listen({event.job_id for event in events})
             else:
                 sight = await asyncio.to_thread(watcher.look)
 
@@ -76,39 +84,73 @@ class Watcher:
     _seen: dict[str, int] = field(default_factory=dict)
     _saved: int = 0
     _failure: str | None = None
+    _ended: Job | None = None
     _front: Sight = Sight()
 
     def __post_init__(self) -> None:
         if self.submitted:
             self._seen[self.submitted] = 0
+        self._ended = next(iter(self.generate.jobs(FINAL_STATES, self.user, 1)), None)
 
     def look(self) -> Sight:
         """What there is to see now."""
-        everybodys = self.generate.active_jobs()
-        active = [job for job in everybodys if self._is_watched(job)]
-        for job in active:
-            self._seen.setdefault(job.id, 0)
-        for job_id in self._seen.keys() - {job.id for job in active}:
+        everybodys = self.generate.standing()
+        active = [(ahead, one) for ahead, one in enumerate(everybodys) if self.user in (None, one.user)]
+        for _, one in active:
+            self._seen.setdefault(one.id, 0)
+        for job_id in self._seen.keys() - {one.id for _, one in active}:
             self._part_with(job_id)
-        failure, self._failure = self._failure, None  # told once: it must not cover what is said later
         if not active:
-            return Sight(saved=self._saved, failure=failure)
-        stage, progress, preview = self._news_of(active[0].id)
-        ahead = everybodys.index(active[0])
-        self._front = Sight(active[0], len(active) - 1, ahead, stage, progress, preview, self._saved, failure)
-        return self._front
-
-    def listen(self) -> Sight:
-        """What there is to see now, as long as the jobs are those of the last look."""
-        if self._front.job is None:
+            return Sight(ended=self._ended, saved=self._saved, failure=self._told_failure())
+        ahead, first = active[0]
+        job = self.generate.job(first.id)
+        if job.is_over:  # since the order was asked for
             return self.look()
-        for job_id in self._seen.keys() - {self._front.job.id}:
-            self._news_of(job_id)  # another device may have saved a picture
-        stage, progress, preview = self._news_of(self._front.job.id)
-        self._front = replace(
-            self._front, stage=stage, progress=progress, preview=preview, saved=self._saved, failure=None
+        stage, progress, preview = self._news_of(job.id)
+        self._front = Sight(
+            job,
+            len(active) - 1,
+            ahead,
+            stage,
+            progress,
+            preview,
+            ready_in=first.ready_in if job.state == "queued" else None,
+            rests=job.state == "queued" and self.generate.is_paused(),
+            finishes=self._finishes(job.id),
+            ended=self._ended,
+            saved=self._saved,
+            failure=self._told_failure(),
         )
         return self._front
+
+    def listen(self, told: Collection[str] = ()) -> Sight:
+        """What there is to see now, as long as the jobs are those of the last look; `told` have news."""
+        if self._front.job is None:
+            return self.look()
+        front = self._front.job.id
+        for job_id in told:
+            if job_id in self._seen and job_id != front:
+                self._news_of(job_id)  # another device may have saved a picture
+        stage, progress, preview = self._news_of(front)
+        self._front = replace(
+            self._front,
+            stage=stage,
+            progress=progress,
+            preview=preview,
+            finishes=self._finishes(front),
+            saved=self._saved,
+            failure=None,
+        )
+        return self._front
+
+    def _told_failure(self) -> str | None:
+        """Told once: it must not cover what is said later."""
+        failure, self._failure = self._failure, None
+        return failure
+
+    def _finishes(self, job_id: str) -> bool:
+        wishes = self.generate.wishes(job_id)
+        return "after_current" in wishes and "now" not in wishes
 
     def _part_with(self, job_id: str) -> None:
         """Take in the last that a job told; its end is asked from the queue, which knows it first."""
@@ -120,6 +162,7 @@ class Watcher:
         job = self.generate.job(job_id)
         if job.is_over:
             del self._seen[job_id]
+            self._ended = job
             self._failure = job.error if job.state == "failed" else self._failure
 
     def _is_watched(self, job: Job) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -23,14 +23,23 @@ from modules.ui.generation_handlers import HIRES_FIELDS, GenerationHandlers
 from modules.ui.generation_tab import GenerationTab
 from modules.ui.job_handlers import JobHandlers
 from modules.ui.job_panel import JobPanel
-from modules.ui.memory import RememberedForm, describe_script, mark_script, remember
+from modules.ui.memory import (
+    CHANGED_SCRIPT,
+    RememberedForm,
+    Told,
+    describe_script,
+    mark_script,
+    remember,
+    take_script,
+)
 from modules.ui.model_handlers import ModelHandlers
 from modules.ui.notices import guarded
-from modules.ui.page_state import PageState
+from modules.ui.page_state import TELL_SIZES, PageState
+from modules.ui.picture_desk import PictureDesk
 from modules.ui.picture_handlers import DroppedPictureHandlers, PictureHandlers
-from modules.ui.picture_panel import PicturePanel
 from modules.ui.png_info_handlers import PngInfoHandlers
 from modules.ui.png_info_tab import PngInfoTab
+from modules.ui.presets_handlers import PresetHandlers
 from modules.ui.prompt_handlers import PromptHandlers
 from modules.ui.script_handlers import ScriptHandlers
 from modules.ui.source_handlers import SourceHandlers
@@ -40,6 +49,7 @@ _TELL_MODE = """(mode) => {
   document.querySelector('#img2img-canvas .canvas')?.dispatchEvent(new CustomEvent('mode', {detail: mode}));
   return [];
 }"""
+_USE_EXAMPLE = "(place, model) => model.examples?.[place] ?? ''"
 Guard = Callable[..., Callable[..., Any]]
 
 
@@ -83,11 +93,9 @@ def wire_generation(wiring: Wiring, model: gr.Dropdown) -> None:
     follower = FollowHandlers(wiring.services, panels, wiring.state)
     notice = tabs[0].notice
     followed: set[Component] = {wiring.state.running, wiring.state.newest}
-    shown: set[Any] = {notice}
     for panel in panels:
         followed |= {panel.status, panel.interrupt, panel.skip, panel.notice}
-        shown |= {panel.recent, *panel.result.components()}
-    wiring.state.newest.change(guarded(notice, follower.show_newest, empties=False), None, shown, **wiring.quiet)
+    wiring.state.newest.change(None, wiring.state.newest, None, js="(newest) => window.atelier.results.show(newest)")
     gr.on(
         [wiring.page.load, wiring.state.submitted.change],
         guarded(notice, follower.follow),
@@ -98,7 +106,7 @@ def wire_generation(wiring: Wiring, model: gr.Dropdown) -> None:
     )
     forms = {component for tab in tabs for component in tab.form.components()}
     models = ModelHandlers(wiring.services, model, handlers)
-    changing = {*forms, notice, *(tab.examples for tab in tabs)}
+    changing = {*forms, notice, *(one for tab in tabs for one in (tab.examples, tab.size_tools))}
     selected = model.input(guarded(notice, models.select), forms, changing, **wiring.quiet)
     remember_all(wiring, selected)
     _wire_opening(wiring, tabs, models)
@@ -109,65 +117,73 @@ def _wire_opening(wiring: Wiring, tabs: list[GenerationTab], models: ModelHandle
     shown: set[Any] = set()
     for tab in tabs:
         tools = tab.tools
-        shown |= {*tab.asked(), tab.examples, tab.notice, *tab.script.columns()}
+        shown |= {*tab.asked(), tab.examples, tab.size_tools, tab.notice, tab.told, *tab.script.columns()}
         shown |= {tools.style_name, tools.wildcards, tools.remark}
         shown |= tab.first_pass.components() if tab.first_pass is not None else set()
     memories = [wiring.memories[tab.task] for tab in tabs]
     welcomed = wiring.page.load(guarded(tabs[0].notice, models.welcome), memories, shown, **wiring.quiet)
-    _tell_hires(wiring, welcomed)
-    for tab in tabs:
-        welcomed.then(None, tab.asked(), None, js=mark_script(tab))
+    welcomed.then(None, [one for tab in tabs for one in tab.asked()], None, js=mark_script(tabs))
 
 
 def _wire_tab(wiring: Wiring, tab: GenerationTab, handlers: GenerationHandlers) -> None:
     """One tab: asking, its form and what it remembers."""
-    state, memory = wiring.state, wiring.memories[tab.task]
+    state, asked = wiring.state, tab.asked()
     guard = partial(guarded, tab.notice)
-    asked = tab.asked()
-    wiring.page.load(None, None, None, js=describe_script(tab))
-    tab.tab.select(None, asked, None, js=mark_script(tab))  # a tab is there only when it is looked at
     queued = [tab.sources.batch.queued] if tab.sources is not None else []
     submit: Callable[..., Any] = handlers.submit
     if tab.sources is not None:
         submit = announced(submit, tab.sources.mode, {BATCH}, tab.sources.batch.queued, tab.notice)
+    given = {*asked, *(tab.sources.batch.uploads() if tab.sources else ()), state.how}
     tab.generate.click(
         guard(submit, *queued),
-        {*asked, *(tab.sources.batch.uploads() if tab.sources else ())},
+        given,
         {state.submitted, tab.status, tab.notice, *queued},
         trigger_mode="multiple",
+        js=how_script(state, given),
         **wiring.quiet,
     )
     wire_jobs(wiring, tab)
     form = tab.form
+    tab.random_seed.click(None, None, form["seed"], js="() => '-1'")
+    sides = [form["width"], form["height"]]
+    tab.swap.click(None, sides, sides, js="(width, height) => [height, width]")
+    state.putting[tab.task].click(None, None, list(tab.remembered().values()), js=take_script(tab))
+    _wire_bar(wiring, tab, handlers)
     changes = [
-        tab.examples.click(guard(handlers.use_example), tab.examples, {form["prompt"], tab.notice}, **wiring.quiet),
+        # By the browser alone: a Generate that is pressed right after must not be faster than the example.
+        tab.examples.click(None, [tab.examples, tab.size_tools], form["prompt"], js=_USE_EXAMPLE),
         tab.reuse_seed.click(
-            guard(handlers.reuse_seed), {tab.result.parameters}, {form["seed"], tab.notice}, **wiring.quiet
+            guard(handlers.reuse_seed), {tab.result.shown}, {form["seed"], tab.notice}, **wiring.quiet
         ),
-        tab.random_seed.click(None, None, form["seed"], js="() => '-1'"),
-        tab.swap.click(None, [form["width"], form["height"]], [form["width"], form["height"]], js="(w, h) => [h, w]"),
         *_wire_first_pass(wiring, tab, guard),
         *_wire_sources(wiring, tab, handlers, guard),
         *_wire_scripts(wiring, tab, guard),
         *_wire_words(wiring, tab, guard),
     ]
-    _wire_hires(wiring, tab, handlers, guard)
-    typed = [one.input for one in asked if one is not (tab.sources and tab.sources.canvas)]
-    remember(tab, memory, [*typed, *(change.then for change in changes)])
+    if tab.hires_line is not None:
+        deciding = {tab.form[name] for name in HIRES_FIELDS}
+        describe = guard(handlers.describe_hires, empties=False)
+        state.telling.click(
+            describe, deciding, {tab.hires_line, tab.notice}, trigger_mode="always_last", **wiring.quiet
+        )
+    for change in changes:
+        change.then(None, None, None, js=CHANGED_SCRIPT)
 
 
-def _wire_hires(wiring: Wiring, tab: GenerationTab, handlers: GenerationHandlers, guard: Guard) -> None:
-    if tab.hires_line is None:
-        return
-    deciding = [tab.form[name] for name in HIRES_FIELDS]
-    gr.on(
-        [component.change for component in deciding],
-        guard(handlers.describe_hires, empties=False),
-        set(deciding),
-        {tab.hires_line, tab.notice},
-        trigger_mode="always_last",
-        **wiring.quiet,
-    )
+def _wire_bar(wiring: Wiring, tab: GenerationTab, handlers: GenerationHandlers) -> None:
+    """The tools below the prompts that ask the server."""
+    guard, words = partial(guarded, tab.notice), PromptHandlers(wiring.services, tab)
+    form = tab.form
+    prompts = {form["prompt"], form["negative_prompt"], form["styles"]}
+    paste = guard(partial(wiring.filling.paste, tab.task))
+    filled = {*tab.asked(), *tab.script.columns(), tab.notice}
+    presets = PresetHandlers(wiring.services, tab, handlers)
+    for event in (
+        tab.bar.select(paste, {form["prompt"]}, {*wiring.filling.outputs(), tab.notice}, **wiring.quiet),
+        tab.bar.submit(guard(words.apply_styles), prompts, {*prompts, tab.notice}, **wiring.quiet),
+        tab.bar.input(guard(presets.apply), None, filled, **wiring.quiet),
+    ):
+        remember_all(wiring, event)
 
 
 def _wire_first_pass(wiring: Wiring, tab: GenerationTab, guard: Guard) -> list[Any]:
@@ -249,6 +265,9 @@ def _wire_words(wiring: Wiring, tab: GenerationTab, guard: Guard) -> list[Any]:
     return [
         tools.save_style.click(guard(handlers.save_style), named, styles, **wiring.quiet),
         tools.delete_style.click(guard(handlers.delete_style), named, styles, **wiring.quiet),
+        tools.edit_style.click(
+            guard(handlers.edit_style), {tools.style_name}, {*words, tools.remark, tab.notice}, **wiring.quiet
+        ),
         tools.wildcards.input(
             guard(handlers.add_wildcard),
             {form["prompt"], tools.wildcards},
@@ -258,6 +277,12 @@ def _wire_words(wiring: Wiring, tab: GenerationTab, guard: Guard) -> list[Any]:
     ]
 
 
+def how_script(state: PageState, given: Set[Component]) -> str:
+    """JavaScript: puts among the values that a job is asked for with how it is to be queued."""
+    place = sorted(component._id for component in given).index(state.how._id)  # the order in which gradio gives them
+    return f"(...values) => values.with({place}, window.atelier.takeHow())"
+
+
 def wire_jobs(wiring: Wiring, panel: JobPanel) -> None:
     """What every tab that queues jobs can do with them and their pictures."""
     handlers = JobHandlers(wiring.services, panel, wiring.state)
@@ -265,75 +290,50 @@ def wire_jobs(wiring: Wiring, panel: JobPanel) -> None:
     running = {wiring.state.running}
     for button, handler in ((panel.interrupt, handlers.interrupt), (panel.skip, handlers.skip)):
         button.click(guard(handler), running, {panel.notice}, **wiring.quiet)
-    panel.recent.select(guard(handlers.select_recent), None, {panel.notice, *panel.result.components()}, **wiring.quiet)
-    wire_picture(wiring, panel.result, panel.notice)
 
 
-def wire_picture(wiring: Wiring, panel: PicturePanel, notice: gr.HTML) -> None:
-    """Everything that can be done with the picture of a panel."""
+def wire_pictures(wiring: Wiring, desk: PictureDesk) -> None:
+    """Everything that can be done with finished pictures, wherever they are shown."""
     filling = wiring.filling
-    handlers = PictureHandlers(wiring.services, panel, wiring.state, filling)
-    guard = partial(guarded, notice)
-    for key, button in panel.remixes.items():
-        remixed: set[Component] = {wiring.state.submitted, panel.remark, notice}
-        button.click(
-            guard(partial(handlers.remix, key)), {panel.chosen}, remixed, trigger_mode="multiple", **wiring.quiet
-        )
-    for place, button in panel.sending.items():
-        sent = button.click(
-            guard(partial(handlers.send, place)), {panel.chosen}, {*filling.outputs(), notice}, **wiring.quiet
-        )
-        remember_all(wiring, sent)
-    wire_filling(wiring, panel.send, panel.parameters, notice)
+    handlers = PictureHandlers(wiring.services, desk, wiring.state, filling)
+    guard = partial(guarded, desk.desk)
+    remixed: set[Component] = {wiring.state.submitted, desk.desk}
+    desk.desk.submit(guard(handlers.remix), None, remixed, trigger_mode="multiple", **wiring.quiet)
+    sent = desk.desk.select(guard(handlers.send), None, {*filling.outputs(), desk.desk}, **wiring.quiet)
+    remember_all(wiring, sent)
 
 
-def wire_filling(wiring: Wiring, button: gr.Button, infotext: gr.Textbox, notice: gr.HTML) -> None:
-    """A button that fills a form with an infotext and goes there."""
-    filling = wiring.filling
-    filled = button.click(guarded(notice, filling.fill), infotext, {*filling.outputs(), notice}, **wiring.quiet)
-    remember_all(wiring, filled)
-
-
-def wire_gallery(wiring: Wiring, tab: GalleryTab) -> None:
-    """Everything that happens on the Gallery tab."""
+def wire_gallery(wiring: Wiring, tab: GalleryTab, desk: PictureDesk) -> None:
+    """What the server does when the Gallery tab is opened."""
     handlers = GalleryHandlers(wiring.services, tab)
-    guard = partial(guarded, tab.notice)
-    shown = {tab.page, tab.position, tab.newer, tab.older, tab.empty, tab.thumbnails, tab.notice}
-    tab.tab.select(guard(handlers.open), {tab.page}, shown, **wiring.quiet)
-    tab.newer.click(guard(handlers.show_newer), {tab.page}, shown, **wiring.quiet)
-    tab.older.click(guard(handlers.show_older), {tab.page}, shown, **wiring.quiet)
-    tab.thumbnails.select(guard(handlers.choose), None, {tab.notice, *tab.chosen.components()}, **wiring.quiet)
-    wire_picture(wiring, tab.chosen, tab.notice)
+    tab.tab.select(guarded(desk.desk, handlers.open), None, {tab.gallery, desk.desk}, **wiring.quiet)
 
 
 def wire_png_info(wiring: Wiring, tab: PngInfoTab) -> None:
     """Everything that happens on the PNG Info tab."""
     handlers = PngInfoHandlers(wiring.services, tab)
     guard = partial(guarded, tab.notice)
-    results = {*tab.results(), tab.notice}
-    cleared = tab.file.change(guard(handlers.clear), None, results, **wiring.quiet)
-    cleared.then(guard(handlers.read), {tab.file}, results, **wiring.quiet)
-    wire_filling(wiring, tab.send, tab.infotext, tab.notice)
-    dropped = DroppedPictureHandlers(tab.file, tab.infotext, wiring.filling)
-    for place, button in tab.sending.items():
-        send = guard(partial(dropped.send, place))
-        outputs = {*wiring.filling.outputs(), tab.notice}
-        remember_all(wiring, button.click(send, {tab.file, tab.infotext}, outputs, **wiring.quiet))
-
-
-def _tell_hires(wiring: Wiring, event: Any) -> None:
-    """What changed in a closed accordion does not say so by itself."""
-    for tab in wiring.tabs.values():
-        if tab.hires_line is not None:
-            handlers = GenerationHandlers(wiring.services, tab, wiring.state)
-            describe = guarded(tab.notice, handlers.describe_hires, empties=False)
-            deciding = {tab.form[name] for name in HIRES_FIELDS}
-            event.then(describe, deciding, {tab.hires_line, tab.notice}, **wiring.quiet)
+    found: set[Component] = {tab.found, tab.notice}
+    cleared = tab.file.change(guard(handlers.clear), None, found, **wiring.quiet)
+    cleared.then(guard(handlers.read), {tab.file}, found, **wiring.quiet)
+    dropped = DroppedPictureHandlers(wiring.services, tab.file, wiring.filling)
+    outputs = {*wiring.filling.outputs(), tab.notice}
+    remember_all(wiring, tab.found.select(guard(dropped.send), {tab.file}, outputs, **wiring.quiet))
 
 
 def remember_all(wiring: Wiring, event: Any) -> None:
     """Keep all forms in the browser once an event that changes them is over."""
-    _tell_hires(wiring, event)
+    event.then(None, None, None, js=CHANGED_SCRIPT)
+
+
+def wire_memory(wiring: Wiring) -> None:
+    """What the browser keeps of the forms of all tabs."""
     tabs: list[RememberedForm] = [*wiring.tabs.values(), wiring.extras]
+    told = {
+        task: Told(TELL_SIZES, HIRES_FIELDS, "enable_hr")
+        for task, tab in wiring.tabs.items()
+        if tab.hires_line is not None
+    }
+    wiring.page.load(None, None, None, js=describe_script(tabs, told))
     for tab in tabs:
-        remember(tab, wiring.memories[tab.task], [event.then])
+        remember(tab, wiring.memories[tab.task], wiring.state.keeping[tab.task])

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+import httpx2
 import psutil
 import pytest
 import schemathesis
@@ -68,8 +69,9 @@ def test_hostile_sets(idle_client: TestClient, idle_services: Services, count: i
     assert idle_services.generate._queue.claim("test") is None  # nothing would have reached a sampler
 
 
-LEFT_OUT = r"/events|/api/v1/downloads|/api/v1/merges|/refresh|/test$"
-"""Streams do not end by themselves; the others would go to the network or the disk, which is not what is asked here."""
+LEFT_OUT = r"/events|/api/v1/downloads|/api/v1/merges|/refresh|/test$|/look-inside/(schedule|words)$"
+"""Streams do not end by themselves; schedules and words are told by a worker, of which none runs here; the others would
+go to the network or the disk, which is not what is asked here."""
 
 
 @pytest.mark.parametrize("interface", ["/api/v1/", "/sdapi/v1/"])
@@ -123,7 +125,10 @@ def _ask(cases: SearchStrategy[Case[Any]], client: TestClient, statuses: dict[in
         content = asked.pop("data", None)
         cookies = "; ".join(f"{name}={value}" for name, value in asked.pop("cookies", {}).items())
         asked["headers"] = {**asked["headers"], **({"Cookie": cookies} if cookies else {})}
-        answer = client.request(**asked, content=content) if content is not None else client.request(**asked)
+        try:
+            answer = client.request(**asked, content=content) if content is not None else client.request(**asked)
+        except httpx2.InvalidURL:
+            return  # longer than this client sends
         statuses[answer.status_code] = statuses.get(answer.status_code, 0) + 1
         assert answer.status_code < 500, (case.method, asked, content, answer.text)
 

@@ -1,4 +1,4 @@
-"""Settings, extensions and the lists of names, as a program sees them."""
+"""Settings and the lists of names, as a program sees them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from modules.config.settings import Settings, SettingsStore
+from modules.config.settings import SettingsStore
+from modules.config.settings_table import Settings
 from modules.diffusion.names import SAMPLER_NAMES
 from modules.services.build import Services
 
@@ -19,9 +20,15 @@ def test_the_table_is_complete(idle_client: TestClient) -> None:
     rows = idle_client.get(ROOT).json()["settings"]
     assert [row["name"] for row in rows] == [row.name for row in fields(Settings)]
     for row in rows:
-        assert row["value"] == row["default"] == getattr(Settings(), row["name"])
+        usual = getattr(Settings(), row["name"])
+        assert row["value"] == row["default"] == (list(usual) if isinstance(usual, tuple) else usual)
         assert type(row["value"]).__name__ == row["type"] and len(row["help"]) > 20
-        assert not row["choices"] or row["value"] in row["choices"]
+        assert row["label"] and row["section"]
+        assert not row["choices"] or row["type"] == "list" or row["value"] in row["choices"]
+    sections = [row["section"] for row in rows]
+    assert len(set(sections)) == sum(
+        one != next_one for one, next_one in zip(sections, [*sections[1:], ""], strict=True)
+    )
 
 
 def test_changes_hold_after_a_restart(idle_client: TestClient, idle_services: Services) -> None:
@@ -42,6 +49,14 @@ def test_changes_hold_after_a_restart(idle_client: TestClient, idle_services: Se
         ({"name": 1}, "does not exist"),
         ({"queue_limit": [1]}, "must be of type int"),
         ({"": None}, "does not exist"),
+        ({"jpeg_quality": 101}, "The most is 100"),
+        ({"sd_model_checkpoint": "nonesuch"}, "nonesuch"),
+        ({"sd_vae": "nonesuch"}, "VAE 'nonesuch' is not here"),
+        ({"quicksettings_list": ["nonesuch"]}, "neither a setting nor a field"),
+        ({"hidden_tabs": "Gallery"}, "must be a list of texts"),
+        ({"hidden_tabs": ["a"] * 101}, "The most is 100"),
+        ({"samples_filename_pattern": "a\x00b"}, "characters that cannot be shown"),
+        ({"samples_filename_pattern": "a" * 1001}, "The most is 1000"),
     ],
 )
 def test_changes_that_cannot_be_made_change_nothing(
@@ -52,15 +67,22 @@ def test_changes_that_cannot_be_made_change_nothing(
     assert idle_services.settings.current == Settings()
 
 
-def test_extensions_and_what_is_wrong_with_them(idle_client: TestClient, idle_services: Services) -> None:
-    rows = {row["name"]: row for row in idle_client.get("/api/v1/extensions").json()["extensions"]}
-    assert rows["xyz_plot"] == {
-        "name": "xyz_plot", "is_built_in": True, "is_active": True, "problem": "", "scripts": ["X/Y/Z plot"],
-    }  # fmt: skip
-    idle_services.scripts._plugins.leave_out("modules.builtin.loopback", f"ImportError in {idle_services.paths.data}/x")
-    rows = {row["name"]: row for row in idle_client.get("/api/v1/extensions").json()["extensions"]}
-    assert not rows["loopback"]["is_active"] and "ImportError" in rows["loopback"]["problem"]
-    assert str(idle_services.paths.data) not in rows["loopback"]["problem"]
+def test_a_refusal_tells_of_every_row(idle_client: TestClient, idle_services: Services) -> None:
+    sent = {"queue_limit": 0, "jpeg_quality": 90, "randn_source": "dice"}
+    answer = idle_client.patch(ROOT, json=sent)
+    assert set(answer.json()["problems"]) == {"queue_limit", "randn_source"}
+    assert all(sentence in answer.json()["detail"] for sentence in answer.json()["problems"].values())
+    assert idle_services.settings.current == Settings()
+
+
+def test_lists_are_kept_as_they_were_sent(idle_client: TestClient, idle_services: Services) -> None:
+    sent = {
+        "quicksettings_list": ["sd_vae", "CLIP_stop_at_last_layers", "clip_skip", "sd_vae"],
+        "hidden_tabs": [" Merge "],
+    }
+    rows = {row["name"]: row["value"] for row in idle_client.patch(ROOT, json=sent).json()["settings"]}
+    assert rows["quicksettings_list"] == ["sd_vae", "CLIP_stop_at_last_layers", "clip_skip"]
+    assert SettingsStore(idle_services.paths.settings_file).current.hidden_tabs == ("Merge",)
 
 
 def test_lists_of_names(idle_client: TestClient, idle_services: Services) -> None:

@@ -45,7 +45,7 @@ def network(numbers: int) -> torch.nn.Module:
 class Shelf:
     """A cache, the names that were loaded, and how many models of a kind fit into memory at once."""
 
-    def __init__(self, room: int = 100, most: float = 2.5, waiting: float = 0) -> None:
+    def __init__(self, room: int = 100, most: float = 2.5, waiting: float = 0, models: int = 0) -> None:
         self.loaded: list[str] = []
         self.vaes: list[str] = []
         self.alive: weakref.WeakSet[torch.nn.Module] = weakref.WeakSet()
@@ -60,7 +60,7 @@ class Shelf:
             rest=lambda model, keeping: self.rested.append(model),
             form=lambda checkpoint: self.form,
         )
-        budget = MemoryBudget(int(most * UNIT), int(waiting * UNIT))
+        budget = MemoryBudget(int(most * UNIT), int(waiting * UNIT), models)
         self.cache = ModelCache(loader, lambda: budget)
 
     def get(self, name: str, vae: Path | None = None) -> Any:
@@ -220,6 +220,21 @@ def test_a_model_that_waits_gives_its_network_to_one_with_another_vae(tmp_path: 
     shelf.get("b")
     assert shelf.get("a", file).unet is first.unet
     assert shelf.loaded == ["a", "b"]
+
+
+@pytest.mark.parametrize(("models", "kept"), [(1, "d"), (2, "cd"), (3, "bcd"), (0, "abcd")])
+def test_no_more_models_are_kept_than_somebody_wants(models: int, kept: str) -> None:
+    shelf = Shelf(most=100, models=models)
+    for name in "abcd":
+        shelf.get(name)
+    assert shelf.held("abcd") == kept
+
+
+def test_models_that_wait_count_too() -> None:
+    shelf = Shelf(most=1.6, waiting=10, models=2)
+    for name in "abc":
+        shelf.get(name)
+    assert shelf.held("abc") == "bc"
 
 
 def test_models_are_loaded_anew_in_another_form() -> None:

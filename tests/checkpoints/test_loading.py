@@ -14,6 +14,7 @@ from modules.checkpoints import loading
 from modules.checkpoints.card import Card, Recommended, read_card
 from modules.checkpoints.loaded import LoadedModel
 from modules.checkpoints.loading import load_checkpoint
+from modules.checkpoints.reading_progress import counted
 from modules.checkpoints.registry import Checkpoint, Registry
 from modules.diffusion.conditioning import TextConditioning
 from modules.errors import BrokenModel, NumbersOverflowed, OutOfMemory, UnsupportedModel
@@ -38,6 +39,17 @@ def test_demo_model_loads_with_its_card() -> None:
     card = read_card(DEMO_MODEL)
     assert card.example_prompts
     assert card.recommended.width % 8 == 0
+
+
+def test_whoever_waits_hears_how_much_was_read() -> None:
+    checkpoint = Registry([DEMO_MODEL.parent]).find(DEMO_MODEL.name)
+    told: list[int] = []
+    with counted(told.append):
+        load(checkpoint)
+    assert 0.9 < sum(told) / sum(size for _, size, _ in checkpoint.weights_state) <= 1
+    before = len(told)
+    load(checkpoint)
+    assert len(told) == before > 100  # nobody listens any more
 
 
 def test_other_weights_have_another_fingerprint(tmp_path: Path) -> None:

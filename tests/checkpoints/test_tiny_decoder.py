@@ -15,7 +15,7 @@ from modules.checkpoints.loaded import LoadedModel
 from modules.checkpoints.loading import load_checkpoint
 from modules.checkpoints.registry import Registry
 from modules.checkpoints.tiny_decoder import TinyDecoder, find_tiny_decoder, load_tiny_decoder
-from modules.config.settings import check_setting
+from modules.config.settings_table import check_setting
 from modules.errors import BrokenModel, UnsupportedModel
 from tests.tiny_models import write_tiny_model
 

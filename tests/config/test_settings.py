@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from modules.config.settings import Settings, SettingsStore
+from modules.config.paths import ROOT
+from modules.config.settings import SettingsStore
+from modules.config.settings_table import Settings
 from modules.errors import InvalidSetting
 
 
@@ -84,3 +86,17 @@ def test_file_that_cannot_be_opened_is_not_moved(tmp_path: Path) -> None:
 
 def test_every_setting_is_explained() -> None:
     assert all(len(row.metadata["help"]) > 20 for row in fields(Settings))
+
+
+def test_the_documentation_lists_them() -> None:
+    text = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    for row in fields(Settings):
+        assert f"`{row.name}`: {row.metadata['label']} | {row.metadata['help']}" in text, row.name
+
+
+def test_rows_of_a_section_stand_together_and_have_limits() -> None:
+    sections = [row.metadata["section"] for row in fields(Settings)]
+    assert len({*sections}) == len([place for place, name in enumerate(sections) if sections[place - 1] != name])
+    for row in fields(Settings):
+        if type(row.default) is int:
+            assert row.metadata["minimum"] <= row.default <= row.metadata["maximum"], row.name

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modules.config.paths import ROOT
-from modules.config.settings import ATTENTION_KINDS
+from modules.config.settings_table import ATTENTION_KINDS
 from modules.diffusion import attention
 from modules.diffusion.attention import KINDS, AttentionKind, attention_choice, set_attention, why_not
 

@@ -267,12 +267,15 @@ def test_files_that_came_and_went_are_noticed(database: Database, records: Pictu
     (tmp_path / "mine" / ".hidden.png").write_bytes(PNG)
     (tmp_path / "mine" / "link.png").symlink_to(tmp_path / kept.path)
     reconcile(database, records, tmp_path, without=tmp_path / "init-images")
-    assert {picture.path for picture in records.page(0, 9)} == {kept.path, "mine/copied.png"}
-    adopted = next(picture for picture in records.page(0, 9) if picture.path == "mine/copied.png")
+    found = {picture.path: picture for picture in records.page(0, 9)}
+    assert found.keys() == {kept.path, "mine/copied.png", "mine/broken.png"}
+    assert "cannot be read" in found["mine/broken.png"].problem
+    adopted = found["mine/copied.png"]
     assert (adopted.width, adopted.height, adopted.job_id) == (16, 8, None)
-    assert adopted.infotext.startswith("a prompt\nSteps: 1")
+    assert (adopted.infotext.startswith("a prompt\nSteps: 1"), adopted.seed, adopted.problem) == (True, 5, "")
+    (tmp_path / "mine" / "broken.png").write_bytes(PNG)
     reconcile(database, records, tmp_path, without=tmp_path / "init-images")
-    assert records.count() == 2
+    assert [picture.problem for picture in records.page(0, 9)] == [""] * 3
 
 
 def test_thumbnail_is_made_once_and_anew_when_the_file_changes(tmp_path: Path) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -105,6 +108,23 @@ def test_a_plugin_that_cannot_be_imported_is_named(tmp_path: Path, monkeypatch: 
     assert [failure.plugin for failure in plugins.failures] == ["broken_one", "missing_one", "leaving_one"]
     assert "SyntaxError" in plugins.failures[0].problem and "No module named" in plugins.failures[1].problem
     assert plugins.names == ("sound_one",)
+
+
+def test_a_signal_that_asks_for_the_end_is_no_fault_of_a_plugin(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It raises SystemExit in whatever the main thread does."""
+    before = signal.signal(signal.SIGTERM, lambda *given: sys.exit(0))
+    try:
+        plugins = Plugins(())
+
+        def slow() -> None:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(1)
+
+        with pytest.raises(SystemExit):
+            plugins.take_in("slow", slow)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert plugins.failures == ()
 
 
 def test_a_hook_that_does_not_exist_is_named() -> None:

@@ -64,20 +64,25 @@ def test_checkpoint_comes_out_beside_it(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["old.ckpt", "old.safetensors"]
 
 
-@pytest.mark.parametrize("legacy", [False, True])
+HARM = {
+    "os.system": lambda path: Payload(os.system, f"touch {path}"),
+    "exec": lambda path: Payload(builtins.exec, f"import pathlib; pathlib.Path({str(path)!r}).touch()"),
+    "copy": lambda path: Payload(shutil.copyfile, __file__, path),
+    "touch": lambda path: Payload(Path.touch, path),
+}
+
+
 @pytest.mark.parametrize(
-    "payload",
+    ("harm", "legacy"),
     [
-        lambda path: Payload(os.system, f"touch {path}"),
-        lambda path: Payload(builtins.exec, f"import pathlib; pathlib.Path({str(path)!r}).touch()"),
-        lambda path: Payload(shutil.copyfile, __file__, path),
-        lambda path: Payload(Path.touch, path),
+        pytest.param(harm, legacy, marks=[pytest.mark.slow] if place % 2 != legacy else [])  # a process for each
+        for place, harm in enumerate(HARM)
+        for legacy in (False, True)
     ],
-    ids=["os.system", "exec", "copy", "touch"],
 )
-def test_pickle_made_to_do_harm_does_none(tmp_path: Path, payload: Any, legacy: bool) -> None:
+def test_pickle_made_to_do_harm_does_none(tmp_path: Path, harm: str, legacy: bool) -> None:
     canary, path = tmp_path / CANARY, tmp_path / "evil.ckpt"
-    content = {"state_dict": {"a": torch.ones(3)}, "extra": payload(canary)}
+    content = {"state_dict": {"a": torch.ones(3)}, "extra": HARM[harm](canary)}
     torch.save(content, path, _use_new_zipfile_serialization=not legacy)
     with pytest.raises(UnsupportedModel, match="names programs .*, none of which was run"):
         convert(path)

@@ -29,7 +29,7 @@ FAST: dict[str, Any] = {"steps": 6, "width": 128, "height": 128}
 
 def finish(services: Services, **fields: Any) -> tuple[Job, list[Picture]]:
     job = services.generate.submit(Txt2ImgRequest.of({**FAST, **fields}))
-    until(lambda: services.generate.job(job.id).is_over)
+    until(lambda: services.generate.job(job.id).is_over, seconds=600)
     return services.generate.job(job.id), services.pictures.of_job(job.id)
 
 

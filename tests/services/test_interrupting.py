@@ -29,7 +29,7 @@ from modules.schema.infotext import parse_infotext
 from modules.schema.jobs import Job, JobKind
 from modules.schema.pictures import Picture
 from modules.schema.requests import Img2ImgRequest, ResolvedImg2Img, Txt2ImgRequest
-from modules.services import job_pictures, model_keeping
+from modules.services import model_keeping, picture_files
 from modules.services.options import EngineOptions
 from modules.services.workshop import Workshop
 from tests.services.jobs_to_end import drawing, img2img, txt2img
@@ -340,7 +340,7 @@ PLACES: dict[str, tuple[Any, str]] = {
     "encode": (LoadedModel, "encode"),
     "step": (LoadedModel, "predict"),
     "decode": (LoadedModel, "decode"),
-    "save": (job_pictures, "encode_png"),
+    "save": (picture_files, "encode_png"),
 }
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from modules.services.finished_picture import FinishedPicture
 from modules.services.job_parts import JobParts
-from modules.services.job_pictures import FinishedPicture
 from tests.services.jobs_to_end import drawing
 
 

@@ -10,13 +10,13 @@ import pytest
 from modules.services.build import Services
 from tests.services.test_generate import finish, pixels
 
-SEEDS = 16
+SEEDS = 8
 RED, GREEN, BLUE = range(3)
 
 
 def pictures(services: Services, **fields: Any) -> list[np.ndarray]:
-    """Pictures of the seeds 0 to 15."""
-    given = {"steps": 12, "seed": 0, "batch_size": SEEDS, **fields}
+    """Pictures of the seeds 0 to 7."""
+    given = {"steps": 10, "seed": 0, "batch_size": SEEDS, **fields}
     return [pixels(services, picture) for picture in finish(services, **given)[1]]
 
 

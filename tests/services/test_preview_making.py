@@ -160,7 +160,8 @@ def test_previews_take_their_share_of_the_time_and_no_more() -> None:
             reporter.step(1, 2, StepPreview(make, LATENTS))
             time.sleep(0.01)
     first, second = times[1] - times[0], times[2] - times[1]
-    assert first >= SECONDS_BETWEEN_PREVIEWS and second >= 0.01 / SHARE
+    lateness = 0.05  # of the thread that begins one after it was let go
+    assert first >= SECONDS_BETWEEN_PREVIEWS - lateness and second >= 0.01 / SHARE - lateness
 
 
 def test_closing_waits_for_the_preview_that_is_being_made_and_sends_none_after() -> None:

@@ -23,8 +23,8 @@ from modules.schema.events import Progress, Stage
 from modules.schema.requests import ResolvedTxt2Img
 from modules.services.build import Services, running_services
 from modules.services.engine import Engine
+from modules.services.finished_picture import FinishedPicture
 from modules.services.job_parts import JobParts
-from modules.services.job_pictures import FinishedPicture
 from modules.services.job_watching import JobWatcher
 from modules.services.options import EngineOptions
 from modules.services.reporting import PlannedWatcher

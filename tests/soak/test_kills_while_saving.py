@@ -38,8 +38,8 @@ from modules.services.account_file import AccountFile
 from modules.services.accounts import add_user, new_token, revoke_token, tokens
 from modules.services.build import Services, build_services, open_services
 from modules.services.download_records import DownloadRecord, DownloadRecords
+from modules.services.finished_picture import FinishedPicture
 from modules.services.job_parts import JobParts
-from modules.services.job_pictures import FinishedPicture
 from modules.services.options import EngineOptions
 from tests.services.jobs_to_end import txt2img
 from tests.services.test_model_cards import put_lora

@@ -96,8 +96,16 @@ class Rounds:
         return count
 
     def told(self, page: Page, kind: str) -> None:
-        page.wait_for_function("window.toldAfter !== undefined", polling=20)
-        seconds = page.evaluate("window.toldAfter") / 1000
+        from playwright.sync_api import Error
+
+        while True:
+            try:
+                page.wait_for_function("window.toldAfter !== undefined", polling=20)
+                seconds = page.evaluate("window.toldAfter") / 1000
+                break
+            except Error as error:  # a page that lost the server for long loads itself again, and tells once more
+                if "navigation" not in str(error):
+                    raise
         self.told_after.setdefault(kind, []).append((seconds, os.getloadavg()[0]))
 
     def figures(self) -> str:

@@ -43,7 +43,7 @@ def page(browser: Browser, address: str, complaints: Complaints) -> Iterator[Pag
     """The page just opened in a window of its own; at the end there must have been nothing to complain about."""
     context = browser.new_context(viewport={"width": 1440, "height": 900})
     page = context.new_page()
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(90_000)
     page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
     page.on("dialog", lambda dialog: complaints.append(f"a script ran: {dialog.message}"))
     page.on("console", lambda line: complaints.append(line.text) if line.type == "error" else None)

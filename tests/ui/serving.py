@@ -33,7 +33,7 @@ def serving_page(services: Services, flags: Sequence[str] = ()) -> Iterator[str]
 
         thread = threading.Thread(target=lambda: asyncio.run(serve()), daemon=True)
         thread.start()
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while not (servers and servers[0].started) and thread.is_alive() and time.monotonic() < deadline:
             time.sleep(0.02)
         assert servers and servers[0].started, "the server did not start"

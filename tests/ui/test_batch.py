@@ -27,7 +27,8 @@ from modules.ui.prompt_panel import WordLists
 from modules.ui.source_panel import BATCH
 from tests.services.jobs_to_end import drawn_file
 from tests.ui.form import laid_out
-from tests.ui.test_browser import notice, open_tab, reload, set_number, wait_until
+from tests.ui.journeys import new_pictures, notice, reload, set_number
+from tests.ui.tabs import open_tab
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -57,7 +58,7 @@ def services(tmp_path: Path) -> Iterator[Services]:
 def img2img(services: Services) -> tuple[GenerationTab, PageState]:
     scripts = services.scripts
     words = WordLists([], [])
-    there = WhatThereIs(Recommended(), [], words, "NV", scripts.available("img2img"), scripts.all("img2img"))
+    there = WhatThereIs(Recommended(), [], words, {"rng": "NV"}, scripts.available("img2img"), scripts.all("img2img"))
 
     def lay_out() -> tuple[GenerationTab, PageState]:
         model = gr.Dropdown()
@@ -102,14 +103,17 @@ def test_generate_queues_the_batch_and_says_what_was_left_out(
     assert batch.folder is None
 
 
+def submit(services: Services, tab: GenerationTab, values: dict[Any, Any]) -> None:
+    batch, _ = BatchHandlers(services, tab).batch(values, EVERYBODY)
+    services.generate.submit_batch(batch)
+
+
 def test_without_masks_their_fields_do_not_count(
     services: Services, img2img: tuple[GenerationTab, PageState], tmp_path: Path
 ) -> None:
     tab, _ = img2img
     file = drawn_file(tmp_path / "one.png")
-    BatchHandlers(services, tab).submit(
-        values_of(tab, files=[str(file)], mask_blur_x=9, batch_subfolder=" mine "), EVERYBODY
-    )
+    submit(services, tab, values_of(tab, files=[str(file)], mask_blur_x=9, batch_subfolder=" mine "))
     (part,) = queued(services).parts
     assert (part.request.mask, part.request.mask_blur_x) == (None, 4)
     assert queued(services).folder == "mine"
@@ -122,7 +126,7 @@ def test_a_folder_of_the_server_and_what_its_pictures_say(
     folder = services.paths.data / "pictures"
     drawn_file(folder / "boat.png", texts={"parameters": INFOTEXT})
     given = {"batch_origin": DIRECTORY, "batch_folder": f" {folder} ", "batch_take": ["prompt", "seed", "sampler_name"]}
-    BatchHandlers(services, tab).submit(values_of(tab, files=["/not/looked/at.png"], **given), EVERYBODY)
+    submit(services, tab, values_of(tab, files=["/not/looked/at.png"], **given))
     (part,) = queued(services).parts
     request = part.request
     assert (request.prompt, request.seed, request.sampler_name) == ("a red house a blue boat", 77, "Heun")
@@ -150,7 +154,7 @@ def test_what_cannot_be_a_batch_is_refused_and_nothing_is_queued(
     tab, _ = img2img
     files = None if "batch_origin" in given else [str(drawn_file(tmp_path / "one.png"))]
     with pytest.raises(InvalidRequest, match=sentence):
-        BatchHandlers(services, tab).submit(values_of(tab, files=files, **given), EVERYBODY)
+        submit(services, tab, values_of(tab, files=files, **given))
     assert services.generate.active_jobs() == []
 
 
@@ -179,8 +183,7 @@ def test_three_files_with_masks_give_three_pictures_of_their_names(
     page.fill("#img2img-batch-subfolder textarea, #img2img-batch-subfolder input", "mine")
     page.click("#img2img-generate")
     page.get_by_text("3 pictures are queued.").wait_for()
-    wait_until(lambda: demo_services.pictures.count() == before + 3, 90)
-    made = {Path(one.path).stem: one for one in demo_services.pictures.page(0, 3)}
+    made = {Path(one.path).stem: one for one in new_pictures(demo_services, before, 3)}
     assert set(made) == set(NAMES)
     for file in files:
         picture = made[file.stem]
@@ -222,6 +225,5 @@ def test_a_forbidden_folder_is_refused_in_words_and_an_allowed_one_is_remembered
     set_number(page, "img2img-height", 64)
     before = demo_services.pictures.count()
     page.click("#img2img-generate")
-    wait_until(lambda: demo_services.pictures.count() == before + 1, 60)
-    infotext = demo_services.pictures.page(0, 1)[0].infotext
+    infotext = new_pictures(demo_services, before)[0].infotext
     assert infotext.startswith("a blue boat") and "Seed: 77" in infotext and "Steps: 3," in infotext

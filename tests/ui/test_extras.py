@@ -23,8 +23,8 @@ from modules.ui.extras_tab import DIRECTORY, SEVERAL, SINGLE, ExtrasTab, lay_out
 from modules.ui.page_state import PageState, lay_out_state
 from tests.services.jobs_to_end import drawn_file
 from tests.ui.form import laid_out
-from tests.ui.test_browser import generate, notice, open_tab, reload, wait_until
-from tests.ui.test_words_in_browser import choose, open_accordion
+from tests.ui.journeys import choose, generate, new_pictures, notice, open_accordion, reload
+from tests.ui.tabs import open_tab
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -239,11 +239,11 @@ def test_a_dropped_picture_is_doubled_and_keeps_its_parameters(
     open_tab(page, "Extras")
     page.wait_for_selector("#extras-source-picture img")
     page.click("#extras-generate")
-    wait_until(lambda: demo_services.pictures.count() == before + 1, 60)
-    picture = demo_services.pictures.page(0, 1)[0]
+    picture = new_pictures(demo_services, before)[0]
     assert (picture.width, picture.height) == (128, 96)
     assert picture.path.startswith("extras-images/")
-    texts = read_texts(demo_services.pictures.file(picture))
+    file = demo_services.pictures.file(picture)
+    texts = read_texts(file)
     assert texts["parameters"] == INFOTEXT and texts["note"] == "keep me"
     assert "atelier-x2" in texts["postprocessing"]
     page.wait_for_function(
@@ -275,8 +275,7 @@ def test_a_result_is_sent_to_extras_and_cut_up_and_mirrored(page: Page, demo_ser
     page.wait_for_selector("#extras-flips-fields > button > span[data-changed='1 changed']")
     before = demo_services.pictures.count()
     page.click("#extras-generate")
-    wait_until(lambda: demo_services.pictures.count() == before + 2, 60)
-    mirrored, plain = demo_services.pictures.page(0, 2)
+    mirrored, plain = new_pictures(demo_services, before, 2)
     pictures = [Image.open(demo_services.pictures.file(one)).convert("RGB") for one in (plain, mirrored)]
     assert pictures[0].size == (2 * source.width, 2 * source.height)
     assert pictures[0].transpose(Image.Transpose.FLIP_LEFT_RIGHT).tobytes() == pictures[1].tobytes()
@@ -314,7 +313,6 @@ def test_files_and_an_allowed_folder_keep_their_names_and_a_forbidden_one_is_ref
     page.set_input_files("#extras-files input[type=file]", files)
     page.wait_for_function("document.querySelectorAll('#extras-files tr.file').length === 2")
     page.click("#extras-generate")
-    wait_until(lambda: demo_services.pictures.count() == before + 3, 60)
-    made = demo_services.pictures.page(0, 3)
+    made = new_pictures(demo_services, before, 3)
     assert {one.path for one in made} == {f"extras-images/larger/{name}.png" for name in ("one", "two", "three")}
     assert {(one.width, one.height) for one in made} == {(128, 128)}

@@ -34,7 +34,7 @@ def handlers(demo_services: Services) -> list[Handler]:
 
 
 def test_no_handler_is_without_a_class(handlers: list[Handler]) -> None:
-    assert len(handlers) > 100
+    assert len(handlers) > 80
     assert sorted({one.__qualname__ for one in handlers if class_of(one) is None}) == []
 
 

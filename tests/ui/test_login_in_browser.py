@@ -100,10 +100,12 @@ def test_a_user_sees_no_job_of_another(guarded: str) -> None:
         assert {ann.get(f"/jobs/{one}").status_code for one in (job, own)} == {200}
 
 
-def called(client: httpx.Client, name: str, given: dict[str, Any], session: str) -> dict[str, Any]:
+def called(
+    client: httpx.Client, name: str, given: dict[str, Any], session: str, event: dict[str, Any] | None = None
+) -> dict[str, Any]:
     """What a handler of the page answers; `given` are values of components by their element ids.
 
-    `name` is its own, or the element id of what calls it.
+    `name` is its own, or the element id of what calls it; `event` is what that told.
     """
     config = client.get("/config").json()
     ids = {one["id"]: one["props"].get("elem_id") for one in config["components"]}
@@ -113,7 +115,7 @@ def called(client: httpx.Client, name: str, given: dict[str, Any], session: str)
         if one["api_name"] == name or (one["backend_fn"] and name in [ids.get(target) for target, _ in one["targets"]])
     )
     data = [given.get(ids[number]) for number in handler["inputs"]]
-    body = {"data": data, "fn_index": handler["id"], "session_hash": session}
+    body = {"data": data, "fn_index": handler["id"], "session_hash": session, "event_data": event}
     client.post("/gradio_api/queue/join", json=body).raise_for_status()
     with client.stream("GET", "/gradio_api/queue/data", params={"session_hash": session}) as lines:
         messages = (json.loads(line[6:]) for line in lines.iter_lines() if line.startswith("data: "))
@@ -140,8 +142,9 @@ def test_what_is_asked_for_on_the_page_belongs_to_who_asks(guarded: str, demo_se
             assert generate.wait(job.id, 60).state == "done"
             (made[name],) = demo_services.pictures.of_job(job.id)
         assert {name: picture.user for name, picture in made.items()} == {"ann": "ann", "bob": "bob"}
-        told = json.dumps(called(bob, "result-vary-subtle", {"result-chosen": str(made["ann"].id)}, "remixing"))
-        assert "is no longer there" in told and generate.active_jobs() == []
+        for handler, key in (("remix", "vary-subtle"), ("send", "img2img")):
+            told = json.dumps(called(bob, handler, {}, f"bob-{handler}", {"id": str(made["ann"].id), "key": key}))
+            assert "is no longer there" in told and generate.active_jobs() == []
         told = json.dumps(called(bob, "interrupt", {"running": made["ann"].job_id}, "stopping"))
         assert f"Job '{made['ann'].job_id}' does not exist." in told
         told = json.dumps(called(ann, "interrupt", {"running": made["bob"].job_id}, "stopping"))
@@ -183,8 +186,8 @@ def test_two_people_each_with_a_page_of_their_own(
     for side in ("width", "height"):
         visit.fill(f"#{side} input[type=number]", "64")
     visit.click("#generate")
-    visit.wait_for_function("document.querySelector('#result-chosen textarea, #result-chosen input')?.value")
-    chosen = visit.locator("#result-chosen").locator("textarea, input").input_value()
+    visit.wait_for_selector("#recent [aria-pressed='true']", state="attached")
+    chosen = visit.get_attribute("#recent [aria-pressed='true']", "data-id") or ""
     assert demo_services.pictures.get(int(chosen)).user == "bob"
     visit.wait_for_function("document.querySelector('#result-picture img')?.naturalWidth")
     while demo_services.generate.active_jobs():  # the gallery shows what was there when it was opened

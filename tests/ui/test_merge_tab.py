@@ -18,8 +18,8 @@ from modules.ui.merge_handlers import MergeHandlers
 from modules.ui.merge_tab import MergeTab, lay_out_merge
 from tests.small_checkpoints import write_small
 from tests.ui.form import laid_out
-from tests.ui.test_browser import notice, open_tab
-from tests.ui.test_words_in_browser import choose
+from tests.ui.journeys import choose, notice
+from tests.ui.tabs import open_tab
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

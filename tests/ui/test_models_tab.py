@@ -19,8 +19,8 @@ from modules.services.options import EngineOptions
 from modules.ui.model_kinds import size_words
 from tests.hub_server import HubServer, hub_server
 from tests.small_checkpoints import write_small
-from tests.ui.test_browser import notice, open_tab, prompt_of, reload
-from tests.ui.test_words_in_browser import open_accordion
+from tests.ui.journeys import notice, open_accordion, prompt_of, reload
+from tests.ui.tabs import open_tab
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -111,6 +111,7 @@ def test_a_lora_that_is_put_there_is_found_used_and_edited(page: Page, demo_serv
     Image.new("RGB", (96, 64), "teal").save(tmp_path / "teal.png")
     page.set_input_files("#model-card-fields input[type=file]", tmp_path / "teal.png")
     page.wait_for_selector(CARD.format("styles/ink") + " img")
+    page.evaluate("document.querySelector('#model-picture').scrollIntoView()")  # it is loaded when it is near
     page.wait_for_selector("#model-picture img")
     with Image.open(ink.with_name("ink.preview.png")) as preview:
         assert preview.size == (96, 64)

@@ -10,61 +10,35 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from modules.schema.infotext import parse_infotext, request_of
 from modules.schema.pictures import Picture
 from modules.schema.requests import Img2ImgRequest, Txt2ImgRequest
 from modules.services.build import Services
-from tests.ui.test_browser import generate, notice, open_tab, reload, set_number, wait_until
-from tests.ui.test_words_in_browser import choose, open_accordion
+from tests.ui.journeys import (
+    ALL_IDLE,
+    CANVAS,
+    FILES,
+    begin_with,
+    choose,
+    generate,
+    made_by,
+    new_pictures,
+    notice,
+    open_accordion,
+    reload,
+    request_behind,
+    set_number,
+    stroke,
+)
+from tests.ui.tabs import open_tab
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 pytestmark = pytest.mark.browser
 
-ALL_IDLE = "[...document.querySelectorAll('.status')].every(one => one.dataset.busy === 'no')"
-FILES = "#img2img-files input[type=file]"
-CANVAS = "#img2img-canvas .canvas"
-
-
-def made_by(page: Page, services: Services, selector: str, count: int = 1) -> list[Picture]:
-    """The pictures that a click leads to, newest first."""
-    before = services.pictures.count()
-    page.click(selector)
-    wait_until(lambda: services.pictures.count() == before + count, 60)
-    wait_until(lambda: not services.generate.active_jobs())
-    page.wait_for_function(ALL_IDLE)
-    return services.pictures.page(0, count)
-
-
-def read(picture: Picture) -> Txt2ImgRequest | Img2ImgRequest:
-    return request_of(parse_infotext(picture.infotext)).request
-
 
 def pixels(services: Services, picture: Picture) -> np.ndarray:
     return np.asarray(Image.open(services.pictures.file(picture)).convert("RGB"))
-
-
-def begin_with(page: Page, path: Path | list[Path], mode: str = "img2img") -> None:
-    open_tab(page, "img2img")
-    page.wait_for_selector(FILES, state="attached")
-    page.set_input_files(FILES, path)
-    page.wait_for_selector(f"{CANVAS}[data-filled=yes]")
-    page.get_by_label(mode, exact=True).check()
-    page.wait_for_selector(f"{CANVAS}[data-mode='{mode}']")
-    set_number(page, "img2img-steps", 4)
-
-
-def stroke(page: Page, left: float, right: float, height: float) -> None:
-    """Draw a line over the canvas; places are shares of its sides."""
-    box = page.locator("#img2img-canvas canvas").bounding_box()
-    assert box is not None
-    y = box["y"] + height * box["height"]
-    page.mouse.move(box["x"] + left * box["width"], y)
-    page.mouse.down()
-    page.mouse.move(box["x"] + (left + right) / 2 * box["width"], y, steps=4)
-    page.mouse.move(box["x"] + right * box["width"], y, steps=4)
-    page.mouse.up()
 
 
 @pytest.fixture
@@ -91,7 +65,7 @@ def test_a_second_pass_is_switched_on_and_told(page: Page, demo_services: Servic
     open_accordion(page, "hires-fields")
     page.wait_for_selector("#hires-fields > button > span[data-changed='from 64 x 64 to 96 x 96']")
     (picture,) = made_by(page, demo_services, "#generate")
-    request = read(picture)
+    request = request_behind(picture)
     assert isinstance(request, Txt2ImgRequest) and request.enable_hr
     assert (request.hr_upscaler, request.hr_scale, picture.width, picture.height) == ("Lanczos", 1.5, 96, 96)
 
@@ -113,7 +87,7 @@ def test_a_picture_is_sent_at_its_own_resolution_and_painted_from(
     page.wait_for_selector(f"{CANVAS}[data-filled=yes]")
     page.wait_for_function("document.querySelector('#img2img-denoising-strength input').value === '0.5'")
     (picture,) = made_by(page, demo_services, "#img2img-generate")
-    request = read(picture)
+    request = request_behind(picture)
     assert isinstance(request, Img2ImgRequest) and request.denoising_strength == 0.5 and request.mask is None
     sent = Image.open(demo_services.inputs.file(request.init_images[0])).convert("RGB")
     assert np.array_equal(np.asarray(sent), pixels(demo_services, source))
@@ -143,7 +117,7 @@ def test_what_is_not_painted_over_stays_bit_for_bit(page: Page, demo_services: S
     set_number(page, "img2img-mask-blur-x", 0)
     set_number(page, "img2img-mask-blur-y", 0)
     (picture,) = made_by(page, demo_services, "#img2img-generate")
-    request = read(picture)
+    request = request_behind(picture)
     assert isinstance(request, Img2ImgRequest) and request.mask is not None
     mask = np.asarray(Image.open(demo_services.inputs.file(request.mask)).convert("L"))
     assert mask.shape == (128, 128) and mask[64, 64] == 255 and mask[10, 64] == 0 and mask[64, 5] == 0
@@ -156,7 +130,7 @@ def test_what_is_not_painted_over_stays_bit_for_bit(page: Page, demo_services: S
     page.get_by_label("img2img", exact=True).check()
     page.wait_for_selector(f"{CANVAS}[data-mode=img2img]")
     (plain,) = made_by(page, demo_services, "#img2img-generate")
-    request = read(plain)
+    request = request_behind(plain)
     assert isinstance(request, Img2ImgRequest) and request.mask is None and request.mask_blur_x == 4
 
 
@@ -172,7 +146,7 @@ def test_strokes_can_be_undone_erased_and_outlive_a_reload(
     open_tab(page, "img2img")
     page.wait_for_selector(f"{CANVAS}[data-paints=yes][data-kept=yes]")
     (picture,) = made_by(page, demo_services, "#img2img-generate")
-    request = read(picture)
+    request = request_behind(picture)
     assert isinstance(request, Img2ImgRequest) and request.mask is not None
     mask = np.asarray(Image.open(demo_services.inputs.file(request.mask)).convert("L"))
     assert mask[38, 38] == 255 and mask[90, 64] == 0
@@ -188,7 +162,7 @@ def test_coloured_strokes_are_painted_in_and_decide_the_mask(
     begin_with(page, photograph, "Inpaint sketch")
     stroke(page, 0.3, 0.7, 0.5)
     (picture,) = made_by(page, demo_services, "#img2img-generate")
-    request = read(picture)
+    request = request_behind(picture)
     assert isinstance(request, Img2ImgRequest) and request.mask is not None
     painted = np.asarray(Image.open(demo_services.inputs.file(request.init_images[0])).convert("RGB"))
     mask = np.asarray(Image.open(demo_services.inputs.file(request.mask)).convert("L"))
@@ -199,7 +173,7 @@ def test_coloured_strokes_are_painted_in_and_decide_the_mask(
     page.get_by_label("Sketch", exact=True).check()
     page.wait_for_selector(f"{CANVAS}[data-mode=Sketch]")
     (sketched,) = made_by(page, demo_services, "#img2img-generate")
-    request = read(sketched)
+    request = request_behind(sketched)
     assert isinstance(request, Img2ImgRequest) and request.mask is None
     assert np.array_equal(
         np.asarray(Image.open(demo_services.inputs.file(request.init_images[0])).convert("RGB")), painted
@@ -243,23 +217,24 @@ def test_a_photograph_is_read_upright_and_gives_its_size(page: Page, demo_servic
 
 def test_one_click_varies_extends_and_enlarges(page: Page, demo_services: Services) -> None:
     generate(page, demo_services, steps=3)
-    first = read(demo_services.pictures.page(0, 1)[0])
+    first = request_behind(demo_services.pictures.page(0, 1)[0])
     (varied,) = made_by(page, demo_services, "#result-vary-subtle")
-    request = read(varied)
+    request = request_behind(varied)
     assert (request.seed, request.prompt) == (first.seed, first.prompt) and request.subseed_strength == 0.15
     (wider,) = made_by(page, demo_services, "#result-zoom-out-2")
-    request = read(wider)
+    request = request_behind(wider)
     assert isinstance(request, Img2ImgRequest) and request.outpaint_left == 64 and request.init_images
     assert (wider.width, wider.height) == (128, 128)
     open_tab(page, "Gallery")
-    page.click("#gallery-thumbnails button >> nth=1")
-    page.wait_for_selector("#chosen-picture img")
-    (panned,) = made_by(page, demo_services, "#chosen-pan-right")
+    page.click(".gallery-cell[data-place='1'] .gallery-thumb")
+    page.wait_for_selector("#lightbox .told-prompt")
+    (panned,) = made_by(page, demo_services, "#lightbox-pan-right")
     assert (panned.width, panned.height) == (192, 128)
     page.get_by_text("right → is queued.").wait_for()
-    (larger,) = made_by(page, demo_services, "#chosen-upscale")
+    (larger,) = made_by(page, demo_services, "#lightbox-upscale")
     assert (larger.width, larger.height) == (256, 256)
-    request = read(larger)
+    page.keyboard.press("Escape")
+    request = request_behind(larger)
     assert isinstance(request, Txt2ImgRequest) and request.firstpass_image
     open_tab(page, "txt2img")
     page.wait_for_function("document.querySelector('#result-parameters textarea')?.value.includes('First pass')")
@@ -289,7 +264,7 @@ def test_a_plot_is_asked_for_from_the_page(page: Page, demo_services: Services) 
     newest = made_by(page, demo_services, "#generate", 5)
     grid = newest[0]
     assert grid.path.startswith("grids/") and (grid.width, grid.height) > (128, 128)
-    assert {read(picture).steps for picture in newest[1:]} == {1, 2}
+    assert {request_behind(picture).steps for picture in newest[1:]} == {1, 2}
     page.wait_for_function("document.querySelector('#result-parameters textarea')?.value.includes('X/Y/Z plot')")
     page.wait_for_selector("#result-picture img")
     choose(page, "script-name", "None")
@@ -315,7 +290,7 @@ def test_lines_of_a_file_are_put_in_and_painted(page: Page, demo_services: Servi
     page.wait_for_function("at => document.querySelector(at).value.includes('boat')", arg=f"{box} textarea")
     assert page.input_value(f"{box} textarea") == "a red house\na blue boat — ü\n"
     made = made_by(page, demo_services, "#generate", 2)
-    assert [read(picture).prompt for picture in made] == ["a blue boat — ü", "a red house"]
+    assert [request_behind(picture).prompt for picture in made] == ["a blue boat — ü", "a red house"]
 
 
 @pytest.mark.parametrize("is_stored", [True, False])
@@ -345,9 +320,8 @@ def test_an_infotext_of_img2img_goes_to_its_tab_and_says_what_is_missing(
     assert page.locator("#img2img-actions .notice").is_hidden()
     before = demo_services.pictures.count()
     page.press("#img2img-prompt textarea", "Control+Enter")
-    wait_until(lambda: demo_services.pictures.count() == before + 1)
-    picture = demo_services.pictures.page(0, 1)[0]
-    request = read(picture)
+    picture = new_pictures(demo_services, before)[0]
+    request = request_behind(picture)
     assert isinstance(request, Img2ImgRequest) and request.init_images == (picture_id,)
     assert (picture.width, picture.height, request.denoising_strength) == (64, 128, 0.4)
     page.wait_for_function(ALL_IDLE)

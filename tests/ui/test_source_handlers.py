@@ -21,13 +21,14 @@ from modules.errors import InvalidRequest, NotFound, UnreadablePicture
 from modules.schema.requests import REQUESTS, Img2ImgRequest, Task
 from modules.services.build import Services, build_services
 from modules.services.options import EngineOptions
-from modules.ui.asking import SWITCHED, request_of_words, requested
+from modules.ui.asking import request_of_words, requested
 from modules.ui.first_pass_handlers import FirstPassHandlers
 from modules.ui.generation_handlers import GenerationHandlers, sides_like
 from modules.ui.generation_tab import GenerationTab, WhatThereIs, lay_out_generation
 from modules.ui.page_state import lay_out_state
 from modules.ui.prompt_handlers import PromptHandlers
 from modules.ui.prompt_panel import WordLists
+from modules.ui.request_controls import SWITCHED
 from modules.ui.source_handlers import SourceHandlers
 from modules.ui.source_panel import (
     BATCH,
@@ -60,7 +61,7 @@ def tab(services: Services) -> GenerationTab:
 
 def tab_of(task: Task, services: Services) -> GenerationTab:
     scripts = services.scripts
-    there = WhatThereIs(Recommended(), [], WordLists([], []), "NV", scripts.available(task), scripts.all(task))
+    there = WhatThereIs(Recommended(), [], WordLists([], []), {"rng": "NV"}, scripts.available(task), scripts.all(task))
 
     def lay_out() -> GenerationTab:
         model = gr.Dropdown()
@@ -75,10 +76,10 @@ def picture_of(services: Services, seed: int = 1) -> str:
     return services.inputs.add(Image.fromarray(pixels.astype(np.uint8)))
 
 
-def layer(*, colour: tuple[int, int, int, int] = (255, 0, 0, 255), size: tuple[int, int] = SIZE) -> str:
-    """What the browser sends of a stroke over the left quarter."""
+def layer(*, colour: tuple[int, int, int, int] = (255, 0, 0, 255), size: tuple[int, int] = SIZE, begin: int = 0) -> str:
+    """What the browser sends of a stroke over a quarter, the left one unless it begins elsewhere."""
     sheet = Image.new("RGBA", size, (0, 0, 0, 0))
-    sheet.paste(colour, (0, 0, size[0] // 4, size[1]))
+    sheet.paste(colour, (begin, 0, begin + size[0] // 4, size[1]))
     content = io.BytesIO()
     sheet.save(content, "PNG")
     return f"data:image/png;base64,{base64.b64encode(content.getvalue()).decode()}"
@@ -144,6 +145,17 @@ def test_a_sketch_is_the_picture_with_its_colours(services: Services, tab: Gener
     assert (mask[:, :6] == 255).all() and (mask[:, 6:] == 0).all()
 
 
+def test_a_painted_mask_is_joined_to_that_of_the_colours(services: Services, tab: GenerationTab) -> None:
+    picture = picture_of(services)
+    turned = layer(begin=SIZE[0] - SIZE[0] // 4)
+    request = request_of(services, tab, values_of(tab, [picture], INPAINT_SKETCH, colours=layer(), mask=turned))
+    assert isinstance(request, Img2ImgRequest) and request.mask is not None and request.init_images != (picture,)
+    mask = np.asarray(Image.open(services.inputs.file(request.mask)).convert("L"))
+    assert (mask[:, :6] == 255).all() and (mask[:, 6:18] == 0).all() and (mask[:, 18:] == 255).all()
+    alone = request_of(services, tab, values_of(tab, [picture], INPAINT_SKETCH, mask=turned))
+    assert isinstance(alone, Img2ImgRequest) and alone.init_images == (picture,) and alone.mask is not None
+
+
 def test_a_sketch_without_strokes_is_the_picture_itself(services: Services, tab: GenerationTab) -> None:
     picture = picture_of(services)
     assert request_of(services, tab, values_of(tab, [picture], SKETCH)).init_images == (picture,)
@@ -154,7 +166,7 @@ def test_a_sketch_without_strokes_is_the_picture_itself(services: Services, tab:
     [
         (INPAINT, {}, "Mask '' is empty. Paint over what should change."),
         (INPAINT, {"mask": layer(colour=(255, 0, 0, 0))}, "Mask '' is empty. Paint over what should change."),
-        (INPAINT_SKETCH, {"mask": layer()}, "Mask '' is empty. Paint over what should change."),
+        (INPAINT_SKETCH, {}, "Mask '' is empty. Paint over what should change."),
         (INPAINT_UPLOAD, {"mask": layer()}, "Mask '' is missing. Choose its file, or paint it in Inpaint."),
         (INPAINT, {"mask": "data:text/html;base64,AAAA"}, "cannot be read. Paint it again."),
         (INPAINT, {"mask": "data:image/png;base64,???"}, "cannot be read. Paint it again."),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from typing import Any, cast
 
@@ -13,11 +13,12 @@ import pytest
 
 from modules.errors import NotFound
 from modules.jobs.event_log import EventLog
+from modules.jobs.forecast import Standing
 from modules.schema.events import PictureSaved, Preview, Progress, Stage, StateChanged
 from modules.schema.jobs import Job, JobState
 from modules.schema.pictures import Picture
 from modules.services.generate import GenerateService
-from modules.ui.status_panel import duration, status_text, status_value
+from modules.ui.status_panel import duration, ended_text, memory_text, status_text, status_value
 from modules.ui.watching import Sight, Watcher, watch
 
 
@@ -25,29 +26,44 @@ class Server:
     """Jobs that change between two looks, as a test says, and events as the real log keeps them."""
 
     def __init__(self) -> None:
-        self.jobs: dict[str, Job] = {}
+        self.known: dict[str, Job] = {}
         self.log = EventLog()
         self.subscribe, self.events, self.tell = self.log.subscribe, self.log.after, self.log.append
         self.looks = 0
+        self.rests = False
+        self.ready_in: dict[str, float] = {}
+        self.wanted: dict[str, frozenset[str]] = {}
 
-    def put(self, job_id: str, state: JobState, error: str | None = None, user: str = "") -> Job:
-        facts = {"id": job_id, "kind": "txt2img", "state": state, "user": user, "error": error}
-        self.jobs[job_id] = Job.model_validate({**facts, "request": "{}", "created": 0, "started": 0, "finished": None})
-        return self.jobs[job_id]
+    def put(self, job_id: str, state: JobState, error: str | None = None, user: str = "", **more: Any) -> Job:
+        facts = {"id": job_id, "kind": "txt2img", "state": state, "user": user, "error": error, **more}
+        known = {"request": "{}", "created": 0, "started": 0, "finished": None}
+        self.known[job_id] = Job.model_validate({**known, **facts})
+        return self.known[job_id]
 
     def change(self, job_id: str, state: JobState) -> None:
         """As the worker does: first the queue, then the event."""
         self.put(job_id, state)
         self.tell(StateChanged(job_id=job_id, state=state))
 
-    def active_jobs(self) -> list[Job]:
+    def standing(self) -> list[Standing]:
         self.looks += 1
-        return [job for job in self.jobs.values() if not job.is_over]
+        active = [job for job in self.known.values() if not job.is_over]
+        return [Standing(job.id, job.user, job.state, self.ready_in.get(job.id)) for job in active]
+
+    def jobs(self, states: Collection[JobState], user: str | None, limit: int) -> list[Job]:
+        found = [job for job in self.known.values() if job.state in states and user in (None, job.user)]
+        return found[::-1][:limit]
+
+    def is_paused(self) -> bool:
+        return self.rests
+
+    def wishes(self, job_id: str) -> frozenset[str]:
+        return self.wanted.get(job_id, frozenset())
 
     def job(self, job_id: str) -> Job:
-        if job_id not in self.jobs:
+        if job_id not in self.known:
             raise NotFound(f"Job {job_id!r} does not exist.")
-        return self.jobs[job_id]
+        return self.known[job_id]
 
 
 def saved(job_id: str, number: int = 1) -> PictureSaved:
@@ -79,8 +95,10 @@ def test_stage_progress_and_preview_of_the_running_job() -> None:
     server.tell(Preview(job_id="a", jpeg=b"jpeg", step=3))
     sight = eyes.look()
     assert sight.job == job and sight.stage is None
-    assert status_text(sight) == "Step 3 of 20 · 4 s left · 1 more waiting in the queue"
-    assert status_value(sight, has_pictures=True)["preview"] == "data:image/jpeg;base64,anBlZw=="
+    assert status_text(sight) == "Step 3 of 20 · 4 s left"
+    value = status_value(sight, has_pictures=True)
+    assert value["preview"] == "data:image/jpeg;base64,anBlZw=="
+    assert value["waiting"] == "1 more waiting in the queue"
 
 
 def test_the_next_job_begins_with_nothing_of_the_one_before() -> None:
@@ -105,7 +123,7 @@ def test_a_job_that_ends_between_two_looks_is_not_missed() -> None:
     assert eyes.look().saved == 0
     server.tell(saved("a"))
     server.put("a", "done")
-    assert eyes.look() == Sight(saved=1)
+    assert eyes.look() == Sight(saved=1, ended=server.known["a"])
 
 
 def test_a_job_that_failed_before_the_first_look_is_told() -> None:
@@ -117,8 +135,8 @@ def test_a_job_that_failed_before_the_first_look_is_told() -> None:
 
 def test_a_job_that_was_cancelled_is_no_failure() -> None:
     server = Server()
-    server.put("a", "cancelled")
-    assert watcher(server, "a").look() == Sight()
+    job = server.put("a", "cancelled")
+    assert watcher(server, "a").look() == Sight(ended=job)
 
 
 def test_of_others_jobs_nothing_is_seen_but_how_many_come_first() -> None:
@@ -132,6 +150,7 @@ def test_of_others_jobs_nothing_is_seen_but_how_many_come_first() -> None:
     own = server.put("c", "queued", user="bob")
     assert eyes.look() == Sight(own, ahead=2)
     assert status_text(eyes.look()) == "Waiting at place 3 of the queue"
+    eyes.look()
     server.put("a", "failed", "the secret inside", user="ann")
     assert eyes.look() == Sight(own, ahead=1)
     assert Watcher(cast(GenerateService, server), "a", "bob").look() == Sight(own, ahead=1)
@@ -143,6 +162,69 @@ def test_waiting_and_starting_are_said() -> None:
     assert status_text(Sight(server.put("a", "queued"))) == "Waiting at place 1 of the queue"
     assert status_text(Sight(server.put("a", "running"))) == "Starting"
     assert status_text(Sight()) == ""
+
+
+def test_a_waiting_job_says_when_it_will_be_ready_and_what_keeps_it() -> None:
+    server = Server()
+    server.put("a", "running")
+    server.put("b", "queued", user="bob")
+    server.ready_in["b"] = 130.0
+    eyes = Watcher(cast(GenerateService, server), user="bob")
+    assert status_text(eyes.look()) == "Waiting at place 2 of the queue · ready in about 2 min 10 s"
+    server.rests = True
+    assert status_text(eyes.look()) == "The queue is paused"
+    server.rests = False
+    server.ready_in.clear()
+    server.put("b", "queued", user="bob", paused=True)
+    assert status_text(eyes.look()) == "This job is paused"
+
+
+def test_an_interrupt_that_waits_for_the_picture_is_said_until_there_is_another() -> None:
+    server = Server()
+    server.put("a", "running")
+    eyes = watcher(server)
+    eyes.look()
+    server.tell(Progress(job_id="a", step=3, steps=20, seconds_left=None))
+    server.wanted["a"] = frozenset({"after_current"})
+    sight = eyes.listen({"a"})
+    assert status_text(sight) == "Step 3 of 20 · ends after this picture, at once if you interrupt again"
+    server.wanted["a"] = frozenset({"after_current", "now"})
+    assert status_text(eyes.listen({"a"})) == "Step 3 of 20"
+
+
+def test_what_ended_last_is_told_with_its_time_and_model() -> None:
+    server = Server()
+    server.put("a", "done", finished=4.25, model="atelier-demo")
+    assert status_value(watcher(server).look(), has_pictures=True)["told"] == "Done after 4.2 s · atelier-demo"
+    server.put("b", "running", started=5, user="ann")
+    eyes = watcher(server)
+    assert status_value(eyes.look(), has_pictures=True)["told"] == "Done after 4.2 s · atelier-demo"
+    server.put("b", "cancelled", started=5, finished=70, user="ann")
+    assert status_value(eyes.look(), has_pictures=True)["told"] == "Interrupted after 1 min 5 s"
+    assert Watcher(cast(GenerateService, server), user="bob").look().ended is None
+    assert ended_text(server.put("c", "cancelled", started=None)) == "Cancelled"
+    assert ended_text(server.put("c", "failed", started=None)) == "Failed"
+
+
+def test_memory_is_that_of_the_cards_where_there_are_some() -> None:
+    ram = {"free": 2**30, "used": 3 * 2**29, "total": 2**34}
+    none = {"error": "No graphics card is used."}
+    assert memory_text({"ram": ram, "devices": [none]}) == "1.5 GB of memory in use"
+    card = {"system": {"free": 0, "used": 5 * 2**30, "total": 24 * 2**30}}
+    assert memory_text({"ram": ram, "devices": [card]}) == "5.0 of 24 GB of graphics memory in use"
+    assert memory_text({"ram": ram, "devices": [card, card]}) == "10.0 of 48 GB of graphics memory in use"
+
+
+def test_news_of_one_job_asks_for_no_other() -> None:
+    server = Server()
+    for job_id in "abc":
+        server.put(job_id, "running")
+    eyes, asked = watcher(server), []
+    eyes.look()
+    server.events = lambda job_id, after: asked.append(job_id) or server.log.after(job_id, after)  # type: ignore
+    server.tell(saved("b"))
+    assert eyes.listen({"b"}).saved == 1
+    assert asked == ["b", "a"]  # the one that tells, and the one that is shown
 
 
 def test_times_are_said_as_people_say_them() -> None:
@@ -198,7 +280,7 @@ def test_a_watch_wakes_for_news_and_asks_the_queue_only_when_the_jobs_change() -
     previews = [sight.preview.jpeg for sight in sights if sight.preview]
     assert steps == sorted(steps) and set(steps) == set(range(1, 6))
     assert previews[-1] == b"\x05"
-    assert sights[-1] == Sight(saved=1)
+    assert sights[-1] == Sight(saved=1, ended=server.known["a"])
     assert server.looks <= 3  # the first, the end, and one to spare
     assert not server.log.is_watched("a")
 
@@ -220,7 +302,7 @@ def test_a_watch_shows_the_previews_of_the_job_that_runs_now() -> None:
 
     sights = watched(server, work)
     assert [sight.job.id for sight in sights if sight.preview and sight.job] == ["b"]
-    assert sights[-1] == Sight()
+    assert sights[-1] == Sight(ended=server.known["b"])
 
 
 def test_an_end_is_shown_at_once_though_previews_wait(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,17 @@ import pytest
 
 from modules.schema.infotext import parse_infotext, request_of
 from modules.services.build import Services
-from tests.ui.test_browser import IDLE, notice, open_tab, reload, set_number, wait_until
+from tests.ui.journeys import (
+    IDLE,
+    choose,
+    new_pictures,
+    notice,
+    open_accordion,
+    reload,
+    set_number,
+    wait_for_text,
+)
+from tests.ui.tabs import open_tab
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -16,9 +26,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.browser
 
 COLOURS = ("red", "blue", "green")
-TEN_FRAMES = """async () => {
-  for (let frame = 0; frame < 10; frame += 1) await new Promise((done) => requestAnimationFrame(done));
-}"""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -31,25 +38,14 @@ def words(demo_services: Services) -> None:
     (folder / "colour.txt").write_text("\n".join(COLOURS))
 
 
-def open_accordion(page: Page, name: str) -> None:
-    """Also waits until its fields have got what the page kept for them while they were not there."""
-    page.click(f"#{name} > button")
-    page.evaluate(TEN_FRAMES)
+def test_words_are_counted_checked_and_drawn_while_one_types(page: Page, demo_services: Services) -> None:
+    count_tokens(page, demo_services)
+    point_at_brackets(page)
+    add_a_wildcard(page)
+    show_prompts_without_painting(page, demo_services)
 
 
-def choose(page: Page, name: str, entry: str) -> None:
-    page.click(f"#{name} input")
-    # Of this list: another one may still be fading out.
-    page.locator(f"#{name}").get_by_role("option", name=entry, exact=True).click()
-
-
-def wait_for_text(page: Page, selector: str, text: str) -> None:
-    page.wait_for_function(
-        "([selector, text]) => document.querySelector(selector)?.textContent === text", arg=[selector, text]
-    )
-
-
-def test_tokens_are_counted_while_one_types(page: Page, demo_services: Services) -> None:
+def count_tokens(page: Page, demo_services: Services) -> None:
     count, long = demo_services.generate.count_tokens, "rain, snow " * 30
     assert page.locator("#prompt-count").is_hidden()
     page.fill("#prompt textarea", "a cat")
@@ -64,7 +60,7 @@ def test_tokens_are_counted_while_one_types(page: Page, demo_services: Services)
     page.locator("#prompt-count").wait_for(state="hidden")
 
 
-def test_a_bracket_without_a_partner_is_pointed_at(page: Page) -> None:
+def point_at_brackets(page: Page) -> None:
     page.fill("#prompt textarea", "a\n(cat")
     line = page.locator("#prompt-problem p")
     line.wait_for(state="visible")
@@ -76,13 +72,19 @@ def test_a_bracket_without_a_partner_is_pointed_at(page: Page) -> None:
     line.wait_for(state="hidden")
 
 
-def test_prompts_are_shown_without_being_painted(page: Page, demo_services: Services) -> None:
+def add_a_wildcard(page: Page) -> None:
+    page.fill("#prompt textarea", "a house")
+    open_accordion(page, "prompt-tools")
+    choose(page, "known-wildcards", "__colour__ (3)")
+    page.wait_for_function("document.querySelector('#prompt textarea').value === 'a house, __colour__'")
+    assert page.is_checked("#wildcards input")
+
+
+def show_prompts_without_painting(page: Page, demo_services: Services) -> None:
     before = demo_services.pictures.count()
     page.fill("#prompt textarea", "a __colour__ house")
-    page.check("#wildcards input")
     set_number(page, "batch-count", 3)
     page.fill("#seed textarea, #seed input", "5")
-    open_accordion(page, "prompt-tools")
     page.click("#show-prompts")
     drawn = [demo_services.wildcards.expand("a __colour__ house", seed) for seed in (5, 6, 7)]
     expected = drawn[0] if len(set(drawn)) == 1 else "\n\n".join(f"{n}. {text}" for n, text in enumerate(drawn, 1))
@@ -98,15 +100,7 @@ def test_prompts_are_shown_without_being_painted(page: Page, demo_services: Serv
     page.wait_for_function("document.querySelector('#img2img-shown-prompts textarea')?.value === 'a boat'")
 
 
-def test_a_chosen_wildcard_goes_to_the_end_of_the_prompt(page: Page) -> None:
-    page.fill("#prompt textarea", "a house")
-    open_accordion(page, "prompt-tools")
-    choose(page, "known-wildcards", "__colour__ (3)")
-    page.wait_for_function("document.querySelector('#prompt textarea').value === 'a house, __colour__'")
-    assert page.is_checked("#wildcards input")
-
-
-def test_a_style_is_kept_used_and_deleted(page: Page, demo_services: Services, complaints: list[str]) -> None:
+def test_a_style_is_kept_used_edited_and_deleted(page: Page, demo_services: Services, complaints: list[str]) -> None:
     page.fill("#prompt textarea", "{prompt} at dusk")
     page.fill("#negative-prompt textarea", "people")
     open_accordion(page, "prompt-tools")
@@ -120,7 +114,21 @@ def test_a_style_is_kept_used_and_deleted(page: Page, demo_services: Services, c
     choose(page, "styles", "dusk")
     reload(page, complaints)
     page.wait_for_function("document.querySelectorAll('#styles .token').length === 2")  # both still are chosen
+    page.fill("#prompt textarea", "a boat")
+    page.click("#txt2img-apply-styles")
+    page.wait_for_function("document.querySelector('#prompt textarea').value === 'a boat, soft light at dusk'")
+    page.wait_for_function("document.querySelectorAll('#styles .token').length === 0")
+    choose(page, "styles", "dusk")
     open_accordion(page, "prompt-tools")
+    choose(page, "style-name", "dusk")
+    page.click("#edit-style")
+    page.wait_for_function("document.querySelector('#prompt textarea').value === '{prompt} at dusk'")
+    page.fill("#prompt textarea", "{prompt} at dawn")
+    page.click("#save-style")
+    page.get_by_text("The style “dusk” is in").wait_for()
+    assert demo_services.styles.find("dusk").prompt == "{prompt} at dawn"
+    choose(page, "styles", "ink")
+    choose(page, "styles", "dusk")
     choose(page, "style-name", "dusk")
     page.click("#delete-style")
     page.get_by_text("The style “dusk” is gone").wait_for()
@@ -141,9 +149,8 @@ def test_a_picture_of_styles_and_wildcards_brings_back_what_was_typed(
     open_accordion(page, "sampling-fields")
     page.fill("#eta input, #eta textarea", "0.5")
     page.click("#generate")
-    wait_until(lambda: demo_services.pictures.count() > before)
+    infotext = new_pictures(demo_services, before)[0].infotext
     page.wait_for_function(IDLE)
-    infotext = demo_services.pictures.page(0, 1)[0].infotext
     reading = request_of(parse_infotext(infotext))
     assert reading.request.prompt in {f"a {colour} house, ink drawing" for colour in COLOURS}
     assert reading.request.cfg_rescale == 0.7
@@ -161,9 +168,8 @@ def test_a_picture_of_styles_and_wildcards_brings_back_what_was_typed(
     assert page.inner_text("#styles .token").strip() == "ink"
     assert page.input_value("#cfg-rescale input[type=number]") == "0.7"
     page.click("#generate")
-    wait_until(lambda: demo_services.pictures.count() == before + 2)
+    assert new_pictures(demo_services, before + 1)[0].infotext == infotext
     page.wait_for_function(IDLE)
-    assert demo_services.pictures.page(0, 1)[0].infotext == infotext
     reload(page, complaints)
     page.wait_for_selector("#guidance-fields span[data-changed='1 changed']")
 
@@ -176,22 +182,20 @@ def test_a_picture_of_styles_and_wildcards_brings_back_what_was_typed(
     assert not page.is_checked("#wildcards input")
 
 
-@pytest.mark.parametrize(
-    ("accordion", "field", "value", "sentence"),
-    [
-        ("schedule-fields", "#sigma-max input", "-1", "Schedule max sigma -1 is too small. The least is 0."),
-        ("schedule-fields", "#sigmas input, #sigmas textarea", "14, 14", "does not fall from each number to the next"),
-        ("sampling-fields", "#eta input, #eta textarea", "much", "Eta 'much' is not a number."),
-        ("noise-fields", "#subseed input, #subseed textarea", "-2", "Variation seed -2 is too small. The least is -1."),
-    ],
-)
-def test_bad_values_in_closed_places_are_answered_by_a_sentence(
-    page: Page, demo_services: Services, accordion: str, field: str, value: str, sentence: str
-) -> None:
-    open_accordion(page, accordion)
-    page.fill(field, value)
-    page.click("#generate")
-    assert sentence in notice(page, "#actions")
+BAD_VALUES = [
+    ("schedule-fields", "#sigmas input, #sigmas textarea", "14, 14", "does not fall from each number to the next"),
+    ("sampling-fields", "#eta input, #eta textarea", "much", "Eta 'much' is not a number."),
+    ("noise-fields", "#subseed input, #subseed textarea", "-2", "Variation seed -2 is too small. The least is -1."),
+]
+
+
+def test_bad_values_in_closed_places_are_answered_by_a_sentence(page: Page, demo_services: Services) -> None:
+    for accordion, field, value, sentence in BAD_VALUES:
+        open_accordion(page, accordion)
+        page.fill(field, value)
+        page.click("#generate")
+        page.locator("#actions .notice", has_text=sentence).wait_for()
+        page.fill(field, "")
     assert demo_services.generate.active_jobs() == []
 
 

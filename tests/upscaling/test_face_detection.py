@@ -124,7 +124,7 @@ def test_the_same_picture_gives_the_same_faces(cascades: CascadeDetector, portra
 
 
 @pytest.mark.parametrize(
-    "file", ["docs/images/txt2img.png", "models/Stable-diffusion/atelier-demo.png", "docs/images/demo_model.png"]
+    "file", ["docs/images/txt2img.webp", "models/Stable-diffusion/atelier-demo.png", "docs/images/demo_model.png"]
 )
 def test_drawn_scenes_have_no_faces(cascades: CascadeDetector, file: str) -> None:
     assert cascades.detect(np.asarray(Image.open(ROOT / file).convert("RGB"))) == []

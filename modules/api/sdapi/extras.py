@@ -13,7 +13,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from modules.api.sdapi.answer_format import AnswerFormat
 from modules.api.sdapi.image_bodies import stored
 from modules.api.sdapi.job_ends import ended
-from modules.api.sdapi.remembered_settings import RememberedSettings
 from modules.api.sdapi.routes import Refused, SdapiBody
 from modules.api.visitors import visitor
 from modules.imaging.reading import read_texts
@@ -89,11 +88,11 @@ class BatchAnswer(BaseModel):
     """Files in base64 (see `samples_format`), in the order of the pictures that were sent."""
 
 
-def extras_routes(router: APIRouter, services: Services, remembered: RememberedSettings) -> None:
+def extras_routes(router: APIRouter, services: Services) -> None:
     """Add the routes."""
 
     def encoded(picture: Picture) -> str:
-        return AnswerFormat.of(remembered.current).encoded(services, picture)
+        return AnswerFormat.of_server(services).encoded(services, picture)
 
     async def processed(given: list[str], body: ExtrasBody, request: Request) -> list[Picture]:
         job = await run_in_threadpool(_submitted, services, given, body.fields(), visitor(request).name)

@@ -40,7 +40,7 @@ def generation_routes(
     """Add the routes of both tasks."""
 
     def submitted(body: GenerationBody, task: Task, user: str) -> tuple[Job, tuple[str, ...], AnswerFormat]:
-        format = AnswerFormat.of(remembered.current, body.override_settings or {})
+        format = AnswerFormat.of_server(services, body.override_settings)
         asked = asked_of(services, body, task, remembered.current)
         job = services.generate.submit(asked.request, user=user)
         tasks.call(job, body.force_task_id)

@@ -150,7 +150,7 @@ class ExtensionItem(BaseModel):
     enabled: bool
 
 
-def choice_routes(router: APIRouter) -> None:
+def choice_routes(router: APIRouter, services: Services) -> None:
     """Add the routes of what the program brings itself."""
 
     @router.get("/samplers")
@@ -184,8 +184,20 @@ def choice_routes(router: APIRouter) -> None:
 
     @router.get("/extensions")
     def extensions() -> list[ExtensionItem]:
-        """None: A1111's extensions are not run."""
-        return []
+        """The extensions of this installation; none of them is a copy of a repository."""
+        return [
+            ExtensionItem(
+                name=one.name,
+                remote="",
+                branch="",
+                commit_hash="",
+                commit_date=0,
+                version=one.manifest.version if one.manifest else "",
+                enabled=one.decision in ("on", "changed"),
+            )
+            for one in services.extensions.all()
+            if one.decision is not None
+        ]
 
 
 def model_routes(router: APIRouter, services: Services) -> None:

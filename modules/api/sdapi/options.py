@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import fields
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -12,7 +11,7 @@ from fastapi import APIRouter, Request
 from modules.api.sdapi.lists import place_of, title_of
 from modules.api.sdapi.remembered_settings import NAMES, RememberedSettings
 from modules.api.visitors import owner, visitor
-from modules.config.settings import Settings, check_setting
+from modules.config.settings_table import ROWS, check_setting
 from modules.errors import InvalidRequest, InvalidSetting, UserError
 from modules.schema.requests import AUTOMATIC, NO_VAE
 from modules.services.accounts import Visitor
@@ -20,18 +19,14 @@ from modules.services.build import Services
 
 log = logging.getLogger(__name__)
 
+_PATTERNS = ("samples_filename_pattern", "directories_filename_pattern")
+_FORMATS = ("samples_format", "grid_format")
 _CHECKPOINT, _VAE, _CHECKPOINT_HASH = "sd_model_checkpoint", "sd_vae", "sd_checkpoint_hash"
 AS_IT_IS: Mapping[str, Any] = {
     "samples_save": True,
-    "samples_filename_pattern": "",
-    "save_images_add_number": True,
-    "grid_save": True,
-    "grid_format": "png",
-    "enable_pnginfo": True,
-    "save_txt": False,
-    "save_to_dirs": True,
-    "grid_save_to_dirs": False,
     "return_grid": False,
+    "return_mask": False,
+    "return_mask_composite": False,
     "add_model_hash_to_info": True,
     "add_model_name_to_info": True,
     "add_version_to_infotext": True,
@@ -79,10 +74,9 @@ def option_routes(router: APIRouter, services: Services, remembered: RememberedS
 
 def _read(services: Services, values: Mapping[str, Any]) -> dict[str, Any]:
     """The values for the server's own settings. Raises UserError for one that cannot be used."""
-    defaults = {row.name: row.default for row in fields(Settings)}
     found: dict[str, Any] = {}
     for name, value in values.items():
-        if name not in defaults or value is None:
+        if name not in ROWS or value is None:
             continue
         if name == _CHECKPOINT:
             found[name] = services.models.find(_text(name, value)).name
@@ -90,9 +84,9 @@ def _read(services: Services, values: Mapping[str, Any]) -> dict[str, Any]:
             text = _text(name, value)
             found[name] = text if text in (AUTOMATIC, NO_VAE) or not services.vaes.find(text) else text
         else:
-            found[name] = _as_declared(value, defaults[name])
+            found[name] = _as_declared(name, value)
         try:
-            check_setting(name, found[name])
+            found[name] = check_setting(name, found[name])
         except InvalidSetting as error:
             raise InvalidRequest(name, value, "cannot be set", str(error)) from error
     return found
@@ -104,10 +98,15 @@ def _text(name: str, value: Any) -> str:
     return value
 
 
-def _as_declared(value: Any, default: Any) -> Any:
-    """Numbers as their setting has them: clients send 1.0 where 1 is meant."""
+def _as_declared(name: str, value: Any) -> Any:
+    """Numbers as their setting has them: clients send 1.0 where 1 is meant. Of choices any spelling."""
+    default = ROWS[name].default
+    if name in _FORMATS and isinstance(value, str):
+        return value.strip().lower().replace("jpeg", "jpg")
     if type(default) is int and isinstance(value, float) and value.is_integer():
         return int(value)
+    if type(value) is str:
+        return next((one for one in ROWS[name].metadata["choices"] if one.lower() == value.strip().lower()), value)
     return float(value) if type(default) is float and type(value) is int else value
 
 
@@ -116,10 +115,10 @@ def _of_the_server(services: Services) -> dict[str, Any]:
     current = services.settings.current
     shown = (
         row
-        for row in fields(Settings)
-        if row.name == _VAE or row.metadata["choices"] or not isinstance(row.default, str)
+        for row in ROWS.values()
+        if row.name in (_VAE, *_PATTERNS) or row.metadata["choices"] or not isinstance(row.default, str)
     )
-    return {row.name: getattr(current, row.name) for row in shown if isinstance(row.default, (bool, int, float, str))}
+    return {row.name: getattr(current, row.name) for row in shown}
 
 
 def _checkpoint(services: Services) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What `POST options` sets of requests, and of answers: A1111 has settings where a request of ours has fields.
+"""What `POST options` sets of requests: A1111 has settings where a request of ours has fields.
 
 They hold for calls of this API that do not say otherwise, and for nothing else.
 """
@@ -12,22 +12,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from modules.api.sdapi.answer_format import AnswerFormat
-from modules.api.sdapi.override_settings import FIELD_OF_SETTING, value_of
+from modules.api.sdapi.override_settings import value_of
 from modules.config.files import write_atomically
+from modules.config.settings_table import ROWS
 from modules.errors import InvalidRequest
 from modules.schema.requests import REQUESTS
+from modules.schema.setting_fields import FIELD_OF_SETTING
 
 log = logging.getLogger(__name__)
 
-OF_THE_SERVER = frozenset({"sd_model_checkpoint", "sd_vae", "randn_source"})
+OF_THE_SERVER = frozenset(FIELD_OF_SETTING) & ROWS.keys()
 """Settings that are fields of requests, and that the server has a setting of, too."""
-NAMES = (*(name for name in FIELD_OF_SETTING if name not in OF_THE_SERVER), *AnswerFormat.model_fields)
-_ETA_DDIM, _ETA_ANCESTRAL = 0.0, 1.0
+NAMES = tuple(name for name in FIELD_OF_SETTING if name not in OF_THE_SERVER)
 _UNI_PC_ORDER = 3
 _USUAL: Mapping[str, Any] = {
-    "eta_ddim": _ETA_DDIM,
-    "eta_ancestral": _ETA_ANCESTRAL,
     "uni_pc_order": _UNI_PC_ORDER,
     "sd_noise_schedule": "Default",
     "tiling": False,
@@ -78,8 +76,6 @@ class RememberedSettings:
 
 def usual_of(name: str) -> Any:
     """What a setting is where nobody set it."""
-    if name in AnswerFormat.model_fields:
-        return AnswerFormat.model_fields[name].default
     if name in _USUAL:
         return _USUAL[name]
     kind = next(kind for kind in REQUESTS.values() if FIELD_OF_SETTING[name] in kind.model_fields)
@@ -88,9 +84,6 @@ def usual_of(name: str) -> Any:
 
 def check(name: str, value: Any) -> None:
     """Raise InvalidRequest unless a request can have the value; None is no value."""
-    if name in AnswerFormat.model_fields:
-        AnswerFormat.of({name: value})
-        return
     field = FIELD_OF_SETTING[name]
     kind = next(kind for kind in REQUESTS.values() if field in kind.model_fields)
     kind.of({field: None if value is None else value_of(name, value)})

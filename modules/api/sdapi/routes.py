@@ -14,6 +14,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from starlette.exceptions import HTTPException as AnyHTTPException  # FastAPI's own, and what it raises itself
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -74,7 +75,7 @@ def sdapi_router(teller: Teller, prefix: str = "/sdapi/v1") -> APIRouter:
                     answer = await handler(_JsonRequest(request.scope, request.receive))
                     answer.headers["X-Process-Time"] = f"{time.perf_counter() - began:.4f}"
                     return answer
-                except HTTPException as error:
+                except AnyHTTPException as error:
                     sentence = error.sentence if isinstance(error, Refused) else str(error.detail)
                     kind = "HTTPException" if isinstance(error, Refused) else type(error).__name__
                     return _answer(error.status_code, kind, str(error.detail), sentence, error.headers)

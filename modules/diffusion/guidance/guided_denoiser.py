@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import torch
 
@@ -14,6 +15,22 @@ from modules.diffusion.guidance.rows import ConditionedNetwork, Row, RowDenoiser
 from modules.diffusion.guidance.rules import RunMemory
 from modules.diffusion.guidance.views import Moment, Views
 from modules.diffusion.noise_levels import Levels
+
+
+class GuidanceOnlooker(Protocol):
+    """Is shown each evaluation of a guided denoiser, in this order: begin, before_call (once or more), see, end."""
+
+    def begin(self, evaluation: int) -> None:
+        """Evaluation number `evaluation` of the run begins, counted from 0."""
+
+    def before_call(self, rows: Sequence[Row]) -> None:
+        """The network is about to see these rows."""
+
+    def see(self, positive: torch.Tensor, negative: torch.Tensor | None) -> None:
+        """The batch as the network sees it, denoised; no negative where the network did not look at it."""
+
+    def end(self, guided: torch.Tensor) -> None:
+        """What guidance made of it."""
 
 
 class GuidedDenoiser:
@@ -39,13 +56,17 @@ class GuidedDenoiser:
         max_rows: int | None = None,
         keep_negative: bool = False,
         tell: Callable[[str], None] | None = None,
+        onlooker: GuidanceOnlooker | None = None,
     ) -> None:
         """`evaluations_before`: how many of the run another denoiser has made already.
 
         `keep_negative`: the negative is computed in every evaluation, for samplers that read last_negative.
-        `tell` hears of it where memory asks for smaller calls of the network.
+        `tell` hears of it where memory asks for smaller calls of the network. `onlooker` is shown everything, and
+        changes nothing.
         """
-        self._denoise = RowDenoiser(network, levels, prediction_type, max_rows, tell)
+        before_call = None if onlooker is None else onlooker.before_call
+        self._denoise = RowDenoiser(network, levels, prediction_type, max_rows, tell, before_call)
+        self._onlooker = onlooker
         self._prediction_type = prediction_type
         self._conditioning = conditioning
         self._guidance = guidance
@@ -58,6 +79,15 @@ class GuidedDenoiser:
 
     def __call__(self, x: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
         """Raises ValueError where there is not one conditioning per image."""
+        return self._guided(x, sigma) if self._onlooker is None else self._shown(x, sigma, self._onlooker)
+
+    def _shown(self, x: torch.Tensor, sigma: torch.Tensor, onlooker: GuidanceOnlooker) -> torch.Tensor:
+        onlooker.begin(self._evaluations)
+        guided = self._guided(x, sigma, onlooker)
+        onlooker.end(guided)
+        return guided
+
+    def _guided(self, x: torch.Tensor, sigma: torch.Tensor, onlooker: GuidanceOnlooker | None = None) -> torch.Tensor:
         moment = Moment(self._evaluations, self._steps, float(sigma[0]))
         self._evaluations += 1
         images = conditioning_at(self._conditioning, moment.step)
@@ -71,6 +101,8 @@ class GuidedDenoiser:
         self.last_negative = torch.stack(negatives) if all(needed) else None
 
         positive = torch.stack([_composed(*seen) for seen in zip(images, parts, negatives, strict=True)])
+        if onlooker is not None:
+            onlooker.see(positive, self.last_negative)
         if not guides:
             return positive
         negative = torch.stack(negatives) if self.last_negative is None else self.last_negative
@@ -92,7 +124,11 @@ class GuidedDenoiser:
 
         Where an image's negative is not needed, its first part stands there instead.
         """
-        rows = [Row(place, part.conditioning) for place, image in enumerate(images) for part in image.positives]
+        rows = [
+            Row(place, part.conditioning, number)
+            for place, image in enumerate(images)
+            for number, part in enumerate(image.positives)
+        ]
         rows += [Row(place, image.negative) for place, image in enumerate(images) if needed[place]]
         rows += [
             Row(place, image.without_picture)

@@ -22,6 +22,8 @@ class Row:
 
     image: int
     conditioning: TextConditioning
+    part: int | None = None
+    """Which part of the image's prompt it is; None: it is none of them."""
 
 
 class RowDenoiser:
@@ -38,8 +40,9 @@ class RowDenoiser:
         prediction_type: PredictionType,
         max_rows: int | None = None,
         tell: Callable[[str], None] | None = None,
+        before_call: Callable[[Sequence[Row]], None] | None = None,
     ) -> None:
-        """`tell` hears of it where memory asks for fewer rows."""
+        """`tell` hears of it where memory asks for fewer rows, `before_call` of the rows of each network call."""
         if max_rows is not None and max_rows < 1:
             raise ValueError(f"max_rows is {max_rows}; a network call needs at least one row.")
         self._network = network
@@ -47,6 +50,7 @@ class RowDenoiser:
         self._prediction_type = prediction_type
         self._max_rows = max_rows
         self._tell = tell
+        self._before_call = before_call
 
     def __call__(self, x: torch.Tensor, sigma: torch.Tensor, rows: Sequence[Row]) -> list[torch.Tensor]:
         """The denoised picture of each row, without the batch's dimension. Raises torch.OutOfMemoryError."""
@@ -68,6 +72,8 @@ class RowDenoiser:
         return [pictures[place] for place in range(len(rows))]
 
     def _call(self, x: torch.Tensor, sigma: torch.Tensor, rows: Sequence[Row]) -> torch.Tensor:
+        if self._before_call is not None:
+            self._before_call(rows)
         conditioning = stacked([row.conditioning for row in rows]).to(x.device)
 
         def network(scaled: torch.Tensor, timestep: torch.Tensor) -> torch.Tensor:

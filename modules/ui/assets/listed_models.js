@@ -14,10 +14,13 @@ const row = (model) => {
   const line = part("p", "listed-line", `${model.kind} · ${model.size} · `);
   const licence = part("a", "listed-licence", model.licence);
   licence.href = model.page;
+  licence.translate = false;
   licence.target = "_blank";
   licence.rel = "noopener noreferrer";
   line.append(licence);
-  words.append(part("p", "listed-title", model.title), part("p", "listed-purpose", model.purpose), line);
+  const title = part("p", "listed-title", model.title);
+  title.translate = false;
+  words.append(title, part("p", "listed-purpose", model.purpose), line);
   const button = part("button", "listed-get", model.state || "Download");
   button.type = "button";
   button.disabled = Boolean(model.state);

@@ -18,5 +18,6 @@ const paint = () => {
   if (now.preview) find("preview").src = now.preview;
   else find("preview").removeAttribute("src");
 };
+
 watch("value", paint);
 paint();

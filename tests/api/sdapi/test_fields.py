@@ -15,11 +15,11 @@ from pydantic import ValidationError
 
 from modules.api.sdapi.bodies import GenerationBody, Img2ImgBody, Txt2ImgBody
 from modules.api.sdapi.fields import FIELDS, asked_of
-from modules.api.sdapi.override_settings import FIELD_OF_SETTING
 from modules.api.sdapi.script_arguments import ALWAYS_ON
 from modules.config.paths import resolve_paths
 from modules.errors import UserError
 from modules.schema.requests import REQUESTS, Task
+from modules.schema.setting_fields import FIELD_OF_SETTING
 from modules.services.build import Services, build_services
 from modules.services.options import EngineOptions
 from tests.api.sdapi.conftest import picture

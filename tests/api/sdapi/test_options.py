@@ -11,11 +11,11 @@ from starlette.testclient import TestClient
 
 from modules.api.application import create_application
 from modules.api.sdapi import SETTINGS_FILE
-from modules.api.sdapi.override_settings import FIELD_OF_SETTING
 from modules.api.sdapi.remembered_settings import NAMES, RememberedSettings, check, usual_of
 from modules.config.paths import ROOT
-from modules.config.settings import Settings
+from modules.config.settings_table import Settings
 from modules.schema.requests import REQUESTS
+from modules.schema.setting_fields import FIELD_OF_SETTING
 from modules.services.build import Services
 from tests.api.sdapi.conftest import SMALL, pixels
 from tests.api.sdapi.test_calls import call
@@ -60,16 +60,32 @@ def test_what_was_read_can_be_sent_back(idle_services: Services, idle_client: Te
 def test_settings_of_requests_hold_until_they_are_taken_back(demo_services: Services, client: TestClient) -> None:
     path = demo_services.paths.data / SETTINGS_FILE
     (plain,), _ = call(client, **SMALL)
-    assert client.post(OPTIONS, json={"CLIP_stop_at_last_layers": 3, "eta_ancestral": 0.5}).json() is None
+    assert client.post(OPTIONS, json={"s_churn": 5, "s_noise": 1.1}).json() is None
     again = TestClient(create_application(hosts=None, services=demo_services))
-    assert again.get(OPTIONS).json()["CLIP_stop_at_last_layers"] == 3
+    assert again.get(OPTIONS).json()["s_churn"] == 5
     (image,), info = call(again, **SMALL)
-    (own,), told = call(client, **SMALL, override_settings={"CLIP_stop_at_last_layers": 1})
-    assert (info["clip_skip"], told["clip_skip"]) == (3, 1)
+    (own,), told = call(client, **SMALL, override_settings={"s_churn": 0, "s_noise": 1})
+    key = "Sigma churn"
+    assert (info["extra_generation_params"][key], key in told["extra_generation_params"]) == ("5", False)
     assert np.array_equal(pixels(own), pixels(plain))
     assert not np.array_equal(pixels(image), pixels(plain))
-    client.post(OPTIONS, json={"CLIP_stop_at_last_layers": 1, "eta_ancestral": None})
+    client.post(OPTIONS, json={"s_churn": 0, "s_noise": None})
     assert path.read_text() == "{}\n"
+    assert key not in call(client, **SMALL)[1]["extra_generation_params"]
+
+
+def test_what_the_server_has_a_setting_of_holds_for_everybody(demo_services: Services, client: TestClient) -> None:
+    usual = {"CLIP_stop_at_last_layers": 1, "emphasis": "Original", "eta_ancestral": 1.0, "save_mask": False}
+    assert {name: client.get(OPTIONS).json()[name] for name in usual} == usual
+    try:
+        sent = {"CLIP_stop_at_last_layers": 3.0, "emphasis": "no norm", "eta_ancestral": 0, "save_mask": True}
+        assert client.post(OPTIONS, json=sent).json() is None
+        current = demo_services.settings.current
+        assert [getattr(current, name) for name in sent] == [3, "No norm", 0.0, True]
+        assert call(client, **SMALL)[1]["clip_skip"] == 3
+        assert call(client, **SMALL, override_settings={"CLIP_stop_at_last_layers": 1})[1]["clip_skip"] == 1
+    finally:
+        client.post(OPTIONS, json=usual)
     assert call(client, **SMALL)[1]["clip_skip"] == 1
 
 

@@ -113,7 +113,13 @@ def _openapi(client: TestClient) -> dict[str, Any]:
         ("png-info", {"image": "R0lGODlh"}, 422, "", "cannot be read"),
         ("interrogate", {"image": picture(8, 8)}, 404, "Model not found", "is not available"),
         ("options", {"sd_model_checkpoint": "nonesuch"}, 404, "", "Model 'nonesuch'"),
-        ("options", {"CLIP_stop_at_last_layers": 99}, 422, "", "Clip skip 99 is too large"),
+        (
+            "options",
+            {"CLIP_stop_at_last_layers": 99},
+            422,
+            "",
+            "cannot be 99. The most is 12.",
+        ),
         ("options", {"queue_limit": 0}, 422, "", "cannot be 0"),
     ],
 )

@@ -12,7 +12,7 @@ from modules.checkpoints.model_files import ModelFile
 from modules.errors import InvalidRequest
 from modules.prompt.extra_networks import extra_networks, lora_use, lora_uses
 from modules.services.model_cards import ModelCard
-from modules.ui.model_words import lora_text, trigger_words, with_words
+from modules.services.model_words import lora_text, trigger_words, with_words
 
 
 def model(name: str, card: Card) -> ModelCard:

@@ -1,0 +1,126 @@
+"""Runs what others wrote: imports an extension's package, and ends what does not come back."""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.util
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from types import ModuleType
+from typing import Generic, TypeVar
+
+from modules.errors import BrokenExtension
+from modules.hooks.extension_folders import ExtensionFolder
+
+SECONDS = 20.0
+"""More than any import needs on a slow machine; less than a person waits for a start before they end it."""
+PREFIX = "atelier_extension_"
+"""Before the names of the modules, so that an extension cannot take the place of anybody else's package."""
+
+Answer = TypeVar("Answer")
+
+
+class _FromSource(SourceFileLoader):
+    """Neither reads nor writes compiled files: nobody has looked at what may lie in a folder of theirs."""
+
+    def path_stats(self, path: str) -> Mapping[str, object]:
+        raise OSError("no compiled file counts")
+
+
+class _ExtensionFinder(MetaPathFinder):
+    """Finds what lies in the packages of extensions."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if not fullname.startswith(PREFIX) or path is None:
+            return None
+        spec = PathFinder.find_spec(fullname, path, target)
+        if spec is not None and isinstance(spec.loader, SourceFileLoader):
+            spec.loader = _FromSource(spec.loader.name, spec.loader.path)
+        return spec
+
+
+class TookTooLong(Exception):
+    """Code of others that did not come back."""
+
+
+class EndedItself(Exception):
+    """Code of others that tried to end the program. It is told apart from a signal that asks for the end."""
+
+
+def import_extension(folder: ExtensionFolder) -> ModuleType:
+    """The package of an extension. Raises whatever it raises, and BrokenExtension where there is none."""
+    if folder.manifest is None:
+        raise BrokenExtension(folder.problem)
+    if not any(isinstance(finder, _ExtensionFinder) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _ExtensionFinder())
+    package = folder.path / folder.manifest.package_name
+    name = PREFIX + folder.name.replace("-", "_")
+    loader = _FromSource(name, str(package / "__init__.py"))
+    spec = importlib.util.spec_from_file_location(
+        name, loader.path, loader=loader, submodule_search_locations=[str(package)]
+    )
+    if spec is None:
+        raise BrokenExtension(f"Its package {folder.manifest.package_name!r} cannot be imported.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        loader.exec_module(module)
+    except BaseException:
+        forget_modules(name)
+        raise
+    return module
+
+
+def forget_modules(name: str) -> None:
+    """Take a package out of Python's memory, so that it can be imported anew."""
+    for known in [one for one in sys.modules if one == name or one.startswith(f"{name}.")]:
+        del sys.modules[known]
+
+
+@dataclass
+class _Outcome(Generic[Answer]):
+    answer: Answer | None = None
+    error: BaseException | None = None
+    is_over: bool = False
+
+
+def in_time(call: Callable[[], Answer], seconds: float = SECONDS) -> Answer:
+    """What a call returns. Raises what it raises, TookTooLong and EndedItself.
+
+    A call that takes too long is ended where it runs Python; a native call that hangs is left to itself.
+    """
+    outcome: _Outcome[Answer] = _Outcome()
+
+    def work() -> None:
+        try:
+            outcome.answer = call()
+        except BaseException as error:  # noqa: BLE001  it is raised where somebody waits for it
+            outcome.error = error
+        outcome.is_over = True
+
+    thread = threading.Thread(target=work, name="extension", daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if not outcome.is_over:
+        _end(thread)
+        raise TookTooLong(f"it took longer than {seconds:g} seconds")
+    if outcome.error is not None and not isinstance(outcome.error, Exception):
+        raise EndedItself(f"{type(outcome.error).__name__}: {outcome.error}") from outcome.error
+    if outcome.error is not None:
+        raise outcome.error
+    return outcome.answer  # type: ignore[return-value]
+
+
+def _end(thread: threading.Thread) -> None:
+    """Raise SystemExit in a thread, again and again: others' code may catch it a few times."""
+    for _ in range(20):
+        if thread.ident is None or not thread.is_alive():
+            return
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(SystemExit))
+        thread.join(0.05)

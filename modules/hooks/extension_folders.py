@@ -1,0 +1,87 @@
+"""The folders below `extensions/`: what each says of itself, and what exactly lies in it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from modules.errors import BrokenExtension
+from modules.hooks.manifest import Manifest, read_manifest
+
+MOST_FOLDERS = 500
+MOST_FILES = 5_000
+MOST_BYTES = 200_000_000
+_PIECE = 1 << 20
+_NOT_CODE = {"__pycache__", ".git", ".pytest_cache", ".mypy_cache", ".ruff_cache"}
+"""Folders that come and go without anybody having changed the extension. Python is told to read nothing from them."""
+
+
+@dataclass(frozen=True)
+class ExtensionFolder:
+    """A folder that somebody put there. Without a manifest, `problem` says what is wrong with it."""
+
+    path: Path
+    manifest: Manifest | None
+    problem: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    def content(self) -> str:
+        """A hash of all names and bytes in it. Raises BrokenExtension for what is too much or leads out of it."""
+        digest, files, size = hashlib.sha256(), 0, 0
+        for file in _files(self.path):
+            files += 1
+            size += file.stat().st_size
+            if files > MOST_FILES or size > MOST_BYTES:
+                raise BrokenExtension(
+                    f"Its folder holds more than {MOST_FILES:,} files or {MOST_BYTES // 1_000_000:,} MB. "
+                    "Models and pictures belong into other folders."
+                )
+            name = file.relative_to(self.path).as_posix().encode("utf-8", "surrogateescape")
+            digest.update(b"%d:%b%d:" % (len(name), name, file.stat().st_size))
+            with file.open("rb") as opened:
+                while piece := opened.read(_PIECE):
+                    digest.update(piece)
+        return digest.hexdigest()
+
+
+def extension_folders(root: Path) -> list[ExtensionFolder]:
+    """Every folder below `root`, by name; hidden ones and those that begin with _ are nobody's."""
+    try:
+        found = sorted(one for one in root.iterdir() if one.is_dir() and not one.name.startswith((".", "_")))
+    except OSError:
+        return []
+    return [extension_folder(one) for one in found[:MOST_FOLDERS]]
+
+
+def extension_folder(path: Path) -> ExtensionFolder:
+    """What one folder says of itself."""
+    try:
+        manifest = read_manifest(path)
+        if not (path / manifest.package_name / "__init__.py").is_file():
+            raise BrokenExtension(f"Its folder has no package {manifest.package_name!r} (a folder with __init__.py).")
+    except BrokenExtension as error:
+        return ExtensionFolder(path, None, str(error))
+    return ExtensionFolder(path, manifest)
+
+
+def _files(root: Path) -> Iterator[Path]:
+    """All files, in an order that does not depend on the disk. Raises BrokenExtension."""
+    try:
+        for parent, folders, names in os.walk(root, onerror=_unreadable):
+            folders[:] = sorted(name for name in folders if name not in _NOT_CODE)
+            for name in (*folders, *sorted(names)):
+                if Path(parent, name).is_symlink():
+                    raise BrokenExtension(f"{Path(parent, name).relative_to(root)} in its folder is a link.")
+            yield from (Path(parent, name) for name in sorted(names))
+    except OSError as error:
+        raise BrokenExtension(f"Its folder cannot be read: {error.strerror}.") from error
+
+
+def _unreadable(error: OSError) -> None:
+    raise error

@@ -1,0 +1,53 @@
+"""Tries an extension in a process of its own, before anybody's server imports it.
+
+`python -m modules.hooks.trial FOLDER ANSWER` writes into the file ANSWER what is wrong with it, or nothing.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from functools import partial
+from pathlib import Path
+
+from modules.config.paths import ROOT
+from modules.hooks.extension_code import import_extension
+from modules.hooks.extension_folders import extension_folder
+from modules.hooks.plugins import Plugins
+from modules.hooks.script_registry import ScriptRegistry
+
+SECONDS = 60
+
+
+def tried(folder: Path) -> str:
+    """What goes wrong when an extension is taken in, as a sentence; empty where nothing does."""
+    with tempfile.TemporaryDirectory() as place:
+        answer = Path(place) / "answer"
+        try:
+            done = subprocess.run(
+                [sys.executable, "-m", "modules.hooks.trial", str(folder), str(answer)],
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                timeout=SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return f"It does not come back within {SECONDS} seconds."
+        if answer.is_file():
+            return answer.read_text("utf-8")
+        return f"It ends the program that imports it (exit code {done.returncode})."
+
+
+def main(folder: Path, answer: Path) -> None:
+    """Take it in as a server does."""
+    plugins = Plugins()
+    plugins.take_in(folder.name, partial(import_extension, extension_folder(folder)))
+    ScriptRegistry(plugins)
+    answer.write_text(" ".join(failure.problem for failure in plugins.failures), "utf-8")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -1,0 +1,55 @@
+"""Which of A1111's settings are fields of our requests."""
+
+from __future__ import annotations
+
+FIELD_OF_SETTING = {
+    "sd_model_checkpoint": "model",
+    "sd_vae": "sd_vae",
+    "CLIP_stop_at_last_layers": "clip_skip",
+    "eta_noise_seed_delta": "eta_noise_seed_delta",
+    "emphasis": "emphasis",
+    "comma_padding_backtrack": "comma_padding_backtrack",
+    "pad_cond_uncond": "pad_cond_uncond",
+    "randn_source": "rng",
+    "tiling": "tiling",
+    "eta_ancestral": "eta",
+    "eta_ddim": "eta",
+    "s_churn": "s_churn",
+    "s_tmin": "s_tmin",
+    "s_tmax": "s_tmax",
+    "s_noise": "s_noise",
+    "s_min_uncond": "s_min_uncond",
+    "s_min_uncond_all": "s_min_uncond_all",
+    "skip_early_cond": "skip_early_cond",
+    "sigma_min": "sigma_min",
+    "sigma_max": "sigma_max",
+    "rho": "rho",
+    "beta_dist_alpha": "beta_dist_alpha",
+    "beta_dist_beta": "beta_dist_beta",
+    "uni_pc_variant": "uni_pc_variant",
+    "uni_pc_order": "sampler_order",
+    "always_discard_next_to_last_sigma": "discard_next_to_last_sigma",
+    "sgm_noise_multiplier": "sgm_noise_multiplier",
+    "sd_noise_schedule": "zero_terminal_snr",
+    "use_downcasted_alpha_bar": "downcast_alphas_cumprod",
+    "use_old_karras_scheduler_sigmas": "old_karras_sigmas",
+    "use_old_scheduling": "old_prompt_timelines",
+    "refiner_switch_by_sample_steps": "refiner_switch_by_sample_steps",
+    "hires_fix_refiner_pass": "hires_fix_refiner_pass",
+    "img2img_extra_noise": "img2img_extra_noise",
+    "initial_noise_multiplier": "initial_noise_multiplier",
+    "img2img_color_correction": "img2img_color_correction",
+    "img2img_fix_steps": "img2img_fix_steps",
+    "img2img_background_color": "img2img_background_color",
+    "inpainting_mask_weight": "inpainting_mask_weight",
+}
+"""A1111's setting -> the field of a request that it is here."""
+USUAL_FIELDS = {
+    "rng": "randn_source",
+    "clip_skip": "CLIP_stop_at_last_layers",
+    "emphasis": "emphasis",
+    "comma_padding_backtrack": "comma_padding_backtrack",
+    "eta_noise_seed_delta": "eta_noise_seed_delta",
+    "img2img_color_correction": "img2img_color_correction",
+}
+"""The fields of a request that settings of the server decide where nobody else does -> those settings."""

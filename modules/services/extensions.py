@@ -1,0 +1,108 @@
+"""Use cases of extensions: what is there, switching on and off, and what a new start would change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import Lock
+
+from modules.errors import NotAllowed, NotFound
+from modules.hooks import Plugins
+from modules.hooks.extensions import Decision, Extension, Extensions
+from modules.hooks.manifest import Manifest
+
+BUILTIN_PREFIX = "modules.builtin."
+
+_NOT_ALLOWED = (
+    "Extensions run any code they like on this computer, so they are changed from here only while the server answers "
+    "this computer alone. Start it with --allow-extension-changes to let its owners do it from elsewhere."
+)
+
+
+@dataclass(frozen=True)
+class ExtensionFacts:
+    """An extension of the folder, or a feature that comes with the program (`decision` None)."""
+
+    name: str
+    manifest: Manifest | None
+    description: str
+    decision: Decision | None
+    is_active: bool
+    waits: bool
+    """Whether a new start would change it."""
+    problem: str
+    scripts: tuple[str, ...]
+
+
+class ExtensionService:
+    """The extensions of one running server, and what a person decides about them."""
+
+    def __init__(
+        self, extensions: Extensions, plugins: Plugins, scripts_of: Callable[[str], tuple[str, ...]], *, without: str
+    ) -> None:
+        self._extensions = extensions
+        self._plugins = plugins
+        self._scripts_of = scripts_of
+        self._lock = Lock()
+        self.without = without
+        """Why none is taken in, as a sentence; empty otherwise."""
+        self.may_change = False
+        """Whether pages may change what is switched on: whoever can do that can run code on this computer."""
+
+    def all(self) -> list[ExtensionFacts]:
+        """The extensions of the folder, then the features that come with the program. Runs nothing of theirs."""
+        found = self._extensions.all()
+        of_the_program = [name for name in (*self._plugins.names, *self._failures()) if name.startswith(BUILTIN_PREFIX)]
+        return [*map(self._facts, found), *map(self._built_in, of_the_program)]
+
+    def enable(self, name: str) -> None:
+        """Switch one on, once a process of its own has tried it; the next start takes it in.
+
+        Raises NotAllowed, NotFound, BrokenExtension, StorageFull.
+        """
+        with self._lock:
+            self._extensions.enable(self._changeable(name))
+
+    def disable(self, name: str) -> None:
+        """Switch one off; the next start leaves it out. Raises NotAllowed, NotFound, StorageFull."""
+        with self._lock:
+            self._extensions.disable(self._changeable(name))
+
+    def _changeable(self, name: str) -> Extension:
+        if not self.may_change:
+            raise NotAllowed(_NOT_ALLOWED)
+        found = next((one for one in self._extensions.all() if one.name == name), None)
+        if found is None:
+            raise NotFound(f"There is no extension {name[:80]!r} in the folder of extensions.")
+        return found
+
+    def _failures(self) -> dict[str, str]:
+        return {one.plugin: one.problem for one in self._plugins.failures}
+
+    def _facts(self, extension: Extension) -> ExtensionFacts:
+        taken_in = self._extensions.taken_in.get(extension.name)
+        is_active = extension.name in self._plugins.names
+        wanted = extension.content if extension.is_wanted else None
+        return ExtensionFacts(
+            name=extension.name,
+            manifest=extension.folder.manifest,
+            description=extension.folder.manifest.description if extension.folder.manifest else "",
+            decision=extension.decision,
+            is_active=is_active,
+            waits=wanted != taken_in and not self.without,
+            problem=extension.problem or self._failures().get(extension.name, ""),
+            scripts=self._scripts_of(extension.name),
+        )
+
+    def _built_in(self, name: str) -> ExtensionFacts:
+        is_active = name in self._plugins.names
+        return ExtensionFacts(
+            name=name.removeprefix(BUILTIN_PREFIX),
+            manifest=None,
+            description=self._plugins.description(name) if is_active else "",
+            decision=None,
+            is_active=is_active,
+            waits=False,
+            problem=self._failures().get(name, ""),
+            scripts=self._scripts_of(name),
+        )

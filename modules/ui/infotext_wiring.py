@@ -1,0 +1,17 @@
+"""Which event of the infotext desk calls which handler."""
+
+from __future__ import annotations
+
+import gradio as gr
+
+from modules.ui.infotext_handlers import InfotextHandlers
+from modules.ui.notices import guarded
+from modules.ui.wiring import Wiring, remember_all
+
+
+def wire_infotexts(wiring: Wiring, desk: gr.HTML) -> None:
+    """An infotext that comes to the desk fills a form, which is remembered."""
+    filling = wiring.filling
+    notice = wiring.tabs["txt2img"].notice
+    use = guarded(notice, InfotextHandlers(filling).use)
+    remember_all(wiring, desk.select(use, None, {*filling.outputs(), notice}, **wiring.quiet))

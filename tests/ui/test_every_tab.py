@@ -1,0 +1,75 @@
+"""Every tab: for those who cannot see well, on a narrow phone, in light and dark, in other languages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.ui.accessibility import grave_faults
+from tests.ui.conftest import Complaints
+from tests.ui.tabs import open_tab, tabs_of
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+_PHONE: dict[str, Any] = {"viewport": {"width": 360, "height": 740}, "is_mobile": True, "has_touch": True}
+_WIDEST = """() => {
+  const width = document.documentElement.clientWidth;
+  const isCut = (one) => {
+    for (let up = one.parentElement; up; up = up.parentElement)
+      if (["auto", "scroll", "hidden", "clip"].includes(getComputedStyle(up).overflowX)) return true;
+    return false;
+  };
+  return [...document.querySelectorAll("#tabs *")]
+    .filter((one) => one.checkVisibility({ visibilityProperty: true }) && one.getBoundingClientRect().right > width + 1)
+    .filter((one) => !isCut(one))
+    .map((one) => `${one.tagName} ${one.id} ${one.className} to ${one.getBoundingClientRect().right}`);
+}"""
+
+
+@pytest.fixture(scope="module")
+def phone(browser: Browser, address: str) -> Iterator[Page]:
+    """The page on a phone."""
+    context = browser.new_context(**_PHONE)
+    page = context.new_page()
+    page.set_default_timeout(30_000)
+    page.goto(address)
+    page.wait_for_function("document.querySelector('#model input')?.value")
+    yield page
+    context.close()
+
+
+def test_no_tab_keeps_anybody_out(page: Page, complaints: Complaints) -> None:
+    faults = {}
+    for look in ("light", "dark"):
+        page.emulate_media(color_scheme=look)
+        page.evaluate("look => document.body.classList.toggle('dark', look === 'dark')", look)
+        for tab in tabs_of(page):
+            open_tab(page, tab)
+            page.wait_for_load_state("networkidle")
+            faults[f"{tab}, {look}"] = grave_faults(page)
+    assert {tab: some for tab, some in faults.items() if some} == {}
+    assert complaints == []
+
+
+def test_every_tab_fits_a_narrow_phone(phone: Page) -> None:
+    wide = {}
+    for tab in tabs_of(phone):
+        open_tab(phone, tab)
+        phone.wait_for_load_state("networkidle")
+        wide[tab] = phone.evaluate(_WIDEST)
+    assert {tab: some for tab, some in wide.items() if some} == {}
+    assert phone.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_keeping_a_form_leaves_the_list_of_tabs_open(phone: Page) -> None:
+    open_tab(phone, "txt2img")
+    phone.wait_for_selector("#tabs .overflow-dropdown.hide", state="attached")
+    phone.locator("#tabs .overflow-menu > button").click()
+    phone.wait_for_selector("#tabs .overflow-dropdown:not(.hide)")
+    phone.evaluate("document.getElementById('keep-txt2img').click()")
+    phone.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    assert phone.locator("#tabs .overflow-dropdown.hide").count() == 0
+    phone.locator("#tabs .overflow-menu > button").click()
