@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 LOOPBACK = "127.0.0.1"
 _WITHOUT_EXTENSIONS = "The server was started with --disable-extensions."
+_MERGING = "Merging needs no extension."
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -228,6 +229,7 @@ def _run_job(options: argparse.Namespace, paths: Paths, submit: Callable[[Servic
     while True:
         try:
             with open_services(paths, engine_options(options)) as services:
+                services.starts.finish()  # every extension is in: a job that is killed later is no failed start
                 job_id = job_id or submitted(services)
                 services.generate.start()  # only now: a refused request need not wait for torch
                 _follow(services, job_id)
@@ -282,7 +284,7 @@ def merge(options: argparse.Namespace, paths: Paths) -> int:
     from modules.services.build import build_services
     from modules.services.merging import MergeService, merge_request
 
-    with closing(build_services(paths, EngineOptions())) as services:
+    with closing(build_services(paths, EngineOptions(without_extensions=_MERGING))) as services:
         merges = MergeService(services.models, paths, services.model_files.sha256_of, trusted=True)
         merges.start(merge_request(options.models, vars(options)))
         try:

@@ -135,6 +135,7 @@ def test_generate_says_that_the_queue_is_paused(tmp_path: Path) -> None:
         assert asking.stderr is not None
         assert any("The queue is paused" in line for line in asking.stderr)
         asking.kill()
+    assert not resolve_paths(data_dir=tmp_path).unfinished_starts.exists()  # no extension was to blame
 
 
 def test_two_generates_at_once_both_end(tmp_path: Path) -> None:

@@ -307,8 +307,9 @@ def with_names(text: str) -> str:
     for found in _FILLING.findall(text):
         name = "field_text" if found == "field" else _name_of(found)
         while name in names:
-            stem, number = re.fullmatch(r"(.*?)(\d*)(?:_text)?", name).groups()  # type: ignore[union-attr]
-            name = f"{stem}{int(number or 1) + 1}" + ("_text" if name.endswith("_text") else "")
+            plain = name.removesuffix("_text")
+            stem = plain.rstrip("0123456789")
+            name = f"{stem}{int(plain[len(stem) :] or 1) + 1}{name[len(plain) :]}"
         names.append(name)
     given = iter(names)
     return _FILLING.sub(lambda _: "{" + next(given) + "}", text)

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from uuid import uuid4
-
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Request
 from fastapi.concurrency import run_in_threadpool
 
 from modules.api.exchange import Report, Teller, readable, refusals
+from modules.api.visitors import visitor
 from modules.services.build import Services
 from modules.services.extensions import ExtensionFacts
 
-_START = uuid4().hex
-"""Another one after every start of the server."""
 Name = Path(description="The name of its folder.", examples=["seed-travel"])
 
 
@@ -59,7 +56,7 @@ class ExtensionList(Report):
     left_out: str
     """Why this start took in no extension; empty where it took in those that are switched on."""
     can_be_changed: bool
-    """Whether this server lets its owners switch extensions on and off from here."""
+    """Whether you may switch extensions on and off, and start the server anew, from here."""
     start: str
     """Another word after every start of the server."""
 
@@ -71,13 +68,13 @@ def extension_routes(services: Services) -> APIRouter:
     extensions = services.extensions
 
     @router.get("")
-    def listed() -> ExtensionList:
+    def listed(request: Request) -> ExtensionList:
         """The extensions of this installation, and what is wrong with those that fail."""
         return ExtensionList(
             extensions=[_report(one, tell) for one in extensions.all()],
             left_out=extensions.without,
-            can_be_changed=extensions.may_change,
-            start=_START,
+            can_be_changed=extensions.may_change and visitor(request).is_owner,
+            start=services.restarting.start,
         )
 
     @router.post("/restart", status_code=202)
@@ -86,16 +83,16 @@ def extension_routes(services: Services) -> APIRouter:
         tell.told(services.restarting.ask)
 
     @router.put("/{name}", responses=refusals(404))
-    async def enable(name: str = Name) -> ExtensionList:
+    async def enable(request: Request, name: str = Name) -> ExtensionList:
         """Switch one on, after it was tried in a process of its own; the next start takes it in."""
         await run_in_threadpool(tell.told, extensions.enable, name)
-        return await run_in_threadpool(listed)
+        return await run_in_threadpool(listed, request)
 
     @router.delete("/{name}", responses=refusals(404))
-    def disable(name: str = Name) -> ExtensionList:
+    def disable(request: Request, name: str = Name) -> ExtensionList:
         """Switch one off; the next start leaves it out, and its folder stays."""
         tell.told(extensions.disable, name)
-        return listed()
+        return listed(request)
 
     return router
 

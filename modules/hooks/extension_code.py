@@ -7,11 +7,11 @@ import importlib.util
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from concurrent.futures import Future, wait
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from types import ModuleType
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 from modules.errors import BrokenExtension
 from modules.hooks.extension_folders import ExtensionFolder
@@ -83,38 +83,28 @@ def forget_modules(name: str) -> None:
         del sys.modules[known]
 
 
-@dataclass
-class _Outcome(Generic[Answer]):
-    answer: Answer | None = None
-    error: BaseException | None = None
-    is_over: bool = False
-
-
 def in_time(call: Callable[[], Answer], seconds: float = SECONDS) -> Answer:
     """What a call returns. Raises what it raises, TookTooLong and EndedItself.
 
     A call that takes too long is ended where it runs Python; a native call that hangs is left to itself.
     """
-    outcome: _Outcome[Answer] = _Outcome()
+    outcome: Future[Answer] = Future()
 
     def work() -> None:
         try:
-            outcome.answer = call()
+            outcome.set_result(call())
         except BaseException as error:  # noqa: BLE001  it is raised where somebody waits for it
-            outcome.error = error
-        outcome.is_over = True
+            outcome.set_exception(error)
 
     thread = threading.Thread(target=work, name="extension", daemon=True)
     thread.start()
-    thread.join(seconds)
-    if not outcome.is_over:
+    if not wait([outcome], seconds).done:
         _end(thread)
         raise TookTooLong(f"it took longer than {seconds:g} seconds")
-    if outcome.error is not None and not isinstance(outcome.error, Exception):
-        raise EndedItself(f"{type(outcome.error).__name__}: {outcome.error}") from outcome.error
-    if outcome.error is not None:
-        raise outcome.error
-    return outcome.answer  # type: ignore[return-value]
+    error = outcome.exception()
+    if error is not None and not isinstance(error, Exception):
+        raise EndedItself(f"{type(error).__name__}: {error}") from error
+    return outcome.result()
 
 
 def _end(thread: threading.Thread) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from uuid import uuid4
 
 from modules.errors import UserError
 
@@ -11,6 +12,8 @@ class Restarting:
     """The wish for a new start; the jobs stay in the queue meanwhile, and the running one goes on afterwards."""
 
     def __init__(self) -> None:
+        self.start = uuid4().hex
+        """Another one after every start of the server."""
         self.is_wanted = False
         self._stop: Callable[[], None] | None = None
 

@@ -54,14 +54,6 @@ class ScriptService:
         """The plugins that were left out, and why."""
         return self._plugins.failures
 
-    def plugins(self) -> dict[str, tuple[str, ...]]:
-        """The plugins at work, and the names of their scripts."""
-        return {name: self.registry.names_of(name) for name in self._plugins.names}
-
-    def description(self, plugin: str) -> str:
-        """What a plugin at work says of itself."""
-        return self._plugins.description(plugin)
-
     def all(self, task: Task) -> list[Script]:
         """The scripts that a task can be run with."""
         return [self.registry.find(name, task) for name in self.registry.names(task)]

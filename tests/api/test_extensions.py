@@ -8,6 +8,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from modules.services.build import Services
+from tests.api.people import OWNER, clients
 from tests.hooks.extension_makers import put_extension, script_code
 
 PLACE = "/api/v1/extensions"
@@ -90,3 +91,11 @@ def test_a_server_that_cannot_begin_anew_says_so(idle_client: TestClient, servic
     assert idle_client.post(f"{PLACE}/restart").status_code == 202
     assert idle_client.post(f"{PLACE}/restart").status_code == 202
     assert asked == [True] and services.restarting.is_wanted
+
+
+def test_only_owners_are_offered_changes(services: Services) -> None:
+    people = clients(services)
+    assert people[OWNER].get(PLACE).json()["can_be_changed"]
+    assert not people["ann"].get(PLACE).json()["can_be_changed"]
+    services.extensions.may_change = False
+    assert not people[OWNER].get(PLACE).json()["can_be_changed"]

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+import threading
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -12,7 +15,7 @@ import pytest
 from modules.config.paths import ROOT
 from modules.errors import BrokenExtension
 from modules.hooks import Plugins, ScriptRegistry
-from modules.hooks.extension_code import TookTooLong, in_time
+from modules.hooks.extension_code import TookTooLong, import_extension, in_time
 from modules.hooks.extension_folders import MOST_BYTES, MOST_FILES, extension_folders
 from modules.hooks.extensions import unmet
 from modules.hooks.trial import tried
@@ -20,7 +23,7 @@ from tests.builtin.painter import run as run_script
 from tests.builtin.painter import words
 from tests.hooks.extension_makers import extensions_of, found, put_extension, script_code
 
-TORCH = __import__("importlib.metadata", fromlist=["version"]).version("torch")
+TORCH = version("torch")
 
 
 @pytest.fixture
@@ -90,7 +93,7 @@ def test_compiled_files_that_nobody_looked_at_do_not_run(root: Path) -> None:
     subprocess.run([sys.executable, "-m", "compileall", "-q", str(folder)], check=True)
     stamp = waves.stat()
     waves.write_text("#" * (stamp.st_size - 1) + "\n")
-    __import__("os").utime(waves, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+    os.utime(waves, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
     switch_on(root, "sea")
     assert started(root)[1] == ("Sea",)
     assert not (root / "evil").exists()
@@ -149,8 +152,6 @@ def test_one_that_hangs_at_a_start_is_left_out_alone(root: Path, monkeypatch: py
 
 
 def test_a_call_that_catches_everything_is_ended_all_the_same() -> None:
-    import threading
-
     caught = []
 
     def stubborn() -> None:
@@ -279,8 +280,6 @@ def test_the_example_travels_from_seed_to_seed(root: Path) -> None:
     (example,) = extensions.all()
     assert tried(example.folder.path) == ""
     plugins = Plugins(())
-    from modules.hooks.extension_code import import_extension
-
     plugins.register(import_extension(example.folder), example.name)
     script = ScriptRegistry(plugins).find("Seed travel", "txt2img")
     painter = run_script(script, words(), destination=9, stops=3)

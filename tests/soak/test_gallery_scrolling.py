@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from PIL import Image
+from playwright.sync_api import expect
 
 from tests.program import is_ready, serving
 from tests.ui.chromium import chromium
@@ -103,7 +104,7 @@ class PageWork:
 
 def test_it_scrolls_smoothly_from_end_to_end(gallery: Page) -> None:
     gallery.wait_for_function(f"window.atelier.gallery.shown.list.ids.length === {COUNT}")
-    assert gallery.inner_text("#gallery-position") == "100,000 pictures"
+    expect(gallery.locator("#gallery-position").first).to_have_text("100,000 pictures")
     is_quiet = os.getloadavg()[0] < (os.cpu_count() or 1)
     work = PageWork(gallery)
     for pixels in (20, 90, 9_000):
@@ -123,7 +124,7 @@ def test_it_scrolls_smoothly_from_end_to_end(gallery: Page) -> None:
 
 def test_all_found_are_chosen_and_marked_at_once(gallery: Page) -> None:
     gallery.get_by_role("button", name="Choose all", exact=True).click()
-    assert gallery.inner_text(".gallery-count") == "100,000 chosen"
+    expect(gallery.locator(".gallery-count").first).to_have_text("100,000 chosen")
     gallery.get_by_role("button", name="Rate with 4 stars").click()
     gallery.wait_for_function("window.atelier.gallery.shown.list.marks.every((mark) => mark === 4)")
     found = gallery.evaluate("async () => (await (await fetch('api/v1/pictures?rating=4&limit=1')).json()).total")

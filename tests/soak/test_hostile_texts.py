@@ -18,7 +18,7 @@ from modules.services.options import EngineOptions
 from tests.services.test_model_cards import put_lora
 from tests.ui.chromium import chromium
 from tests.ui.serving import serving_page
-from tests.ui.tabs import open_tab, tabs_of
+from tests.ui.tabs import open_tab, settle, tabs_of
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -133,11 +133,11 @@ def test_no_text_becomes_a_script(services: Services) -> None:
             for group in page.locator(".tabitem .label-wrap:not(.open)").all():
                 if group.is_visible():
                     group.click()
-            page.wait_for_load_state("networkidle")
+            settle(page)
             for card in page.locator(".model-card, .thumb, [data-picture]").all()[:3]:
                 if card.is_visible():
                     card.click()
-                    page.wait_for_load_state("networkidle")
+                    settle(page)
                     page.keyboard.press("Escape")
         open_tab(page, "txt2img")
         for text in TEXTS[::7]:

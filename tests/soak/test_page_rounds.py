@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+from playwright.sync_api import expect
 
 from tests.program import is_ready, serving, until
 from tests.ui.chromium import chromium
@@ -202,7 +203,7 @@ def on_a_phone(rounds: Rounds) -> None:
     count = rounds.begun(page)
     small = rounds.opened(phone)
     rounds.told(small, "phone")
-    assert small.locator(".status-text").first.is_visible()
+    expect(small.locator(".status-text").first).to_be_visible()
     rounds.ended_once(before, count, page, small)
     assert small.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     context.close()

@@ -10,6 +10,13 @@ if TYPE_CHECKING:
 _CHOSEN = """tab => [...document.querySelectorAll(
   '#tabs > .tab-wrapper :is([role=tab][aria-selected=true], .overflow-dropdown button.selected)'
 )].some((one) => one.textContent.trim() === tab)"""
+_SETTLED = """async () => {
+  let changed = performance.now();
+  const watch = new MutationObserver(() => (changed = performance.now()));
+  watch.observe(document.body, { subtree: true, childList: true, attributes: true, characterData: true });
+  while (performance.now() - changed < 300) await new Promise((done) => setTimeout(done, 20));
+  watch.disconnect();
+}"""
 
 
 def tabs_of(page: Page) -> list[str]:
@@ -32,3 +39,8 @@ def open_tab(page: Page, name: str) -> None:
             page.click("#tabs .overflow-menu > button")
         page.locator("#tabs .overflow-dropdown").get_by_role("button", name=name, exact=True).click()
     page.wait_for_function(_CHOSEN, arg=name)
+
+
+def settle(page: Page) -> None:
+    """Wait until nothing on the page has changed for a while; its streams stay open, so its network never rests."""
+    page.evaluate(_SETTLED)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from playwright.sync_api import expect
 
 from modules.services.build import Services
 from tests.ui.tabs import open_tab
@@ -43,8 +44,9 @@ def test_words_are_offered_taken_and_left(page: Page) -> None:
     page.click(PROMPT)
     assert offered(page, "a girl with long ha") == ["long hair"]
     box = page.locator(PROMPT)
-    assert box.get_attribute("aria-controls") == "suggestions" and box.get_attribute("aria-activedescendant") is None
-    assert page.get_attribute("#suggestions", "role") == "listbox"
+    expect(box).to_have_attribute("aria-controls", "suggestions")
+    assert box.get_attribute("aria-activedescendant") is None
+    expect(page.locator("#suggestions")).to_have_attribute("role", "listbox")
     caret, listed = page.locator(PROMPT).bounding_box(), page.locator("#suggestions").bounding_box()
     assert caret and listed and caret["x"] < listed["x"] < caret["x"] + 300
 
@@ -57,8 +59,8 @@ def test_words_are_offered_taken_and_left(page: Page) -> None:
     page.wait_for_selector("#suggestions", state="hidden")
     assert offered(page, "a") == ["long hair"]
     page.keyboard.press("ArrowDown")
-    assert box.get_attribute("aria-activedescendant") == "suggestion-0"
-    assert page.get_attribute("#suggestion-0", "aria-selected") == "true"
+    expect(box).to_have_attribute("aria-activedescendant", "suggestion-0")
+    expect(page.locator("#suggestion-0")).to_have_attribute("aria-selected", "true")
     page.keyboard.press("Enter")
     assert value_of(page) == "a girl with long ha\nlong hair, "
     assert offered(page, "miku") == ["miku → hatsune miku (vocaloid)"]

@@ -10,6 +10,7 @@ import gradio as gr
 import numpy as np
 import pytest
 from PIL import Image
+from playwright.sync_api import expect
 
 from modules.checkpoints.card import Recommended
 from modules.config.paths import resolve_paths
@@ -172,7 +173,8 @@ def test_three_files_with_masks_give_three_pictures_of_their_names(
     files = [drawn_file(tmp_path / f"{name}.png", seed=seed, width=64) for seed, name in enumerate(NAMES)]
     masks = [half_mask(tmp_path / "masks" / f"{name}.png") for name in NAMES]
     choose_batch(page)
-    assert not page.is_visible("#img2img-files") and not page.is_visible("#img2img-batch-folder")
+    expect(page.locator("#img2img-files")).to_be_hidden()
+    expect(page.locator("#img2img-batch-folder")).to_be_hidden()
     page.set_input_files("#img2img-batch-files input[type=file]", files)
     page.wait_for_function("document.querySelectorAll('#img2img-batch-files tr.file').length === 3")
     page.set_input_files("#img2img-batch-mask-files input[type=file]", masks)
@@ -215,12 +217,11 @@ def test_a_forbidden_folder_is_refused_in_words_and_an_allowed_one_is_remembered
     page.fill(box, str(folder))
     for name in ("Prompt", "Seed", "Steps"):
         page.locator("#img2img-batch-take").get_by_label(name, exact=True).check()
-    page.wait_for_timeout(300)
     reload(page, complaints)
     page.wait_for_function("document.querySelector('#model input')?.value")
     open_tab(page, "img2img")
     page.wait_for_selector("#img2img-batch-folder")
-    assert page.input_value(box) == str(folder)
+    expect(page.locator(box).first).to_have_value(str(folder))
     set_number(page, "img2img-width", 64)
     set_number(page, "img2img-height", 64)
     before = demo_services.pictures.count()

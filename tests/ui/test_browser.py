@@ -12,6 +12,7 @@ import httpx
 import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
+from playwright.sync_api import expect
 
 from modules.schema.infotext import parse_infotext
 from modules.services.build import Services
@@ -49,7 +50,7 @@ def test_a_first_visit_says_what_to_do(page: Page) -> None:
     page.route("**/queue/join*", lambda _: None)
     page.click("#examples button >> nth=1")
     page.wait_for_function("document.querySelector('#prompt textarea').value")
-    assert prompt_of(page) in page.inner_text("#examples")
+    expect(page.locator("#examples")).to_contain_text(prompt_of(page))
     page.unroute("**/queue/join*")
 
 
@@ -64,7 +65,7 @@ def test_typing_generating_and_reading_back(page: Page, demo_services: Services)
     page.wait_for_function(BUSY)
     shown_after = time.monotonic() - clicked
     page.wait_for_function(PREVIEW)
-    assert re.search(r"Step \d+ of 40 · .* left", page.inner_text(".status-text"))
+    expect(page.locator(".status-text").first).to_have_text(re.compile(r"Step \d+ of 40 · .* left"))
     assert 0 < int(page.get_attribute(".status-bar", "aria-valuenow") or 0) < 100
     page.wait_for_function(IDLE)
     page.wait_for_selector("#result-picture img")
@@ -76,9 +77,9 @@ def test_typing_generating_and_reading_back(page: Page, demo_services: Services)
     open_tab(page, "PNG Info")
     page.set_input_files("#dropped-file input[type=file]", demo_services.pictures.file(picture))
     page.wait_for_selector("#send-to-txt2img")
-    assert page.inner_text("#png-info-found .told-prompt") == PROMPT
-    assert page.inner_text("#png-info-found .told-negative") == "rain, snow"
-    assert page.input_value("#info-parameters textarea") == shown
+    expect(page.locator("#png-info-found .told-prompt")).to_have_text(PROMPT)
+    expect(page.locator("#png-info-found .told-negative")).to_have_text("rain, snow")
+    expect(page.locator("#info-parameters textarea")).to_have_value(shown)
     table = page.inner_text("#png-info-found .told-table")
     for name in ("Steps", "40", "Sampler", "CFG scale", "6.3", "9007199254740993", "atelier-demo"):
         assert name in table
@@ -91,7 +92,7 @@ def test_typing_generating_and_reading_back(page: Page, demo_services: Services)
     open_tab(page, "PNG Info")
     page.click("#send-to-txt2img")
     page.wait_for_function("p => document.querySelector('#prompt textarea').value === p", arg=PROMPT)
-    assert page.is_visible("#generate")
+    expect(page.locator("#generate")).to_be_visible()
     before = demo_services.pictures.count()
     page.click("#generate")
     assert new_pictures(demo_services, before)[0].infotext == shown
@@ -109,7 +110,7 @@ def test_the_gallery_shows_the_newest_first_and_sends_it(page: Page, demo_servic
     page.click("#lightbox-send")
     page.wait_for_function("document.querySelector('#prompt textarea').value.includes('fish')")
     seed = parse_infotext(infotext).parameters["Seed"]
-    assert page.input_value(SEED) == seed
+    expect(page.locator(SEED).first).to_have_value(seed)
 
 
 def test_an_older_picture_of_the_row_can_be_looked_at_and_used(page: Page, demo_services: Services) -> None:
@@ -203,7 +204,7 @@ def test_swapping_width_and_height(page: Page) -> None:
     set_number(page, "width", 192)
     page.click("#swap")
     page.wait_for_function("document.querySelector('#height input[type=number]').value === '192'")
-    assert page.input_value("#width input[type=number]") == "128"
+    expect(page.locator("#width input[type=number]")).to_have_value("128")
 
 
 def test_a_file_that_is_no_picture_is_answered_by_a_sentence(page: Page, tmp_path: Path) -> None:
@@ -212,7 +213,7 @@ def test_a_file_that_is_no_picture_is_answered_by_a_sentence(page: Page, tmp_pat
     open_tab(page, "PNG Info")
     page.set_input_files("#dropped-file input[type=file]", broken)
     assert "cannot be read" in notice(page, "#png-info-tab")
-    assert page.locator("#png-info-found .told").count() == 0
+    expect(page.locator("#png-info-found .told")).to_have_count(0)
 
 
 def test_a_picture_without_parameters_is_not_sent_with_the_words_of_the_one_before(page: Page, tmp_path: Path) -> None:
@@ -230,8 +231,8 @@ def test_a_picture_without_parameters_is_not_sent_with_the_words_of_the_one_befo
     assert "carries no parameters" in notice(page, "#png-info-tab")
     page.click("#info-to-img2img")
     page.wait_for_selector("#img2img-canvas .canvas[data-filled=yes]")
-    assert page.input_value("#img2img-prompt textarea") == ""
-    assert page.input_value("#img2img-width input[type=number]") == "64"  # a picture of 16 pixels
+    expect(page.locator("#img2img-prompt textarea")).to_have_value("")
+    expect(page.locator("#img2img-width input[type=number]")).to_have_value("64")  # a picture of 16 pixels
 
 
 def test_parameters_that_cannot_be_followed_are_listed(page: Page, tmp_path: Path) -> None:
@@ -245,13 +246,13 @@ def test_parameters_that_cannot_be_followed_are_listed(page: Page, tmp_path: Pat
     open_tab(page, "PNG Info")
     page.set_input_files("#dropped-file input[type=file]", path)
     page.wait_for_selector("#send-to-txt2img")
-    assert page.inner_text("#png-info-found .told-prompt") == "a <b>castle</b>"
-    assert "Face restoration: GFPGAN" in page.inner_text("#png-info-found .told-refused")
+    expect(page.locator("#png-info-found .told-prompt")).to_have_text("a <b>castle</b>")
+    expect(page.locator("#png-info-found .told-refused")).to_contain_text("Face restoration: GFPGAN")
     page.click("#send-to-txt2img")
     sentence = notice(page, "#actions")
     assert "Sampler 'Heun++' is not here" in sentence and "Model 'unheard' is not here" in sentence
     assert "Left out: Face restoration: GFPGAN" in sentence
-    assert page.input_value("#height input[type=number]") == "128"
+    expect(page.locator("#height input[type=number]")).to_have_value("128")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -268,7 +269,7 @@ def test_on_a_phone_nothing_scrolls_sideways_and_the_result_is_below_generate(
     heights = [page.locator(name).bounding_box() for name in ("#generate", "#result", "#settings")]
     tops = [box["y"] for box in heights if box]
     assert tops == sorted(tops) and len(tops) == 3
-    assert page.evaluate("document.body.classList.contains('dark')") == (scheme == "dark")
+    page.wait_for_selector("body.dark" if scheme == "dark" else "body:not(.dark)")
     context.close()
 
 
@@ -286,15 +287,15 @@ def test_another_model_brings_its_settings_and_examples(
     page.click("#model input")
     page.get_by_role("option", name="another").click()
     page.wait_for_function("document.querySelector('#steps input[type=number]').value === '9'")
-    assert page.input_value("#width input[type=number]") == "192"
-    assert page.input_value("#cfg-scale input[type=number]") == "5"
+    expect(page.locator("#width input[type=number]")).to_have_value("192")
+    expect(page.locator("#cfg-scale input[type=number]")).to_have_value("5")
     page.get_by_role("button", name="a boat").wait_for()
     assert demo_services.models.current().name == "another"
     demo_services.models.select("atelier-demo")
 
 
 def test_light_and_dark_are_remembered(page: Page, complaints: list[str]) -> None:
-    assert not page.evaluate("document.body.classList.contains('dark')")
+    page.wait_for_selector("body:not(.dark)")
     page.click("#theme-toggle")
     reload(page, complaints)
     page.wait_for_selector("#generate")

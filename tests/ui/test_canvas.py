@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from PIL import Image
+from playwright.sync_api import expect
 
 from modules.schema.requests import Img2ImgRequest
 from modules.services.build import Services
@@ -55,7 +56,7 @@ def test_a_mask_is_painted_filled_inverted_and_loaded(
     fitting = page.inner_text(ZOOM)
     press(page, "larger")
     press(page, "larger")
-    assert page.inner_text(ZOOM) != fitting
+    expect(page.locator(ZOOM).first).not_to_have_text(fitting)
     stroke(page, 0.02, 0.98, 0.5)
     mask, begun = sent(page, demo_services)  # at once: the click waits for the stroke
     assert mask.shape == (SIDE, SIDE) and (begun == 90).all()
@@ -64,7 +65,7 @@ def test_a_mask_is_painted_filled_inverted_and_loaded(
 
     page.hover(f"{CANVAS} canvas")
     page.keyboard.press("0")
-    assert page.inner_text(ZOOM) == fitting
+    expect(page.locator(ZOOM).first).to_have_text(fitting)
     press(page, "invert")
     mask, _ = sent(page, demo_services)
     assert not mask[SIDE // 2, SIDE // 2] and mask[5, 5] and mask[SIDE // 2, 20]

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.ui.accessibility import grave_faults
 from tests.ui.conftest import Complaints
-from tests.ui.tabs import open_tab, tabs_of
+from tests.ui.tabs import open_tab, settle, tabs_of
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -48,7 +49,7 @@ def test_no_tab_keeps_anybody_out(page: Page, complaints: Complaints) -> None:
         page.evaluate("look => document.body.classList.toggle('dark', look === 'dark')", look)
         for tab in tabs_of(page):
             open_tab(page, tab)
-            page.wait_for_load_state("networkidle")
+            settle(page)
             faults[f"{tab}, {look}"] = grave_faults(page)
     assert {tab: some for tab, some in faults.items() if some} == {}
     assert complaints == []
@@ -58,7 +59,7 @@ def test_every_tab_fits_a_narrow_phone(phone: Page) -> None:
     wide = {}
     for tab in tabs_of(phone):
         open_tab(phone, tab)
-        phone.wait_for_load_state("networkidle")
+        settle(phone)
         wide[tab] = phone.evaluate(_WIDEST)
     assert {tab: some for tab, some in wide.items() if some} == {}
     assert phone.evaluate("document.documentElement.scrollWidth") <= 360
@@ -71,5 +72,5 @@ def test_keeping_a_form_leaves_the_list_of_tabs_open(phone: Page) -> None:
     phone.wait_for_selector("#tabs .overflow-dropdown:not(.hide)")
     phone.evaluate("document.getElementById('keep-txt2img').click()")
     phone.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
-    assert phone.locator("#tabs .overflow-dropdown.hide").count() == 0
+    expect(phone.locator("#tabs .overflow-dropdown.hide")).to_have_count(0)
     phone.locator("#tabs .overflow-menu > button").click()

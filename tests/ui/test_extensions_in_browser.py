@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from playwright.sync_api import expect
 
 from modules.config.paths import ROOT
 from tests.hooks.extension_makers import put_extension
@@ -45,14 +46,14 @@ def test_an_extension_from_the_tab_to_the_list_of_scripts(tmp_path: Path, browse
 
         open_tab(page, "Extensions")
         page.locator(CARD).get_by_text("At work").wait_for()
-        assert page.locator(CARD).get_by_text("Seed travel", exact=True).count() == 2  # its title and its script
-        assert page.get_by_role("button", name="Start the server anew").count() == 0
+        expect(page.locator(CARD).get_by_text("Seed travel", exact=True)).to_have_count(2)  # its title and its script
+        expect(page.get_by_role("button", name="Start the server anew")).to_have_count(0)
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
 def _refuse_what_is_broken(page: Page) -> None:
     card = page.locator(".extension[data-name=broken-one]")
-    assert card.get_by_text("<img src=x onerror=alert(1)>").count() == 1
+    expect(card.get_by_text("<img src=x onerror=alert(1)>")).to_have_count(1)
     card.get_by_role("button", name="Switch on").click()
     page.get_by_role("alert").get_by_text("Extension 'broken-one' cannot be switched on. SyntaxError").wait_for()
-    assert card.get_by_text("Off", exact=True).count() == 1
+    expect(card.get_by_text("Off", exact=True)).to_have_count(1)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
+from playwright.sync_api import expect
 
 from modules.config.settings_table import Settings
 from modules.schema.requests import Img2ImgRequest, Txt2ImgRequest
@@ -206,7 +207,7 @@ def test_forms_follow_settings_keys_reach_all_tabs_and_numbers_speak_german(away
     page.wait_for_function(f"{values}.clip_skip === 1")
     page.evaluate(change, {"CLIP_stop_at_last_layers": 2, "emphasis": "No norm"})
     page.wait_for_function(f"{values}.clip_skip === 2 && {values}.emphasis === 'No norm'")
-    assert page.locator("#form-told .override").count() == 0
+    expect(page.locator("#form-told .override")).to_have_count(0)
     page.evaluate("window.atelier.form.fill('txt2img', { clip_skip: 5 })")
     page.wait_for_selector("#txt2img-override-clip_skip")
     page.evaluate(change, {"CLIP_stop_at_last_layers": 3})

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
+from playwright.sync_api import expect
 
 from modules.services.build import Services
 from modules.services.presets import NewPreset
@@ -86,7 +87,7 @@ def paste_and_take_back(page: Page) -> None:
     page.fill("#prompt textarea", INFOTEXT)
     page.click("#txt2img-paste")
     wait_for_number(page, "steps", "31")
-    assert page.input_value("#prompt textarea") == "a <b>house</b>"
+    expect(page.locator("#prompt textarea")).to_have_value("a <b>house</b>")
     page.wait_for_selector("#txt2img-undo")
     for name, words in (("clip_skip", "Clip skip 2"), ("rng", "RNG CPU"), ("eta_noise_seed_delta", "ENSD 31337")):
         assert override(page, name).locator(".override-words").inner_text().split() == words.split()
@@ -97,7 +98,7 @@ def paste_and_take_back(page: Page) -> None:
     page.click("#txt2img-undo")
     wait_for_number(page, "steps", "20")
     override(page, "rng").wait_for(state="detached")
-    assert page.input_value("#prompt textarea") == INFOTEXT
+    expect(page.locator("#prompt textarea")).to_have_value(INFOTEXT)
     page.get_by_role("button", name="Fill in again").click()
     wait_for_number(page, "steps", "31")
     page.wait_for_function("document.querySelector('#prompt textarea').value === 'a <b>house</b>'")
@@ -109,15 +110,16 @@ def look_simply(page: Page) -> None:
     line = page.get_by_text(re.compile(r"\d+ settings that are hidden here differ from the usual ones\."))
     line.wait_for()
     for name in ("sampler-name", "steps", "width", "cfg-scale", "batch-size", "guidance-fields", "reuse-seed"):
-        assert page.locator(f"#{name}").is_hidden(), name
+        expect(page.locator(f"#{name}"), name).to_be_hidden()
     for name in ("prompt", "negative-prompt", "size-tools", "batch-count", "styles", "generate"):
-        assert page.locator(f"#{name}").is_visible(), name
+        expect(page.locator(f"#{name}"), name).to_be_visible()
     page.click("#simple-tools button:text-is('Good')")
     page.get_by_text("20 steps").wait_for()
     page.locator("#form-told").get_by_role("button", name="Show").click()
-    assert page.locator("#sampler-name").is_visible() and line.is_hidden()
+    expect(page.locator("#sampler-name")).to_be_visible()
+    expect(line).to_be_hidden()
     wait_for_number(page, "steps", "20")
-    assert page.input_value("#cfg-scale input[type=number]") == "6"
+    expect(page.locator("#cfg-scale input[type=number]")).to_have_value("6")
 
 
 def keep_and_use_a_preset(page: Page, demo_services: Services) -> None:
@@ -137,7 +139,7 @@ def keep_and_use_a_preset(page: Page, demo_services: Services) -> None:
     page.click("#txt2img-presets")
     page.click(".preset-use")
     wait_for_number(page, "steps", "20")
-    assert page.input_value("#seed input, #seed textarea") == "5"
+    expect(page.locator("#seed input, #seed textarea").first).to_have_value("5")
 
 
 def clear_and_keep_the_seed(page: Page) -> None:
@@ -146,7 +148,7 @@ def clear_and_keep_the_seed(page: Page) -> None:
     page.click("#txt2img-undo")
     page.wait_for_function("document.querySelector('#prompt textarea').value === 'a <b>house</b>'")
     lock = page.locator("#seed-lock button")
-    assert lock.get_attribute("aria-pressed") == "true"
+    expect(lock).to_have_attribute("aria-pressed", "true")
     lock.click()
     page.wait_for_function("document.querySelector('#seed input, #seed textarea').value === '-1'")
     page.wait_for_selector("#seed-lock button[aria-pressed=false]")
@@ -167,20 +169,22 @@ def test_on_a_phone_the_tools_fit_and_a_new_browser_begins_with_the_default_pres
     page.goto(address)
     page.wait_for_function("document.querySelector('#model input')?.value")
     page.get_by_text("1 setting that is hidden here differs from the usual one.").wait_for()
-    assert page.inner_text("#form-told .override-words").split() == ["Tiling", "X"]
-    assert page.input_value("#negative-prompt textarea") == "rain"  # it is filled, so that it is seen
+    expect(page.locator("#form-told .override-words")).to_have_text(re.compile(r"^\s*Tiling\s+X\s*$"))
+    expect(page.locator("#negative-prompt textarea")).to_have_value("rain")  # it is filled, so that it is seen
     page.tap("#form-told .override-away")
     page.locator("#form-told .told-line").wait_for(state="hidden")
     for place in ("#size-tools", "#prompt-bar", "#seed-lock", "#simple-tools"):
-        assert page.locator(place).is_visible() and page.evaluate(SMALL_TARGETS, place) == [], place
+        expect(page.locator(place), place).to_be_visible()
+        assert page.evaluate(SMALL_TARGETS, place) == [], place
     assert not page.evaluate(OVERFLOWS)
     page.fill("#negative-prompt textarea", "")
     page.locator("#negative-prompt").wait_for(state="hidden")
     page.tap("#txt2img-negative")
-    assert page.locator("#negative-prompt").is_visible()
+    expect(page.locator("#negative-prompt")).to_be_visible()
     open_tab(page, "img2img")
     page.locator("#img2img-size-tools .shape").first.wait_for()
-    assert page.locator("#img2img-denoising-strength").is_visible()
-    assert page.locator("#img2img-cfg-scale").is_hidden() and page.locator("#img2img-noise-fields").is_hidden()
+    expect(page.locator("#img2img-denoising-strength")).to_be_visible()
+    expect(page.locator("#img2img-cfg-scale")).to_be_hidden()
+    expect(page.locator("#img2img-noise-fields")).to_be_hidden()
     assert not page.evaluate(OVERFLOWS)
     context.close()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
+from playwright.sync_api import expect
 
 from modules.gallery.search import PictureSearch
 from modules.services.build import Services
@@ -86,7 +87,7 @@ def test_looking_for_pictures_marking_and_collecting_them(
     page.wait_for_function("document.querySelector('#model input')?.value")
     open_tab(page, "Gallery")
     listed(page, "10 pictures")
-    assert page.input_value(".gallery-words") == "boat -white"
+    expect(page.locator(".gallery-words").first).to_have_value("boat -white")
     page.get_by_role("button", name="Clear all filters").click()
     listed(page, everything)
 
@@ -96,7 +97,7 @@ def test_looking_for_pictures_marking_and_collecting_them(
     assert found(demo_services, favourite=True) == [found(demo_services)[1]]
     cell(page, 2).click(modifiers=["Control"])
     cell(page, 5).click(modifiers=["Shift"])
-    assert page.inner_text(".gallery-count") == "4 chosen"
+    expect(page.locator(".gallery-count").first).to_have_text("4 chosen")
     assert grave_faults(page) == []
     page.get_by_role("button", name="Add to an album").click()
     page.get_by_role("button", name="New album …").click()
@@ -139,7 +140,7 @@ def test_a_picture_on_the_whole_screen_and_two_compared(page: Page, demo_service
     place = page.locator(".lightbox-position")
     cell(page, 1).click()
     page.wait_for_selector(f"{LIGHTBOX} .told-prompt")
-    assert place.inner_text() == f"2 of {total}"
+    expect(place).to_have_text(f"2 of {total}")
     press(page, "ArrowRight", "End", "Home", "ArrowRight", "ArrowRight")
     stands_at(page, f"3 of {total}")
     third = found(demo_services)[2]
@@ -158,7 +159,7 @@ def test_a_picture_on_the_whole_screen_and_two_compared(page: Page, demo_service
     press(page, "z")
     page.wait_for_function(f"style => {STYLE} === style", arg=fits)
     press(page, "t")
-    assert page.locator(".zoom-tiles").is_visible()
+    expect(page.locator(".zoom-tiles")).to_be_visible()
     press(page, "t")
     with page.expect_download() as downloaded:
         press(page, "d")
@@ -177,10 +178,10 @@ def test_a_picture_on_the_whole_screen_and_two_compared(page: Page, demo_service
     page.get_by_role("button", name="Compare the two chosen pictures").click()
     rows = page.locator(".compare-table tbody th")
     page.locator(".compare-table th", has_text="Seed").wait_for()
-    assert set(rows.all_inner_texts()) == {"Prompt", "Seed"}
+    expect(rows).to_have_text(["Prompt", "Seed"])
     before = page.get_attribute(".compare-line", "style")
     press(page, "ArrowLeft")
-    assert page.get_attribute(".compare-line", "style") != before
+    expect(page.locator(".compare-line").first).not_to_have_attribute("style", before)
     page.mouse.move(500, 300)
     page.mouse.wheel(0, -300)
     first, second = page.eval_on_selector_all("#compare .zoom-layer", "all => all.map((one) => one.style.transform)")

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
+from playwright.sync_api import expect
 
 from modules.services.build import Services
 from modules.ui.assets import asset
@@ -273,7 +274,8 @@ def test_dropping_and_pasting(page: Page, demo_services: Services, tmp_path: Pat
     page.fill(PROMPT, "")
     page.evaluate(PASTE, [PROMPT, "one line, Steps: 5", ""])
     page.evaluate(PASTE, [PROMPT, INFOTEXT.replace("boat", "star"), ""])
-    assert page.get_by_text("looks like the parameters").count() == 1 and value_of(page) == ""
+    expect(page.get_by_text("looks like the parameters")).to_have_count(1)
+    assert value_of(page) == ""
     page.get_by_role("button", name="Use as parameters").click()
     wait_for_value(page, "a blue star")
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from playwright.sync_api import expect
 
 from modules.diffusion.names import SCHEDULE_NAMES
 from modules.errors import InvalidRequest
@@ -15,7 +16,7 @@ from modules.services.build import Services
 from modules.ui.assets import asset
 from modules.ui.languages import language_files
 from tests.ui.journeys import set_number
-from tests.ui.tabs import open_tab, tabs_of
+from tests.ui.tabs import open_tab, settle, tabs_of
 from tools.script_texts import script_texts
 from tools.server_texts import server_texts
 from tools.translations import MODULES, page_texts, with_placeholders
@@ -105,7 +106,7 @@ def test_what_every_tab_shows_is_translated(page: Page) -> None:
     english: set[str] = set()
     for place in range(len(tabs_of(page))):
         open_tab(page, tabs_of(page)[place])
-        page.wait_for_load_state("networkidle")
+        settle(page)
         for group in page.locator(".tabitem .label-wrap:not(.open)").all():
             if group.is_visible():
                 group.click()
@@ -115,7 +116,7 @@ def test_what_every_tab_shows_is_translated(page: Page) -> None:
     assert dict(zip(LOOKED_UP, shown, strict=True)) == LOOKED_UP
     page.evaluate("window.atelier.languages.choose('en')")
     page.wait_for_function("document.documentElement.lang === 'en'")
-    assert page.locator("#generate").inner_text().strip() == "Generate"
+    expect(page.locator("#generate")).to_have_text("Generate")
 
 
 def test_sentences_of_the_server_are_read_from_its_source(tmp_path: Path) -> None:
@@ -272,7 +273,7 @@ def _told(page: Page, place: str, sentence: str) -> None:
 def _prompts_stay_as_they_were_typed(page: Page) -> None:
     page.evaluate("document.body.append(atelier.parametersView({ prompt: 'Album', origin: 'Album' }, 'of-a-test'))")
     page.locator(".told-origin").wait_for()
-    assert page.inner_text(".told-prompt") == "Album"
+    expect(page.locator(".told-prompt").first).to_have_text("Album")
 
 
 def test_what_the_server_refuses_is_told_in_the_language_of_the_page(

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+from playwright.sync_api import expect
 
 from modules.services.build import Services
 from tests.ui.conftest import Complaints
 from tests.ui.serving import serving_page
+from tests.ui.tabs import settle
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -69,7 +71,7 @@ def test_no_script_runs_that_somebody_slipped_in_and_no_tab_needs_one(page: Page
     for tab in page.locator("#tabs > div > div > button[role=tab], #tabs button[role=tab]").all():
         if tab.is_visible():
             tab.click()
-            page.wait_for_timeout(300)
+            settle(page)
     assert complaints == []
     slip_in = """() => {
         document.title = "quiet";
@@ -199,7 +201,7 @@ def test_two_people_each_with_a_page_of_their_own(
     visit.wait_for_function("[...document.querySelectorAll('#gallery-thumbnails img')].every(one => one.naturalWidth)")
     visit.click("button[role=tab]:has-text('Models')")
     visit.wait_for_selector("#models-grid .model-card")
-    assert visit.locator("#downloads").count() == 0
+    expect(visit.locator("#downloads")).to_have_count(0)
     visit.click("#merge-tab-button")
     visit.click("#merge")
     visit.wait_for_selector("text=Only an owner of this server may do that.")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
+from playwright.sync_api import expect
 
 from modules.services.build import Services
 from tests.ui.accessibility import grave_faults
@@ -66,27 +68,27 @@ def test_a_request_is_explained_and_a_picture_shows_how_it_came(
     page.fill("#steps input[type=number]", "9")
     page.wait_for_function(f"document.querySelectorAll('{PANEL} circle.inside-first').length === 10")
     page.locator(f"{PANEL} input[type=range]").first.fill("4")
-    assert page.locator(f"{PANEL} .inside-step").first.text_content() == "Step 5 of 9"
-    assert page.locator(f"{PANEL} .inside-change").count() > 0
+    expect(page.locator(f"{PANEL} .inside-step").first).to_have_text("Step 5 of 9")
+    page.locator(f"{PANEL} .inside-change").first.wait_for(state="attached")
     assert grave_faults(page, "#look-inside") == []
 
     page.get_by_role("button", name="Words").click()
     chips = page.locator(f"{PANEL} .inside-word")
     chips.first.wait_for()
     # A text holds one evaluation longer than it says, so step 5 has the text of step 4.
-    assert chips.all_text_contents() == ["a", "red1.3", "boat", "dog"]
-    assert page.locator(f"{PANEL} .inside-break").count() == 1
+    expect(chips).to_have_text(["a", "red1.3", "boat", "dog"])
+    expect(page.locator(f"{PANEL} .inside-break")).to_have_count(1)
     page.locator(f"{PANEL} input[type=range]").first.fill("5")
-    assert chips.last.text_content() == "cat"
+    expect(chips.last).to_have_text("cat")
     assert grave_faults(page, "#look-inside") == []
 
     record_one(page)
     job = demo_services.look_inside.recorded_jobs()[0]
     assert demo_services.generate.job(job).look_inside
     strip = page.locator(f"{PANEL} .inside-strip button")
-    assert strip.count() == 9
+    expect(strip).to_have_count(9)
     strip.nth(2).click()
-    assert page.locator(f"{PANEL} .inside-large").get_attribute("src", timeout=1000) is not None
+    expect(page.locator(f"{PANEL} .inside-large")).to_have_attribute("src", re.compile("."))
     page.get_by_role("button", name="What guidance changed").click()
     page.wait_for_function(f"document.querySelector('{PANEL} .inside-large').src.endsWith('0-0-3-difference.jpg')")
     boat = page.locator(f"{PANEL} .inside-chips button", has_text="boat")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 from PIL import Image
+from playwright.sync_api import expect
 from safetensors.torch import save_file
 
 from modules.config.paths import resolve_paths
@@ -83,12 +85,12 @@ def test_a_lora_that_is_put_there_is_found_used_and_edited(page: Page, demo_serv
         **{"activation text": "inkwash, washes", "preferred weight": 0.75, "negative text": "photo"},
     )
     page.locator(".model-card").nth(1).wait_for()  # without anybody asking for them
-    assert page.locator(".model-name", has_text="onerror").inner_text() == odd
+    expect(page.locator(".model-name", has_text="onerror")).to_have_text(odd)
     page.fill("#models-search textarea, #models-search input", "inkwash")
     page.wait_for_function("document.querySelectorAll('.model-card').length === 1")
     page.fill("#models-search textarea, #models-search input", "")
     page.locator(".model-card").nth(1).wait_for()
-    assert page.inner_text(CARD.format("styles/ink") + " .model-badge") == "SD 1"
+    expect(page.locator(CARD.format("styles/ink") + " .model-badge").first).to_have_text("SD 1")
 
     page.click(CARD.format("styles/ink"))
     page.wait_for_function("document.querySelectorAll('#model-words button').length === 2")
@@ -120,10 +122,10 @@ def test_a_lora_that_is_put_there_is_found_used_and_edited(page: Page, demo_serv
     told = page.input_value("#model-metadata textarea")
     assert "Rank: 2" in told and "washes (9), <b>bold</b> (3)" in told
     open_tab(page, "img2img")
-    assert page.input_value("#img2img-prompt textarea") == "washes"
+    expect(page.locator("#img2img-prompt textarea")).to_have_value("washes")
     open_tab(page, "txt2img")
     assert prompt_of(page) == "<lora:ink:0.75>, inkwash, washes"
-    assert page.input_value("#negative-prompt textarea") == "photo"
+    expect(page.locator("#negative-prompt textarea")).to_have_value("photo")
 
 
 def test_checkpoints_come_into_every_list_and_broken_ones_say_why(page: Page, demo_services: Services) -> None:
@@ -136,10 +138,10 @@ def test_checkpoints_come_into_every_list_and_broken_ones_say_why(page: Page, de
     paths.embedding_folders[0].mkdir(parents=True)
     save_file({"emb_params": torch.ones(2, 768)}, paths.embedding_folders[0] / "bad-hands.safetensors")
     page.wait_for_selector(CARD.format("torn") + " .model-problem")
-    assert "cannot be read" in page.inner_text(CARD.format("torn") + " .model-problem")
+    expect(page.locator(CARD.format("torn") + " .model-problem").first).to_contain_text("cannot be read")
     page.click(CARD.format("torn"))
     page.locator("#model-panel .notice").wait_for()
-    assert not page.is_visible("#model-use")
+    expect(page.locator("#model-use")).to_be_hidden()
 
     page.click(CARD.format("mine/new"))
     page.click("#model-use")
@@ -162,9 +164,9 @@ def test_checkpoints_come_into_every_list_and_broken_ones_say_why(page: Page, de
     page.click("#model-use")
     page.get_by_text("“bad-hands” is in the negative prompt of txt2img.").wait_for()
     open_tab(page, "txt2img")
-    assert "bad-hands" in page.input_value("#negative-prompt textarea")
+    expect(page.locator("#negative-prompt textarea")).to_have_value(re.compile("bad-hands"))
     open_accordion(page, "picture-fields")
-    assert page.input_value("#sd-vae input") == "soft.safetensors"
+    expect(page.locator("#sd-vae input")).to_have_value("soft.safetensors")
     demo_services.models.select("atelier-demo")
 
 

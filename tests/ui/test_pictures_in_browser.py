@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
+from playwright.sync_api import expect
 
 from modules.schema.pictures import Picture
 from modules.schema.requests import Img2ImgRequest, Txt2ImgRequest
@@ -78,7 +79,7 @@ def test_a_picture_is_sent_at_its_own_resolution_and_painted_from(
     page.click("#result-to-img2img")
     page.wait_for_selector(f"{CANVAS}[data-filled=yes]")
     page.wait_for_function("document.querySelector('#img2img-prompt textarea').value === 'a red house at night'")
-    assert page.input_value("#img2img-width input[type=number]") == "128"
+    expect(page.locator("#img2img-width input[type=number]")).to_have_value("128")
     set_number(page, "img2img-steps", 4)
     set_number(page, "img2img-denoising-strength", 0.5)
     reload(page, complaints)
@@ -207,7 +208,7 @@ def test_a_photograph_is_read_upright_and_gives_its_size(page: Page, demo_servic
     page.get_by_text("100 x 300", exact=True).wait_for()
     page.click("#img2img-take-size")
     page.wait_for_function("document.querySelector('#img2img-height input[type=number]').value === '296'")
-    assert page.input_value("#img2img-width input[type=number]") == "96"
+    expect(page.locator("#img2img-width input[type=number]")).to_have_value("96")
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"\x89PNG\r\n\x1a\nnothing more")
     page.set_input_files(FILES, broken)
@@ -271,7 +272,7 @@ def test_a_plot_is_asked_for_from_the_page(page: Page, demo_services: Services) 
     page.click("#result-send")
     page.wait_for_function("document.querySelector('#script-name input').value === 'X/Y/Z plot'")
     page.wait_for_function("at => document.querySelector(at)?.value === 'Original, None'", arg=values)
-    assert page.input_value("#script-x-y-z-plot-x-type input") == "Steps"
+    expect(page.locator("#script-x-y-z-plot-x-type input")).to_have_value("Steps")
     (varied,) = made_by(page, demo_services, "#result-vary-subtle")
     assert not varied.path.startswith("grids/")
 
@@ -288,7 +289,7 @@ def test_lines_of_a_file_are_put_in_and_painted(page: Page, demo_services: Servi
         page.click(f"{box}-file")
     chooser.value.set_files(lines)
     page.wait_for_function("at => document.querySelector(at).value.includes('boat')", arg=f"{box} textarea")
-    assert page.input_value(f"{box} textarea") == "a red house\na blue boat — ü\n"
+    expect(page.locator(f"{box} textarea").first).to_have_value("a red house\na blue boat — ü\n")
     made = made_by(page, demo_services, "#generate", 2)
     assert [request_behind(picture).prompt for picture in made] == ["a blue boat — ü", "a red house"]
 
@@ -317,7 +318,7 @@ def test_an_infotext_of_img2img_goes_to_its_tab_and_says_what_is_missing(
         sentence = notice(page, "#img2img-actions")
         assert picture_id in sentence and "not stored here" in sentence
         return
-    assert page.locator("#img2img-actions .notice").is_hidden()
+    expect(page.locator("#img2img-actions .notice")).to_be_hidden()
     before = demo_services.pictures.count()
     page.press("#img2img-prompt textarea", "Control+Enter")
     picture = new_pictures(demo_services, before)[0]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
+from playwright.sync_api import expect
 
 from modules.schema.jobs import Job, NewJob
 from modules.schema.requests import Txt2ImgRequest
@@ -110,7 +111,7 @@ def test_the_order_is_changed_by_keys_and_by_dragging(desk: Page, resting: Servi
     house, fish, boat, flower = PROMPTS
     open_queue(page)
     listed(page, PROMPTS)
-    assert page.is_visible(".queue-banner")
+    expect(page.locator(".queue-banner").first).to_be_visible()
     up = page.locator(row(page, boat)).get_by_role("button", name="Move up", exact=True)
     up.focus()
     page.keyboard.press("Enter")
@@ -133,7 +134,7 @@ def test_what_a_job_is_made_to_do_while_it_waits(desk: Page, resting: Services) 
     house, fish, boat, flower = PROMPTS
     open_queue(page)
     listed(page, PROMPTS)
-    assert "64 x 64" in page.inner_text(f"{row(page, house)} .job-facts")
+    expect(page.locator(f"{row(page, house)} .job-facts").first).to_contain_text("64 x 64")
     press(page, house, "Pause")
     listed(page, [fish, boat, flower, house])  # what is paused stands behind
     press(page, house, "Resume")
@@ -183,7 +184,7 @@ def test_jobs_run_and_stand_in_the_history(desk: Page, resting: Services) -> Non
     page.get_by_role("button", name="Failed", exact=True).click()
     page.wait_for_function(f"{PAST}.length === 1")
     page.click(".queue-past .job-outcome")
-    assert page.inner_text(".job-why") == "Model 'unheard' is not here. Choose another one."
+    expect(page.locator(".job-why").first).to_have_text("Model 'unheard' is not here. Choose another one.")
     page.keyboard.press("Escape")
     resting.generate.pause()
     page.get_by_role("button", name="Cancelled", exact=True).click()
@@ -249,7 +250,7 @@ def test_the_title_counts_and_the_end_is_told(desk: Page, demo_services: Service
     page.click("#status .status-bell")
     page.get_by_label("Notify me when my jobs are done").check()
     page.keyboard.press("Escape")
-    assert page.get_attribute("#status .status-bell", "data-on") == "yes"
+    expect(page.locator("#status .status-bell")).to_have_attribute("data-on", "yes")
     page.evaluate(HIDE)
     page.evaluate(
         "() => { window.titles = new Set(); new MutationObserver(() => window.titles.add(document.title))"

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
+from playwright.sync_api import expect
 
 from modules.services.build import Services
 from tests.ui.conftest import Complaints
@@ -75,7 +76,7 @@ def _the_header(page: Page, services: Services) -> None:
     page.locator("#prompt-fields > button").click()
     page.wait_for_function("document.querySelector('#clip-skip input[type=number]')?.value === '2'")
     _until(page, lambda: services.settings.current.sd_vae == "None")
-    assert re.search(r"Atelier \d", page.locator(".page-end").inner_text())
+    expect(page.locator(".page-end")).to_contain_text(re.compile(r"Atelier \d"))
 
 
 def _the_tour(page: Page) -> None:
@@ -85,8 +86,8 @@ def _the_tour(page: Page) -> None:
         if place == 1:
             page.locator(".tour-machine", has_text="float32 on").wait_for()
         if place == 4:
-            assert page.locator(".tour-model").count() >= 3
-            assert "GB, CreativeML" in page.locator(".tour-model").first.inner_text()
+            page.locator(".tour-model").nth(2).wait_for()
+            expect(page.locator(".tour-model").first).to_contain_text("GB, CreativeML")
         page.click(".tour-next")
     page.wait_for_selector(".tour", state="detached")
     page.click("#help-button")
@@ -94,7 +95,7 @@ def _the_tour(page: Page) -> None:
     page.get_by_text("1 of 5").wait_for()
     page.keyboard.press("Escape")
     page.wait_for_selector(".tour", state="detached")
-    assert page.locator(".tour-offer").count() == 0
+    expect(page.locator(".tour-offer")).to_have_count(0)
 
 
 def _the_settings(page: Page, services: Services) -> None:
@@ -105,7 +106,7 @@ def _the_settings(page: Page, services: Services) -> None:
     page.fill("#setting-jpeg-quality", "300")
     page.fill("#settings-search", "")
     page.check("#setting-save-txt")
-    assert "2 not applied" in page.locator(".settings-apply-bar").inner_text()
+    expect(page.locator(".settings-apply-bar")).to_contain_text("2 not applied")
     page.click("#settings-apply")
     page.get_by_text("The most is 100.").wait_for()
     assert not services.settings.current.save_txt  # all or none
@@ -114,21 +115,21 @@ def _the_settings(page: Page, services: Services) -> None:
     page.get_by_text("Settings applied.").wait_for()
     assert (services.settings.current.save_txt, services.settings.current.jpeg_quality) == (True, 70)
     row = page.locator("[data-name=save_txt]")
-    assert row.get_attribute("data-changed") == "yes"
+    expect(row).to_have_attribute("data-changed", "yes")
     row.get_by_role("button", name="Reset").click()
     page.locator("[data-name=jpeg_quality]").get_by_role("button", name="Reset").click()
     page.click("#settings-apply")
     _until(page, lambda: services.settings.current.jpeg_quality == 80)
     page.select_option("#preference-theme", "dark")
-    assert page.evaluate("document.body.classList.contains('dark')")
+    page.wait_for_selector("body.dark")
     page.click("#theme-toggle")
-    assert not page.evaluate("document.body.classList.contains('dark')")
+    page.wait_for_selector("body:not(.dark)")
 
 
 def _the_extensions(page: Page) -> None:
     page.evaluate(OPEN_TAB, "Extensions")
     page.get_by_role("heading", name="xyz_plot").wait_for()
-    assert page.locator(".extension:not([data-state=active])").count() == 0
+    expect(page.locator(".extension:not([data-state=active])")).to_have_count(0)
 
 
 def _on_a_narrow_screen(page: Page) -> None:
@@ -166,10 +167,10 @@ def test_who_logs_in_keeps_preferences_and_sees_no_settings_of_the_server(
         page.wait_for_function(
             "document.body.classList.contains('dark') && localStorage.getItem('atelier-theme') === 'dark'"
         )
-        assert page.locator("#log-out").is_visible()
+        expect(page.locator("#log-out")).to_be_visible()
         page.evaluate(OPEN_TAB, "Settings")
         page.wait_for_selector("#preference-theme")
-        assert page.locator(".setting[data-name]").count() == 0
+        expect(page.locator(".setting[data-name]")).to_have_count(0)
         page.select_option("#preference-view", "simple")
         _until(page, lambda: demo_services.preferences.of("bob").view == "simple")
         context.close()

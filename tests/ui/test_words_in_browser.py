@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from playwright.sync_api import expect
 
 from modules.schema.infotext import parse_infotext, request_of
 from modules.services.build import Services
@@ -47,7 +48,7 @@ def test_words_are_counted_checked_and_drawn_while_one_types(page: Page, demo_se
 
 def count_tokens(page: Page, demo_services: Services) -> None:
     count, long = demo_services.generate.count_tokens, "rain, snow " * 30
-    assert page.locator("#prompt-count").is_hidden()
+    expect(page.locator("#prompt-count")).to_be_hidden()
     page.fill("#prompt textarea", "a cat")
     wait_for_text(page, "#prompt-count p", str(count("a cat")))
     page.fill("#negative-prompt textarea", long)
@@ -64,7 +65,7 @@ def point_at_brackets(page: Page) -> None:
     page.fill("#prompt textarea", "a\n(cat")
     line = page.locator("#prompt-problem p")
     line.wait_for(state="visible")
-    assert line.inner_text().startswith("Prompt, line 2, character 1: “(” is never closed")
+    expect(line).to_contain_text("Prompt, line 2, character 1: “(” is never closed")
     page.fill("#negative-prompt textarea", "rain]")
     page.get_by_text("Negative prompt, line 1, character 5:").wait_for()
     page.fill("#prompt textarea", "a (cat)")
@@ -77,7 +78,7 @@ def add_a_wildcard(page: Page) -> None:
     open_accordion(page, "prompt-tools")
     choose(page, "known-wildcards", "__colour__ (3)")
     page.wait_for_function("document.querySelector('#prompt textarea').value === 'a house, __colour__'")
-    assert page.is_checked("#wildcards input")
+    expect(page.locator("#wildcards input")).to_be_checked()
 
 
 def show_prompts_without_painting(page: Page, demo_services: Services) -> None:
@@ -154,7 +155,7 @@ def test_a_picture_of_styles_and_wildcards_brings_back_what_was_typed(
     reading = request_of(parse_infotext(infotext))
     assert reading.request.prompt in {f"a {colour} house, ink drawing" for colour in COLOURS}
     assert reading.request.cfg_rescale == 0.7
-    assert page.get_attribute("#guidance-fields > button > span", "data-changed") == "1 changed"
+    expect(page.locator("#guidance-fields > button > span")).to_have_attribute("data-changed", "1 changed")
 
     page.fill("#prompt textarea", "something else")
     page.uncheck("#wildcards input")
@@ -164,9 +165,9 @@ def test_a_picture_of_styles_and_wildcards_brings_back_what_was_typed(
     page.wait_for_function("document.querySelector('#result-parameters textarea')?.value.includes('ink drawing')")
     page.click("#result-send")
     page.wait_for_function("document.querySelector('#prompt textarea').value === 'a __colour__ house'")
-    assert page.is_checked("#wildcards input")
-    assert page.inner_text("#styles .token").strip() == "ink"
-    assert page.input_value("#cfg-rescale input[type=number]") == "0.7"
+    expect(page.locator("#wildcards input")).to_be_checked()
+    expect(page.locator("#styles .token")).to_have_text("ink")
+    expect(page.locator("#cfg-rescale input[type=number]")).to_have_value("0.7")
     page.click("#generate")
     assert new_pictures(demo_services, before + 1)[0].infotext == infotext
     page.wait_for_function(IDLE)
@@ -179,7 +180,7 @@ def test_a_picture_of_styles_and_wildcards_brings_back_what_was_typed(
     sentence = notice(page, "#actions")
     assert "Style 'ink' is in no styles file" in sentence and "filled in as they were painted" in sentence
     page.wait_for_function("p => document.querySelector('#prompt textarea').value === p", arg=reading.request.prompt)
-    assert not page.is_checked("#wildcards input")
+    expect(page.locator("#wildcards input")).not_to_be_checked()
 
 
 BAD_VALUES = [

@@ -99,7 +99,6 @@ class Window:
 
     def shoot(self, path: Path, part: str = "", height: int = 0) -> int:
         """Write a picture of the window, its upper `height`, or a part of the page; how many bytes it has."""
-        self.page.wait_for_load_state("networkidle")
         self.page.wait_for_function(_RESTING)
         how: dict[str, Any] = {"animations": "disabled", "caret": "hide"}
         if height:

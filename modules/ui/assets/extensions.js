@@ -97,7 +97,7 @@
     head(found, own) {
       const lines = [];
       if (found.left_out) lines.push(make("p", "extension-problem", { text: found.left_out, role: "note" }));
-      if (own.some((one) => one.waits) || found.left_out) {
+      if (found.can_be_changed && (own.some((one) => one.waits) || found.left_out)) {
         const again = make("button", "extension-restart", { type: "button", text: "Start the server anew" });
         again.addEventListener("click", () => this.restart(again));
         lines.push(
