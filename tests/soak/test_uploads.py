@@ -294,7 +294,7 @@ def test_uploads_that_do_not_end(running: Running, upload: Upload) -> None:
     """Refused when the patience is over, or forgotten when nobody is there, with nothing left behind."""
     temporary, before = running.temporary_files(), running.cpu()
     began = time.monotonic()
-    with somebody_else(running, every=0.2) as took:
+    with somebody_else(running, every=1) as took:
         status = status_of(running.port, upload)
         time.sleep(2)  # in which what was sent is written
     log.info(
