@@ -1,0 +1,160 @@
+"""Scripts of A1111's list: their components become arguments, and what they paint becomes requests."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+import pytest
+
+from modules.errors import BrokenExtension
+from modules.hooks import Choice, Number, Plugins, ScriptRegistry, SeveralChoices, Switch, Text
+from tests.builtin.painter import INPUT, INPUT_SIZES, colour_of, picture, run, words
+from tests.compat.makers import SIZES, TWO_SIZES, put_a1111, script_of, taken_in
+from tests.hooks.extension_makers import extensions_of, found
+
+TITLE = "Two sizes"
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    folder = tmp_path / "extensions"
+    folder.mkdir()
+    return folder
+
+
+def script(run: str, *, name: str = "Made", show: str = "True", before: str = "") -> str:
+    return (
+        f"from modules import scripts, processing\n{before}\n"
+        f"class Made(scripts.Script):\n    def title(self): return {name!r}\n"
+        f"    def show(self, is_img2img): return {show}\n"
+        f"    def run(self, p):\n        {run}\n"
+    )
+
+
+def test_its_components_are_typed_arguments(root: Path) -> None:
+    put_a1111(root, "Two-Sizes", scripts__two=TWO_SIZES, sizes_of_two=SIZES)
+    found = script_of(taken_in(root, "Two-Sizes"), TITLE)
+    factor, strength, mark, order, text, several, count = found.arguments
+    assert isinstance(factor, Number) and (factor.minimum, factor.maximum, factor.default) == (1, 4, 2) and factor.whole
+    assert isinstance(strength, Number) and strength.step == 0.05 and not strength.whole
+    assert isinstance(mark, Switch) and not mark.default
+    assert isinstance(order, Choice) and order.choices == ("small first", "large first")
+    assert isinstance(text, Text) and (text.lines, text.default) == (2, "at dusk")
+    assert isinstance(several, SeveralChoices) and several.default == ("a",)
+    assert isinstance(count, Number) and count.whole and count.default == 3
+    assert [one.key for one in found.arguments][:2] == ["Two sizes Factor", "Two sizes Strength"]
+    assert found.tasks == ("txt2img",)
+
+
+def test_what_it_paints_are_requests_and_what_it_puts_together_is_saved(root: Path) -> None:
+    put_a1111(root, "Two-Sizes", scripts__two=TWO_SIZES, sizes_of_two=SIZES)
+    found = script_of(taken_in(root, "Two-Sizes"), TITLE)
+    painter = run(found, words(), factor=3, order="large first", several=["c", "b"])
+    assert [(one.width, one.height, one.prompt) for one in painter.asked] == [
+        (64, 64, "a red house, at dusk cb 3"),
+        (192, 192, "a red house, at dusk cb 3"),
+    ]
+    assert painter.shown == [False, False]
+    (sheet, parameters, _), *others = painter.grids
+    assert sheet.shape == (192, 384, 3) and parameters == {"Two sizes strength": "0.5"}
+    assert tuple(sheet[0, 0]) == colour_of(painter.asked[1]) and tuple(sheet[0, -1]) == colour_of(painter.asked[0])
+    assert len(others) == 2  # it asked that they be no results of their own, and returned them
+
+    painter = run(found, words(), mark=True)
+    assert painter.shown == [True, True] and len(painter.grids) == 1
+
+
+def test_pictures_that_it_begins_with_are_those_of_the_request(root: Path) -> None:
+    code = script(
+        "p.init_images = [p.init_images[0].rotate(90, expand=True)]; p.denoising_strength = 0.25; p.resize_mode = 2;"
+        " return processing.process_images(p)",
+        show="is_img2img",
+    )
+    put_a1111(root, "turned", scripts__turn=code)
+    painter = run(script_of(taken_in(root, "turned"), "Made", "img2img"), picture())
+    (asked,) = painter.asked
+    assert (asked.denoising_strength, asked.resize_mode) == (0.25, "Resize and fill")
+    assert painter.kept[asked.model_dump()["init_images"][0]].shape == (*INPUT_SIZES[INPUT], 3)
+    assert painter.grids == []
+
+
+def test_nothing_returned_is_the_plain_request(root: Path) -> None:
+    put_a1111(root, "plain", scripts__plain=script("p.steps = 7"))
+    painter = run(script_of(taken_in(root, "plain"), "Made"), words())
+    assert [one.steps for one in painter.asked] == [7] and painter.shown == [True]
+
+
+def test_two_extensions_have_files_of_the_same_names(root: Path) -> None:
+    for name, steps in (("one", 3), ("two", 4)):
+        code = script("p.steps = STEPS", name=name, before="from lib_steps import STEPS")
+        put_a1111(root, name, scripts__main=code, lib_steps=f"STEPS = {steps}\n")
+    plugins = taken_in(root, "one", "two")
+    made = {name: run(script_of(plugins, name), words()).asked[0].steps for name in ("one", "two")}
+    assert made == {"one": 3, "two": 4}
+
+
+@pytest.mark.parametrize(
+    ("code", "sentence"),
+    [
+        ("import modules.sd_hijack\n", "A1111's modules.sd_hijack is not here"),
+        ("from modules import scripts, gfpgan_model\n", "A1111's modules.gfpgan_model is not here"),
+        ("from modules.scripts import ScriptBuiltinUI\n", "A1111's modules.scripts.ScriptBuiltinUI is not here"),
+        ("import modules.scripts as s\ns.scripts_current\n", "A1111's modules.scripts.scripts_current is not here"),
+        ("from modules.ui import create_refresh_button\n", "A1111's modules.ui is not here"),
+        (script("pass", show="scripts.AlwaysVisible"), "is always visible"),
+        ("import nowhere_at_all\n", "No module named 'nowhere_at_all'"),
+        ("x = (", "SyntaxError"),
+    ],
+)
+def test_what_is_not_here_is_named(root: Path, code: str, sentence: str) -> None:
+    put_a1111(root, "wanting", scripts__main=code)
+    (failure,) = taken_in(root, "wanting").failures
+    assert failure.plugin == "wanting" and sentence in failure.problem
+
+
+def test_our_own_rooms_are_not_seen_nor_replaced(root: Path) -> None:
+    put_a1111(root, "curious", scripts__main=script("pass", before="import modules\nassert not hasattr(modules, 'ui')"))
+    assert script_of(taken_in(root, "curious"), "Made")
+    assert importlib.import_module("modules.ui").__name__ == "modules.ui"
+
+
+def test_it_is_tried_switched_on_and_taken_in_by_the_next_start(root: Path) -> None:
+    put_a1111(root, "Tried", scripts__main=script("p.steps = 5"))
+    extensions = extensions_of(root)
+    assert found(extensions, "Tried").decision == "off"
+    extensions.enable(found(extensions, "Tried"))
+    plugins = Plugins(())
+    extensions.load_into(plugins)
+    assert plugins.names == ("Tried",) and run(script_of(plugins, "Made"), words()).asked[0].steps == 5
+
+
+def test_one_fails_alone(root: Path) -> None:
+    put_a1111(root, "falling", scripts__main=script("raise OSError('no drive')", name="Falling"))
+    put_a1111(root, "good", scripts__main=script("pass", name="Good"))
+    plugins = taken_in(root, "falling", "good")
+    with pytest.raises(OSError, match="no drive"):
+        run(script_of(plugins, "Falling"), words())
+    assert len(run(script_of(plugins, "Good"), words()).asked) == 1
+    assert ScriptRegistry(plugins).names("img2img") == ("Falling", "Good")
+
+
+def test_its_requirements_are_known(root: Path) -> None:
+    folder = put_a1111(root, "needy", scripts__main=script("pass"))
+    (folder / "requirements.txt").write_text("# packages\nnumpy>=1  # here\n\nnowhere-at-all==2\n")
+    (folder / "metadata.ini").write_text("[Extension]\nName = Needy Thing\n")
+    extensions = extensions_of(root)
+    with pytest.raises(BrokenExtension, match="needs nowhere-at-all==2, which is not installed"):
+        extensions.enable(found(extensions, "needy"))
+    assert (manifest := found(extensions, "needy").folder.manifest) and manifest.shown_name == "Needy Thing"
+    (folder / "requirements.txt").write_text("git+https://example.org/x.git\n")
+    assert "Its requirements.txt has requirements.0" in found(extensions, "needy").problem
+
+
+def test_what_process_images_gives_are_the_painted_pixels(root: Path) -> None:
+    seen = "p.extra_generation_params['Seen'] = made.images[0].getpixel((3, 3)); made.images = [made.images[0].copy()]"
+    put_a1111(root, "looking", scripts__main=script(f"made = processing.process_images(p); {seen}; return made"))
+    painter = run(script_of(taken_in(root, "looking"), "Made"), words())
+    ((pixels, parameters, _),) = painter.grids
+    assert tuple(pixels[3, 3]) == colour_of(painter.asked[0])
+    assert parameters == {"Seen": str(colour_of(painter.asked[0]))}
