@@ -74,8 +74,9 @@ def test_pictures_that_it_begins_with_are_those_of_the_request(root: Path) -> No
     put_a1111(root, "turned", scripts__turn=code)
     painter = run(script_of(taken_in(root, "turned"), "Made", "img2img"), picture())
     (asked,) = painter.asked
-    assert (asked.denoising_strength, asked.resize_mode) == (0.25, "Resize and fill")
-    assert painter.kept[asked.model_dump()["init_images"][0]].shape == (*INPUT_SIZES[INPUT], 3)
+    fields = asked.model_dump()
+    assert (fields["denoising_strength"], fields["resize_mode"]) == (0.25, "Resize and fill")
+    assert painter.kept[fields["init_images"][0]].shape == (*INPUT_SIZES[INPUT], 3)
     assert painter.grids == []
 
 
