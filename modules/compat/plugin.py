@@ -11,8 +11,10 @@ from typing import Any
 import gradio as gr
 
 from modules.compat.components import Asked, asked_by
-from modules.compat.processing import Painting, Processed, Processing, processing_module
+from modules.compat.images import images_module
+from modules.compat.processing import Painting, processing_module
 from modules.compat.scripts import ALWAYS_VISIBLE, A1111Script, scripts_module
+from modules.compat.shared import samplers_module, shared_module
 from modules.compat.surroundings import Surroundings
 from modules.hooks import Arguments, Resolved, Script, ScriptContext, Task, hookimpl
 
@@ -31,7 +33,10 @@ class A1111Plugin:
         self._script_class = ScriptOfThisExtension
         given = (
             scripts_module(folder, ScriptOfThisExtension, lambda: str(folder)),
-            processing_module(self._process),
+            processing_module(lambda p: self._current().process(p)),
+            images_module(self._current),
+            shared_module(self._current),
+            samplers_module(),
         )
         self._surroundings = Surroundings(folder, package, {one.__name__: one for one in given})
         try:
@@ -54,10 +59,10 @@ class A1111Plugin:
         finally:
             self._painting = None
 
-    def _process(self, p: Processing) -> Processed:
+    def _current(self) -> Painting:
         if self._painting is None:
-            raise RuntimeError("process_images was called outside of a script's run")
-        return self._painting.process(p)
+            raise RuntimeError("painting was asked for outside of a script's run")
+        return self._painting
 
     def _classes(self, folder: Path) -> Iterator[type[A1111Script]]:
         for file in sorted((folder / "scripts").glob("*.py")):
@@ -112,6 +117,7 @@ class SelectableScript(Script):
             if returned is None:
                 returned = painting.process(painting.processing)
         painting.save(returned)
+        context.check()  # a script that saw the interrupt came back early
 
 
 def plugin_of(folder: Path, package: str) -> A1111Plugin:

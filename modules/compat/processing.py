@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
@@ -125,11 +125,17 @@ class Painting:
         if not isinstance(returned, Processed):
             return
         for image in returned.images:
-            if image is not None and id(image) not in self._painted:
-                self.context.save_grid(_pixels_of(image), self._parameters(returned.p))
+            if image is not None:
+                self.keep_image(image, returned.p)
 
-    def _parameters(self, p: Processing) -> Mapping[str, str]:
-        return {str(name): str(value) for name, value in p.extra_generation_params.items()}
+    def keep_image(self, image: Any, p: Processing | None = None) -> None:
+        """Store a picture among the results, unless it is one already."""
+        if id(image) in self._painted:
+            return
+        self._painted.add(id(image))
+        self._alive.append(image)
+        extra = (p or self.processing).extra_generation_params
+        self.context.save_grid(_pixels_of(image), {str(name): str(value) for name, value in extra.items()})
 
     def _image(self, result: PaintedResult, is_saved: bool) -> Image.Image:
         image = Image.fromarray(result.pixels)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from modules.errors import BrokenExtension
-from modules.hooks import Choice, Number, Plugins, ScriptRegistry, SeveralChoices, Switch, Text
-from tests.builtin.painter import INPUT, INPUT_SIZES, colour_of, picture, run, words
+from modules.hooks import Choice, Interrupted, Number, Plugins, ScriptRegistry, SeveralChoices, Switch, Text
+from tests.builtin.painter import INPUT, INPUT_SIZES, Painter, colour_of, picture, run, words
 from tests.compat.makers import SIZES, TWO_SIZES, put_a1111, script_of, taken_in
 from tests.hooks.extension_makers import extensions_of, found
 
@@ -159,3 +159,43 @@ def test_what_process_images_gives_are_the_painted_pixels(root: Path) -> None:
     ((pixels, parameters, _),) = painter.grids
     assert tuple(pixels[3, 3]) == colour_of(painter.asked[0])
     assert parameters == {"Seen": str(colour_of(painter.asked[0]))}
+
+
+def test_pictures_are_put_together_and_saved_once(root: Path) -> None:
+    code = script(
+        "made = [processing.process_images(p).images[0] for p.steps in (3, 4, 5)];"
+        " sheet = images.image_grid(made, rows=1); images.save_image(sheet, 'x', 'y', p=p);"
+        " small = images.resize_image(1, sheet, 32, 32); return processing.Processed(p, [sheet, small, *made])",
+        before="from modules import images",
+    )
+    put_a1111(root, "sheets", scripts__main=code)
+    painter = run(script_of(taken_in(root, "sheets"), "Made"), words())
+    assert [one.steps for one in painter.asked] == [3, 4, 5]
+    assert [pixels.shape for pixels, _, _ in painter.grids] == [(64, 192, 3), (32, 32, 3)]
+
+
+def test_the_state_of_the_job_is_told_and_asked(root: Path) -> None:
+    code = script(
+        "state.job_count = 3; state.textinfo = 'three of them'\n"
+        "        for _ in range(3):\n"
+        "            if state.interrupted: break\n"
+        "            processing.process_images(p); state.nextjob()\n"
+        "        return processing.Processed(p, [])",
+        before="from modules.shared import state",
+    )
+    put_a1111(root, "telling", scripts__main=code)
+    made = script_of(taken_in(root, "telling"), "Made")
+    painter = run(made, words())
+    assert painter.planned == (3, None) and len(painter.asked) == 3
+    stopped = Painter(words(), stop_at=1)
+    with pytest.raises(Interrupted):
+        run(made, words(), stopped)
+    assert len(stopped.asked) == 1
+
+
+def test_samplers_are_named(root: Path) -> None:
+    code = script(
+        "pass", before="from modules import sd_samplers\nassert 'Euler a' in [x.name for x in sd_samplers.samplers]"
+    )
+    put_a1111(root, "naming", scripts__main=code)
+    assert taken_in(root, "naming").names == ("naming",)
