@@ -11,6 +11,7 @@ from typing import Any
 import gradio as gr
 
 from modules.compat.components import Asked, asked_by
+from modules.compat.gradio_of_a1111 import GradioOfA1111
 from modules.compat.images import images_module
 from modules.compat.processing import Painting, processing_module
 from modules.compat.scripts import ALWAYS_VISIBLE, A1111Script, scripts_module
@@ -37,6 +38,7 @@ class A1111Plugin:
             images_module(self._current),
             shared_module(self._current),
             samplers_module(),
+            GradioOfA1111("gradio"),
         )
         self._surroundings = Surroundings(folder, package, {one.__name__: one for one in given})
         try:

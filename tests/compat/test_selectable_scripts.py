@@ -199,3 +199,38 @@ def test_samplers_are_named(root: Path) -> None:
     )
     put_a1111(root, "naming", scripts__main=code)
     assert taken_in(root, "naming").names == ("naming",)
+
+
+OLD_GRADIO = """
+import gradio as gr
+from modules import scripts
+
+class Row(gr.Row):
+    pass
+
+class Old(scripts.Script):
+    def title(self): return "Old"
+
+    def ui(self, is_img2img):
+        with gr.Box():
+            with Row():
+                words = gr.Textbox(label="Words", value="x").style(container=False)
+                button = gr.Button("Swap", variant="tool")
+        picture = gr.Image(label="Picture", source="upload", tool="editor")
+        turned = lambda text: gr.Textbox.update(value=text[::-1])
+        button.click(fn=turned, _js="(x) => x", inputs=[words], outputs=[words])
+        assert isinstance(words, gr.Textbox) and not isinstance(button, gr.Textbox)
+        return [words, picture]
+
+    def run(self, p, words, picture):
+        assert picture is None
+        p.prompt = words
+"""
+
+
+def test_a_form_in_the_gradio_of_that_time(root: Path) -> None:
+    put_a1111(root, "old", scripts__main=OLD_GRADIO)
+    plugins = taken_in(root, "old")
+    assert plugins.failures == ()
+    painter = run(script_of(plugins, "Old"), words(), words="a cup")
+    assert [one.prompt for one in painter.asked] == ["a cup"]
