@@ -16,6 +16,7 @@ import time
 import webbrowser
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, nullcontext
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -97,11 +98,11 @@ def serve(options: argparse.Namespace, paths: Paths) -> int:
             services.generate.start()  # it loads its libraries while the page loads its own
         services.webhooks.start(allow_private=options.allow_private_webhooks)
         services.picture_folders.look_at_all()
-        import uvicorn  # the page's libraries take seconds to import; the other commands do without them
+        import uvicorn  # the other commands do without it
 
         from modules.api.request_heads import PromptHeads
 
-        application = create_application(services, options, host)
+        application, make_page = application_and_page(services, options, host)
         config = uvicorn.Config(
             application,
             host=host,
@@ -126,8 +127,20 @@ def serve(options: argparse.Namespace, paths: Paths) -> int:
         stopping.at_work(stop)
         services.restarting.offer(stopping.ask_for_another)
         services.extensions.may_change = options.allow_extension_changes or not _is_public(options, host)
-        threading.Thread(target=_when_ready, args=(server, services, options, host, application), daemon=True).start()
+        faults: list[BaseException] = []
+
+        def open_page() -> None:
+            try:
+                make_page()
+                _when_ready(server, services, options, host, application)
+            except BaseException as error:  # noqa: BLE001  the main thread raises it
+                faults.append(error)
+                server.should_exit = True
+
+        threading.Thread(target=open_page, name="opening", daemon=True).start()
         server.run()
+        if faults and not stopping.is_wanted:
+            raise faults[0]
         begins_anew = services.restarting.is_wanted
     if begins_anew:
         stopping.begin_anew()
@@ -136,11 +149,20 @@ def serve(options: argparse.Namespace, paths: Paths) -> int:
 
 def create_application(services: Services, options: argparse.Namespace, host: str) -> FastAPI:
     """API and page as one application."""
+    application, make_page = application_and_page(services, options, host)
+    make_page()
+    return application
+
+
+def application_and_page(
+    services: Services, options: argparse.Namespace, host: str
+) -> tuple[FastAPI, Callable[[], None]]:
+    """The application, whose API answers at once, and what makes the page in it, which takes longer."""
     from modules.api.allowed_hosts import hosts_of
     from modules.api.application import create_application as create_api
     from modules.services.account_file import AccountFile
     from modules.services.accounts import Accounts
-    from modules.ui.application import mount_page
+    from modules.ui.page_place import leave_place
 
     accounts = Accounts(AccountFile(services.paths), given_users(options), always=_is_public(options, host))
     hosts = hosts_of(host, options.port, options.allow_host)
@@ -151,8 +173,16 @@ def create_application(services: Services, options: argparse.Namespace, host: st
         origins=options.cors_allow_origins,
     )
     application.state.hosts = hosts
-    mount_page(application, services, has_logins=accounts.needed, theme=options.theme)
-    return application
+    place = leave_place(application)
+
+    def make() -> FastAPI:
+        from modules.ui.application import page_application  # gradio takes seconds to import
+
+        has_logins, policy = accounts.needed, application.user_middleware
+        page: FastAPI = page_application(services, has_logins=has_logins, theme=options.theme, policy=policy)
+        return page
+
+    return application, partial(place.fill, make)
 
 
 def _is_public(options: argparse.Namespace, host: str) -> bool:

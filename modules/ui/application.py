@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import gradio as gr
 from fastapi import FastAPI, Request
 from gradio.blocks import Block
 from gradio.routes import App as MountedPage
+from starlette.middleware import Middleware
 
 from modules.checkpoints.card import Card
 from modules.config.ui_config import UiConfig, read_ui_config
@@ -110,11 +112,16 @@ def build_page(services: Services, *, has_logins: bool = False) -> gr.Blocks:
     return page
 
 
-def mount_page(app: FastAPI, services: Services, *, has_logins: bool = False, theme: str | None) -> FastAPI:
-    """Serve the page at / of an application. `theme` is "light", "dark" or None for what the browser asks for.
+def page_application(
+    services: Services, *, has_logins: bool = False, theme: str | None, policy: Sequence[Middleware] = ()
+) -> FastAPI:
+    """An application with the page at /, to be part of another. `theme` is "light", "dark" or None for what the browser
+    asks for.
 
-    Logins are the application's matter: it tells who asks in `request.state.visitor`.
+    Logins are the other application's matter: it tells who asks in `request.state.visitor`. `policy` is its middleware,
+    in which gradio looks for rules on other sites.
     """
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, middleware=list(policy))
     # What was uploaded to an earlier server is of use to nobody, and gradio forgets some of it.
     shutil.rmtree(uploads_folder(services), ignore_errors=True)
     page = build_page(services, has_logins=has_logins)
