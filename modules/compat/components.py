@@ -36,8 +36,16 @@ class Asked:
         return dict(self.choices)[value] if isinstance(self.argument, Choice) else value
 
 
-def asked_by(components: Iterable[Component], title: str) -> list[Asked]:
-    """What a script's components ask for; `title` goes before their names in infotexts."""
+def as_infotexts_have_it(words: str) -> str:
+    """Words without what infotexts have no place for in names and keys."""
+    return " ".join(re.sub(r"[^\w -]", " ", words).split())
+
+
+def asked_by(components: Iterable[Component], title: str, keys: Mapping[int, str] | None = None) -> list[Asked]:
+    """What a script's components ask for.
+
+    `keys` are the names that it gives them in infotexts, by their identities; elsewhere `title` goes before the label.
+    """
     found: list[Asked] = []
     names: set[str] = set()
     for component in components:
@@ -47,11 +55,12 @@ def asked_by(components: Iterable[Component], title: str) -> list[Asked]:
         while name in names:
             name = f"{stem}_{len(names)}"
         names.add(name)
+        shown = label if name == stem else name
         words: dict[str, Any] = {
             "name": name,
             "label": label,
             "help": str(getattr(component, "info", None) or ""),
-            "key": f"{title} {label}" if name == stem else "",
+            "key": (keys or {}).get(id(component)) or as_infotexts_have_it(f"{title} {shown}"),
         }
         found.append(_asked(component, words))
     return found

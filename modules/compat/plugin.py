@@ -10,14 +10,16 @@ from typing import Any
 
 import gradio as gr
 
-from modules.compat.components import Asked, asked_by
+from modules.compat.always_visible import AlwaysVisibleScript
+from modules.compat.components import Asked, as_infotexts_have_it, asked_by
 from modules.compat.gradio_of_a1111 import GradioOfA1111
 from modules.compat.images import images_module
 from modules.compat.processing import Painting, processing_module
 from modules.compat.scripts import ALWAYS_VISIBLE, A1111Script, scripts_module
 from modules.compat.shared import samplers_module, shared_module
 from modules.compat.surroundings import Surroundings
-from modules.hooks import Arguments, Resolved, Script, ScriptContext, Task, hookimpl
+from modules.hooks import Arguments, Resolved, Script, ScriptContext, Section, Task, hookimpl
+from modules.hooks.sections import MAX_NAME
 
 _TASKS: tuple[tuple[Task, bool], ...] = (("txt2img", False), ("img2img", True))
 
@@ -42,7 +44,7 @@ class A1111Plugin:
         )
         self._surroundings = Surroundings(folder, package, {one.__name__: one for one in given})
         try:
-            self._scripts = [self._made_of(one) for one in self._classes(folder)]
+            self._made = [self._made_of(one) for one in self._classes(folder)]
         except BaseException:
             self._surroundings.close()
             raise
@@ -50,7 +52,12 @@ class A1111Plugin:
     @hookimpl
     def register_scripts(self) -> Sequence[Script]:
         """Its selectable scripts."""
-        return self._scripts
+        return [one for one in self._made if isinstance(one, Script)]
+
+    @hookimpl
+    def register_sections(self) -> Sequence[Section]:
+        """Its always-visible scripts."""
+        return [one for one in self._made if isinstance(one, Section)]
 
     @contextmanager
     def painting(self, painting: Painting) -> Iterator[None]:
@@ -78,18 +85,24 @@ class A1111Plugin:
                     if value.__module__ == module.__name__:
                         yield value
 
-    def _made_of(self, script_class: type[A1111Script]) -> Script:
+    def _made_of(self, script_class: type[A1111Script]) -> Script | Section:
         title = script_class().title()
+        name = as_infotexts_have_it(title)[:MAX_NAME]
         asked: dict[Task, list[Asked]] = {}
         scripts: dict[Task, A1111Script] = {}
+        is_always_visible = False
         for task, is_img2img in _TASKS:
             script = script_class()
             script.is_txt2img, script.is_img2img = not is_img2img, is_img2img
-            shown = script.show(is_img2img)
-            if shown is ALWAYS_VISIBLE:
-                raise NotImplementedError(f"its script {title!r} is always visible, which is not here")
-            if shown:
-                scripts[task], asked[task] = script, asked_by(_components(script, is_img2img), title)
+            if shown := script.show(is_img2img):
+                script.alwayson = is_always_visible = shown is ALWAYS_VISIBLE
+                scripts[task] = script
+                components = _components(script, is_img2img)
+                asked[task] = asked_by(components, name, _infotext_keys(script))
+        if is_always_visible:
+            if missing := script_class.missing():
+                raise NotImplementedError(f"its script {title!r} has {missing[0]}, which is not here")
+            return AlwaysVisibleScript(name, scripts, asked)
         return SelectableScript(self, title, scripts, asked)
 
 
@@ -133,3 +146,9 @@ def _components(script: A1111Script, is_img2img: bool) -> list[Any]:
             return script.ui(is_img2img)
 
     return list(asyncio.run(laid_out()) or [])  # outside of a loop gradio opens several, and closes none
+
+
+def _infotext_keys(script: A1111Script) -> dict[int, str]:
+    """By the identities of components, the names that a script gives them in infotexts."""
+    rows = script.infotext_fields or ()
+    return {id(row[0]): row[1] for row in rows if len(row) > 1 and isinstance(row[1], str)}

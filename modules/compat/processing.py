@@ -33,8 +33,13 @@ class Processing:
 
     width: int
     height: int
+    all_prompts: list[str]
+    all_negative_prompts: list[str]
+    all_seeds: list[int]
+    all_subseeds: list[int]
 
-    def __init__(self, request: Resolved, pixels: Callable[[str], np.ndarray]) -> None:
+    def __init__(self, request: Resolved, pixels: Callable[[str], np.ndarray] | None = None) -> None:
+        """Without `pixels` it has no pictures, and none can be put in."""
         for name, value in request.model_dump().items():
             if name not in _NOT_THEIRS | _PICTURES:
                 setattr(self, _RENAMED.get(name, name), _theirs(name, value))
@@ -46,13 +51,15 @@ class Processing:
         self.do_not_save_samples = False
         self.do_not_save_grid = False
         self.mask_blur = getattr(request, "mask_blur_x", 0)
-        self.init_images = [Image.fromarray(pixels(one)) for one in getattr(request, "init_images", ())]
-        mask = getattr(request, "mask", None)
-        self.image_mask = Image.fromarray(pixels(mask)).convert("L") if mask else None
+        inputs = _inputs(request) if pixels else ()
+        mask = getattr(request, "mask", None) if pixels else None
+        self.init_images = [Image.fromarray(pixels(one)) for one in inputs] if pixels else []
+        self.image_mask = Image.fromarray(pixels(mask)).convert("L") if pixels and mask else None
         self.request = request
         self._before = self._fields()
         self._blur = self.mask_blur
-        self._pictures = {id(one): name for one, name in zip(self.init_images, _inputs(request), strict=True)}
+        self._inputs = inputs
+        self._pictures = {id(one): name for one, name in zip(self.init_images, inputs, strict=True)}
         self._mask = self.image_mask
 
     def changes(self, keep: Callable[[np.ndarray], str]) -> dict[str, Any]:
@@ -62,7 +69,7 @@ class Processing:
         if self.mask_blur != self._blur:
             changed |= {"mask_blur_x": self.mask_blur, "mask_blur_y": self.mask_blur}
         inputs = tuple(self._pictures.get(id(one)) or keep(_pixels_of(one)) for one in self.init_images)
-        if inputs != _inputs(self.request):
+        if inputs != self._inputs:
             changed["init_images"] = inputs
         if self.image_mask is not self._mask:
             changed["mask"] = keep(_pixels_of(self.image_mask)) if self.image_mask is not None else None

@@ -58,6 +58,12 @@ class EndedItself(Exception):
     """Code of others that tried to end the program. It is told apart from a signal that asks for the end."""
 
 
+def prepare_for(folder: ExtensionFolder) -> None:
+    """Import what runs that kind of extension, which may take longer than an extension may."""
+    if folder.is_of_a1111:
+        importlib.import_module(COMPAT)
+
+
 def import_extension(folder: ExtensionFolder) -> object:
     """The package of an extension, or the plugin that one of A1111's becomes.
 

@@ -12,7 +12,6 @@ from abc import ABC
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import ClassVar
 
 import numpy as np
 
@@ -66,10 +65,10 @@ class ImageContext:
 class Section(ABC):
     """A group of arguments in the generation tabs. Its name is what people, requests and infotexts call it."""
 
-    name: ClassVar[str]
-    help: ClassVar[str] = ""
-    tasks: ClassVar[tuple[Task, ...]] = ("txt2img", "img2img")
-    arguments: ClassVar[tuple[Argument, ...]] = ()
+    name: str
+    help: str = ""
+    tasks: tuple[Task, ...] = ("txt2img", "img2img")
+    arguments: tuple[Argument, ...] = ()
 
     def check(  # noqa: B027  a section that accepts everything need not say so
         self, request: Resolved, arguments: Arguments, context: Drafting

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from modules.hooks import Plugins, Script, ScriptRegistry
-from modules.hooks.extension_code import import_extension
+from modules.hooks.extension_code import import_extension, prepare_for
 from modules.hooks.extension_folders import extension_folder
 from modules.schema.requests import Task
 
@@ -70,6 +70,7 @@ def taken_in(root: Path, *names: str) -> Plugins:
     """Extensions, taken in as a server does with those that are switched on."""
     plugins = Plugins(())
     for name in names:
+        prepare_for(extension_folder(root / name))
         plugins.take_in(name, partial(import_extension, extension_folder(root / name)))
     return plugins
 

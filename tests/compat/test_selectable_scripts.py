@@ -103,7 +103,6 @@ def test_two_extensions_have_files_of_the_same_names(root: Path) -> None:
         ("from modules.scripts import ScriptBuiltinUI\n", "A1111's modules.scripts.ScriptBuiltinUI is not here"),
         ("import modules.scripts as s\ns.scripts_current\n", "A1111's modules.scripts.scripts_current is not here"),
         ("from modules.ui import create_refresh_button\n", "A1111's modules.ui is not here"),
-        (script("pass", show="scripts.AlwaysVisible"), "is always visible"),
         ("import nowhere_at_all\n", "No module named 'nowhere_at_all'"),
         ("x = (", "SyntaxError"),
     ],
