@@ -239,6 +239,8 @@ def _stored(services: Services, fields: Mapping[str, Any]) -> dict[str, Any]:
             return services.inputs.add_file(value)
         return [stored(one) for one in value] if isinstance(value, list) else value
 
+    if "sections" in fields:
+        fields = {**fields, "sections": services.sections.with_files(fields["sections"], services.inputs.add_file)}
     return {name: stored(value) for name, value in fields.items()}
 
 

@@ -54,6 +54,7 @@ _VALUES: Mapping[str, Any] = {
     "refiner_checkpoint": "atelier-demo",
     "script_name": "X/Y/Z plot",
     "script_args": {"x_type": "Steps", "x_values": "10, 20"},
+    "sections": {"Border and watermark": {"border": 16}},
     "hr_checkpoint_name": "atelier-demo",
     "hr_sampler_name": "Euler a",
     "hr_scheduler": "Automatic",

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
-
 from modules.builtin.cells import as_far_as_made, check_grid, said, tile
+from modules.builtin.prompt_parts import parts
 from modules.hooks import (
     Arguments,
     Choice,
@@ -22,30 +21,6 @@ from modules.hooks import (
 
 MAX_PARTS = 10
 """That may be there or not: a thousand pictures."""
-_PARTNERS = {")": "(", "]": "[", "}": "{"}
-
-
-def parts(prompt: str) -> list[str]:
-    """The texts between the bars of a prompt. A bar inside brackets, or after a backslash, belongs to them."""
-    open_at: dict[str, list[int]] = {mark: [] for mark in _PARTNERS.values()}
-    depths = [0] * (len(prompt) + 1)
-    bars: list[int] = []
-    place = 0
-    while place < len(prompt):
-        mark = prompt[place]
-        if mark == "\\":
-            place += 1
-        elif mark in open_at:
-            open_at[mark].append(place)
-        elif mark in _PARTNERS and open_at[_PARTNERS[mark]]:
-            depths[open_at[_PARTNERS[mark]].pop()] += 1
-            depths[place] -= 1
-        elif mark == "|":
-            bars.append(place)
-        place += 1
-    within = list(itertools.accumulate(depths))
-    ends = [-1, *(bar for bar in bars if not within[bar]), len(prompt)]
-    return [prompt[start + 1 : stop] for start, stop in itertools.pairwise(ends)]
 
 
 def combinations(prompt: str, *, at_start: bool, joint: str) -> list[str]:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["value", "switch", "switched on", "list", "picture", "pictures", "pairs"]
+Kind = Literal["value", "switch", "switched on", "list", "picture", "pictures", "pairs", "sections"]
 """How a field is typed: one word, a switch, a switch that is on unless it is switched off, any number of words, one
-file, any number of files, any number of NAME=VALUE."""
+file, any number of files, any number of NAME=VALUE, any number of NAME or NAME:ARGUMENT=VALUE."""
 
 
 @dataclass(frozen=True)

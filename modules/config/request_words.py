@@ -304,6 +304,14 @@ SHARED_WORDS: dict[str, FieldWords] = {
         "NAME=VALUE",
         "pairs",
     ),
+    "sections": FieldWords(
+        "Sections",
+        "a section of the form to switch on, or a value for it; may be repeated",
+        "section",
+        "--section",
+        "NAME[:ARGUMENT=VALUE]",
+        "sections",
+    ),
 }
 REQUEST_WORDS: dict[str, FieldWords] = {**SHARED_WORDS, **IMAGE_WORDS, **HIRES_WORDS}
 """Those of every task."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ def typed_fields(options: argparse.Namespace, table: Mapping[str, FieldWords]) -
     for name, words in table.items():
         value = getattr(options, words.flag.removeprefix("--").replace("-", "_") or name)
         if value is not None:
-            fields[name] = _by_name(value) if words.kind == "pairs" else value
+            fields[name] = _PUT_TOGETHER[words.kind](value) if words.kind in _PUT_TOGETHER else value
     return fields
 
 
@@ -41,6 +41,21 @@ def _by_name(pairs: Sequence[tuple[str, str]]) -> dict[str, str | tuple[str, ...
     for name, value in pairs:
         values[name] = (*values.get(name, ()), value)
     return {name: several if len(several) > 1 else several[0] for name, several in values.items()}
+
+
+def _by_section(rows: Sequence[tuple[str, tuple[str, str] | None]]) -> dict[str, dict[str, str | tuple[str, ...]]]:
+    """What was typed for each section; one without values is on with its usual ones."""
+    given: dict[str, list[tuple[str, str]]] = {}
+    for name, pair in rows:
+        given.setdefault(name, []).extend([] if pair is None else [pair])
+    return {name: _by_name(pairs) for name, pairs in given.items()}
+
+
+def _section(text: str) -> tuple[str, tuple[str, str] | None]:
+    name, colon, value = text.partition(":")
+    if not name.strip():
+        raise argparse.ArgumentTypeError(f"{text!r} is no NAME or NAME:ARGUMENT=VALUE")
+    return name.strip(), _pair(value) if colon else None
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -58,4 +73,7 @@ _WAYS_TO_TYPE: dict[Kind, dict[str, Any]] = {
     "picture": {"type": Path},
     "pictures": {"action": "append", "type": Path},
     "pairs": {"action": "append", "type": _pair},
+    "sections": {"action": "append", "type": _section},
 }
+_PUT_TOGETHER: Mapping[Kind, Callable[[Any], Any]] = {"pairs": _by_name, "sections": _by_section}
+"""What becomes of the rows that were typed."""

@@ -10,8 +10,10 @@ from modules.hooks.arguments import (
     Argument,
     Arguments,
     Choice,
+    Colour,
     Drawn,
     Number,
+    Picture,
     SeveralChoices,
     Switch,
     Text,
@@ -24,26 +26,35 @@ from modules.hooks.picture_sides import sides_of
 from modules.hooks.plugins import BUILTIN, PluginFailure, Plugins
 from modules.hooks.script_registry import ScriptRegistry
 from modules.hooks.scripts import SCRIPT_KEY, Drafting, PaintedResult, Script, ScriptContext, drawn_seed
+from modules.hooks.section_registry import SectionRegistry
+from modules.hooks.sections import PROMPT_FIELDS, SECTIONS_KEY, ChangeContext, ImageContext, Section
 from modules.hooks.specs import hookimpl
 from modules.hooks.typed_requests import typed, with_changes
 from modules.hooks.version import VERSION
 from modules.imaging.grids import grid, grid_columns
+from modules.prompt.comments import strip_comments
 from modules.schema.requests import Resolved, Task
 
 __all__ = [
     "BUILTIN",
+    "PROMPT_FIELDS",
     "SCRIPT_KEY",
+    "SECTIONS_KEY",
     "VERSION",
     "Argument",
     "Arguments",
     "Available",
+    "ChangeContext",
     "Choice",
+    "Colour",
     "Drafting",
     "Drawn",
+    "ImageContext",
     "Interrupted",
     "InvalidRequest",
     "Number",
     "PaintedResult",
+    "Picture",
     "PluginFailure",
     "Plugins",
     "RequestField",
@@ -51,6 +62,8 @@ __all__ = [
     "Script",
     "ScriptContext",
     "ScriptRegistry",
+    "Section",
+    "SectionRegistry",
     "SeveralChoices",
     "Switch",
     "Task",
@@ -64,6 +77,7 @@ __all__ = [
     "infotext_parameters",
     "read_arguments",
     "sides_of",
+    "strip_comments",
     "typed",
     "with_changes",
 ]

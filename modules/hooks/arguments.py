@@ -10,6 +10,7 @@ import csv
 import difflib
 import io
 import math
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -115,7 +116,8 @@ class Number(Argument):
             raise self.refused(number, "is too large", f"The most is {self.maximum:g}.")
         if self.whole and number != int(number):
             raise self.refused(number, "is not a whole number", "Write digits only, like 20.")
-        return int(number) if self.whole else float(number)
+        # What has more digits than `written` has would come back as another number.
+        return int(number) if self.whole else float(f"{number:.15g}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,14 +176,51 @@ class SeveralChoices(Argument):
 
     def read(self, value: object, available: Available, others: Arguments) -> tuple[str, ...]:
         if isinstance(value, str):
-            value = [row.strip() for row in value.split(",") if row.strip()]
+            value = [row.strip() for line in _lines(value) for row in line if row.strip()]
         if not isinstance(value, (list, tuple)):
             raise self.refused(value, "is not a list", "Give a list, which may have one entry.")
         offered = self.offered(available, others)
         return tuple(_chosen(self, row, offered) for row in value)
 
     def written(self, value: Value) -> str:
-        return ", ".join(value) if isinstance(value, tuple) else str(value)
+        return Text.joined(value) if isinstance(value, tuple) else str(value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Colour(Argument):
+    """A colour, as # and six hexadecimal digits in small letters."""
+
+    kind: ClassVar[str] = "colour"
+    default: str = "#000000"
+
+    @property
+    def initial(self) -> str:
+        return self.default
+
+    def read(self, value: object, available: Available, others: Arguments) -> str:
+        word = value.strip().lower() if isinstance(value, str) else ""
+        if not re.fullmatch("#[0-9a-f]{6}", word):
+            raise self.refused(value, "is no colour", "Write # and six digits or letters a to f, like #ffffff.")
+        return word
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture(Argument):
+    """A stored input picture by its id, which follows from its pixels; "" is none. For sections alone."""
+
+    kind: ClassVar[str] = "picture"
+
+    @property
+    def initial(self) -> str:
+        return ""
+
+    def read(self, value: object, available: Available, others: Arguments) -> str:
+        word = value.strip() if isinstance(value, str) else "?"
+        if word and not re.fullmatch("[0-9a-f]{32}", word):
+            raise self.refused(
+                value, "is no stored picture", "Send the picture first, and name it by the id that it got."
+            )
+        return word
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,18 +242,23 @@ class Drawn(Argument):
 
 
 def read_arguments(
-    arguments: Iterable[Argument], given: Mapping[str, Any], available: Available, *, drawn: Collection[str] = ()
+    arguments: Iterable[Argument],
+    given: Mapping[str, Any],
+    available: Available,
+    *,
+    drawn: Collection[str] = (),
+    kind: str = "Script argument",
 ) -> dict[str, Value]:
     """All values, in the order of the arguments; None is a value that was not given.
 
-    `drawn` names the seeds of the request that were drawn. Raises InvalidRequest for the first value that cannot be
-    used, and for a name that is no argument.
+    `drawn` names the seeds of the request that were drawn, `kind` is what a refusal calls one of them. Raises
+    InvalidRequest for the first value that cannot be used, and for a name that is no argument.
     """
     rows = tuple(arguments)
     values: dict[str, Value] = {}
     for name in given:
         if name not in {row.name for row in rows}:
-            raise InvalidRequest("Script argument", name, "is not known", _nearest(name, [row.name for row in rows]))
+            raise InvalidRequest(kind, name, "is not known", _nearest(name, [row.name for row in rows]))
     for row in rows:
         value = given.get(row.name)
         if value is None:
@@ -244,6 +288,11 @@ def arguments_of_infotext(arguments: Iterable[Argument], parameters: Mapping[str
 
 def _listed(choices: Choices, available: Available, others: Arguments) -> tuple[str, ...]:
     return choices if isinstance(choices, tuple) else tuple(choices(available, others))
+
+
+def _lines(text: str) -> Iterable[list[str]]:
+    """The rows of CSV."""
+    return csv.reader(io.StringIO(text), skipinitialspace=True)
 
 
 def _chosen(argument: Argument, value: object, offered: tuple[str, ...]) -> str:

@@ -59,7 +59,7 @@ class Available:
     @cached_property
     def fields(self) -> Mapping[str, RequestField]:
         """The fields of the task's resolved request that a person can give, by name."""
-        given = REQUESTS[self.task].model_fields.keys() - {"script_name", "script_args"}
+        given = REQUESTS[self.task].model_fields.keys() - {"script_name", "script_args", "sections"}
         rows = RESOLVED[self.task].model_fields
         return {name: _field(name, row.annotation) for name, row in rows.items() if name in given}
 

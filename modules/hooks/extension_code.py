@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import importlib
 import importlib.util
+import re
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -21,10 +23,13 @@ SECONDS = 20.0
 PREFIX = "atelier_extension_"
 """Before the names of the modules, so that an extension cannot take the place of anybody else's package."""
 
+COMPAT = "modules.compat.plugin"
+"""What makes a plugin of an extension of A1111's. By name: a room does not know those above it."""
+
 Answer = TypeVar("Answer")
 
 
-class _FromSource(SourceFileLoader):
+class FromSource(SourceFileLoader):
     """Neither reads nor writes compiled files: nobody has looked at what may lie in a folder of theirs."""
 
     def path_stats(self, path: str) -> Mapping[str, object]:
@@ -41,7 +46,7 @@ class _ExtensionFinder(MetaPathFinder):
             return None
         spec = PathFinder.find_spec(fullname, path, target)
         if spec is not None and isinstance(spec.loader, SourceFileLoader):
-            spec.loader = _FromSource(spec.loader.name, spec.loader.path)
+            spec.loader = FromSource(spec.loader.name, spec.loader.path)
         return spec
 
 
@@ -53,15 +58,26 @@ class EndedItself(Exception):
     """Code of others that tried to end the program. It is told apart from a signal that asks for the end."""
 
 
-def import_extension(folder: ExtensionFolder) -> ModuleType:
-    """The package of an extension. Raises whatever it raises, and BrokenExtension where there is none."""
+def prepare_for(folder: ExtensionFolder) -> None:
+    """Import what runs that kind of extension, which may take longer than an extension may."""
+    if folder.is_of_a1111:
+        importlib.import_module(COMPAT)
+
+
+def import_extension(folder: ExtensionFolder) -> object:
+    """The package of an extension, or the plugin that one of A1111's becomes.
+
+    Raises whatever it raises, and BrokenExtension where there is no package.
+    """
     if folder.manifest is None:
         raise BrokenExtension(folder.problem)
+    name = PREFIX + re.sub("[^A-Za-z0-9]", "_", folder.name)
+    if folder.is_of_a1111:
+        return importlib.import_module(COMPAT).plugin_of(folder.path, name)
     if not any(isinstance(finder, _ExtensionFinder) for finder in sys.meta_path):
         sys.meta_path.insert(0, _ExtensionFinder())
     package = folder.path / folder.manifest.package_name
-    name = PREFIX + folder.name.replace("-", "_")
-    loader = _FromSource(name, str(package / "__init__.py"))
+    loader = FromSource(name, str(package / "__init__.py"))
     spec = importlib.util.spec_from_file_location(
         name, loader.path, loader=loader, submodule_search_locations=[str(package)]
     )

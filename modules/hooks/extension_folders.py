@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from modules.errors import BrokenExtension
-from modules.hooks.manifest import Manifest, read_manifest
+from modules.hooks.a1111_folders import a1111_manifest, is_of_a1111
+from modules.hooks.manifest import MANIFEST_FILE, Manifest, read_manifest
 
 MOST_FOLDERS = 500
 MOST_FILES = 5_000
@@ -26,6 +27,8 @@ class ExtensionFolder:
     path: Path
     manifest: Manifest | None
     problem: str = ""
+    is_of_a1111: bool = False
+    """Whether it was written for A1111, and runs through the room `compat`."""
 
     @property
     def name(self) -> str:
@@ -62,6 +65,8 @@ def extension_folders(root: Path) -> list[ExtensionFolder]:
 def extension_folder(path: Path) -> ExtensionFolder:
     """What one folder says of itself."""
     try:
+        if not (path / MANIFEST_FILE).exists() and is_of_a1111(path):
+            return ExtensionFolder(path, a1111_manifest(path), is_of_a1111=True)
         manifest = read_manifest(path)
         if not (path / manifest.package_name / "__init__.py").is_file():
             raise BrokenExtension(f"Its folder has no package {manifest.package_name!r} (a folder with __init__.py).")

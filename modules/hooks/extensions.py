@@ -12,7 +12,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from modules.errors import BrokenExtension
-from modules.hooks.extension_code import import_extension
+from modules.hooks.extension_code import import_extension, prepare_for
 from modules.hooks.extension_folders import ExtensionFolder, extension_folders
 from modules.hooks.extension_states import ExtensionState, ExtensionStates
 from modules.hooks.manifest import Manifest
@@ -65,6 +65,7 @@ class Extensions:
         for extension in self.all():
             if extension.is_wanted:
                 self.taken_in[extension.name] = extension.content
+                prepare_for(extension.folder)
                 plugins.take_in(extension.name, partial(import_extension, extension.folder))
 
     def enable(self, extension: Extension) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,8 +22,9 @@ else:
 
 MANIFEST_FILE = "extension.toml"
 MOST_BYTES = 65_536
-NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,62}$"
-"""Names are folders: nothing that leads elsewhere, nothing that two file systems call alike."""
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"
+"""Names are folders: nothing that leads elsewhere. Manifests name small letters; A1111's have others."""
+_OWN_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(10))}
 """Names that Windows keeps for itself."""
 
@@ -32,7 +34,7 @@ TOUCHED: tuple[str, ...] = get_args(Touched)
 
 
 def _name(text: str) -> str:
-    if text in _DEVICES:
+    if text.lower().partition(".")[0] in _DEVICES or text.endswith("."):
         raise ValueError("is a name that Windows keeps for itself")
     return text
 
@@ -122,17 +124,23 @@ def parse_manifest(content: bytes, folder: str) -> Manifest:
     try:
         manifest = Manifest.model_validate(table)
     except ValidationError as error:
-        raise BrokenExtension(_sentence(error.errors(include_url=False)[0])) from error
+        raise BrokenExtension(refused(error)) from error
+    if not _OWN_NAME.fullmatch(manifest.name):
+        raise BrokenExtension(
+            f"Its {MANIFEST_FILE} has name = {manifest.name!r}: use small letters, digits, - and _ only."
+        )
     if manifest.name != folder:
         raise BrokenExtension(f"Its {MANIFEST_FILE} says that it is {manifest.name!r}, but its folder is {folder!r}.")
     return manifest
 
 
-def _sentence(fault: Mapping[str, Any]) -> str:
+def refused(error: ValidationError, file: str = MANIFEST_FILE) -> str:
+    """The first fault of a manifest as a sentence about the file that holds it."""
+    fault: Mapping[str, Any] = error.errors(include_url=False)[0]
     field = ".".join(str(place) for place in fault["loc"])
     if fault["type"] == "missing":
-        return f"Its {MANIFEST_FILE} lacks {field!r}."
+        return f"Its {file} lacks {field!r}."
     if fault["type"] == "extra_forbidden":
-        return f"Its {MANIFEST_FILE} has {field!r}, which is no field. Fields: {', '.join(Manifest.model_fields)}."
+        return f"Its {file} has {field!r}, which is no field. Fields: {', '.join(Manifest.model_fields)}."
     problem = str(fault["msg"]).removeprefix("Value error, ")
-    return f"Its {MANIFEST_FILE} has {field} = {str(fault['input'])[:80]!r}: {problem[:1].lower()}{problem[1:]}."
+    return f"Its {file} has {field} = {str(fault['input'])[:80]!r}: {problem[:1].lower()}{problem[1:]}."

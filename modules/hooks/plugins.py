@@ -24,6 +24,8 @@ BUILTIN = (
     "modules.builtin.prompts_from_file",
     "modules.builtin.xyz_plot",
     "modules.builtin.loopback",
+    "modules.builtin.prompt_tools",
+    "modules.builtin.border_and_watermark",
 )
 """The features that come with the program, in the order of a list. By name: a room does not know those above it."""
 

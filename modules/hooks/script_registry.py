@@ -40,9 +40,9 @@ class ScriptRegistry:
 
     def find(self, name: str, task: Task) -> Script:
         """The script of that name, in any case. Raises InvalidRequest naming the nearest."""
-        script = self._scripts.get(_plain(name))
+        script = self._scripts.get(plain_name(name))
         if script is None:
-            raise InvalidRequest("Script", name, "is not known", _nearest(name, self.names(task)))
+            raise InvalidRequest("Script", name, "is not known", nearest_name(name, self.names(task)))
         if task not in script.tasks:
             raise InvalidRequest("Script", name, f"does not run with {task}", f"Use {' or '.join(script.tasks)}.")
         return script
@@ -56,20 +56,24 @@ def _checked(scripts: object, known: Mapping[str, Script]) -> dict[str, Script]:
     for script in scripts:
         if not isinstance(script, Script) or not isinstance(getattr(script, "name", None), str):
             raise ValueError(f"register_scripts returned {type(script).__name__}, which is no Script with a name")
-        if _plain(script.name) in {**known, **found}:
+        if plain_name(script.name) in {**known, **found}:
             raise ValueError(f"there is a script {script.name!r} already")
         names = [row.name for row in script.arguments]
         if len(set(names)) < len(names):
             raise ValueError(f"two arguments of {script.name!r} have the same name")
-        found[_plain(script.name)] = script
+        found[plain_name(script.name)] = script
     return found
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
+    """A name as it is looked for."""
     return " ".join(name.lower().split())
 
 
-def _nearest(name: str, known: tuple[str, ...]) -> str:
-    by_plain = {_plain(row): row for row in known}
-    near = difflib.get_close_matches(_plain(name[:100]), by_plain, n=2, cutoff=0.4)
-    return f"Nearest: {', '.join(by_plain[row] for row in near)}." if near else f"Choose one of: {', '.join(known)}."
+def nearest_name(name: str, known: tuple[str, ...]) -> str:
+    """What to say to somebody who asked for a name that is not known."""
+    by_plain = {plain_name(row): row for row in known}
+    near = difflib.get_close_matches(plain_name(name[:100]), by_plain, n=2, cutoff=0.4)
+    if near:
+        return f"Nearest: {', '.join(by_plain[row] for row in near)}."
+    return f"Choose one of: {', '.join(known)}." if known else "There is none to choose from."

@@ -13,7 +13,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -77,6 +77,9 @@ class ScriptContext(Drafting, Protocol):
         """Store (height, width, 3) uint8 pixels as an input picture; its id, for `init_images`. The same pixels have
         the same id."""
 
+    def input_pixels(self, picture_id: str) -> np.ndarray:
+        """An input picture as (height, width, 3) uint8. Raises NotFound, UnreadablePicture."""
+
     def check(self) -> None:
         """Stop here if somebody asked for it."""
 
@@ -90,10 +93,10 @@ class ScriptContext(Drafting, Protocol):
 class Script(ABC):
     """A way to run one request several times. Its name is what people choose, and what infotexts call it."""
 
-    name: ClassVar[str]
-    help: ClassVar[str] = ""
-    tasks: ClassVar[tuple[Task, ...]] = ("txt2img", "img2img")
-    arguments: ClassVar[tuple[Argument, ...]] = ()
+    name: str
+    help: str = ""
+    tasks: tuple[Task, ...] = ("txt2img", "img2img")
+    arguments: tuple[Argument, ...] = ()
 
     def check(  # noqa: B027  a script that accepts everything need not say so
         self, base: Resolved, arguments: Arguments, context: Drafting

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from pluggy import HookimplMarker, HookspecMarker
 
 from modules.hooks.scripts import Script
+from modules.hooks.sections import Section
 
 PROJECT = "atelier"
 
@@ -21,3 +22,8 @@ hookimpl = HookimplMarker(PROJECT)
 @hookspec
 def register_scripts() -> Iterable[Script]:  # type: ignore[empty-body]
     """Scripts that a person can choose to run instead of one plain request."""
+
+
+@hookspec
+def register_sections() -> Iterable[Section]:  # type: ignore[empty-body]
+    """Groups of arguments in the generation tabs, and what they do with prompts and finished pictures."""

@@ -12,10 +12,11 @@ from functools import partial
 from pathlib import Path
 
 from modules.config.paths import ROOT
-from modules.hooks.extension_code import import_extension
+from modules.hooks.extension_code import import_extension, prepare_for
 from modules.hooks.extension_folders import extension_folder
 from modules.hooks.plugins import Plugins
 from modules.hooks.script_registry import ScriptRegistry
+from modules.hooks.section_registry import SectionRegistry
 
 SECONDS = 60
 
@@ -44,8 +45,11 @@ def tried(folder: Path) -> str:
 def main(folder: Path, answer: Path) -> None:
     """Take it in as a server does."""
     plugins = Plugins()
-    plugins.take_in(folder.name, partial(import_extension, extension_folder(folder)))
+    found = extension_folder(folder)
+    prepare_for(found)
+    plugins.take_in(folder.name, partial(import_extension, found))
     ScriptRegistry(plugins)
+    SectionRegistry(plugins)
     answer.write_text(" ".join(failure.problem for failure in plugins.failures), "utf-8")
 
 

@@ -26,6 +26,7 @@ MAX_PICTURES = 1600
 MAX_SCALE = 8.0
 MAX_MARGIN, MAX_FEATHER, MAX_MASK_BLUR, MAX_PADDING = 2048, 512, 64, 1024
 MAX_ARGUMENTS, MAX_ARGUMENT_CHARACTERS, MAX_ARGUMENT_ENTRIES = 100, 65_536, 1000
+MAX_SECTIONS = 50
 MAX_UPSCALED_SIDE = 16_384
 MAX_ORDER = 4
 """Of samplers that look back; from 5 on SA-Solver loses its hold."""
@@ -207,6 +208,8 @@ Argument = (
 )
 Arguments = Annotated[dict[Annotated[str, Field(max_length=100)], Argument], Field(max_length=MAX_ARGUMENTS)]
 """What a script was given, by the names that the script declares."""
+Sections = Annotated[dict[Annotated[str, Field(max_length=100)], Arguments], Field(max_length=MAX_SECTIONS)]
+"""What each section was given that is on, by the names of the sections."""
 FileStem = Annotated[str, AfterValidator(_plain_name)]
 """A file's name without folder and suffix."""
 FolderName = FileStem

@@ -25,6 +25,7 @@ _NEVER_SIZES = {
     "VAE",
     "Refiner",
     "Script",
+    "Sections",
     "Hires checkpoint",
     "Hires sampler",
     "Hires schedule type",

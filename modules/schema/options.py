@@ -21,6 +21,7 @@ from modules.schema.field_types import (
     Order,
     Rho,
     ScheduleSigma,
+    Sections,
     Seed,
     SeedDelta,
     Share,
@@ -115,6 +116,8 @@ class Options(BaseModel):
     script_name: Name | None = None
     """The script that makes several requests of this one; None: it is run as it stands."""
     script_args: Arguments = {}
+    sections: Sections = {}
+    """The sections that are on, each with values for its arguments."""
 
     @model_validator(mode="after")
     def _agree(self) -> Options:

@@ -79,6 +79,8 @@ def _problem_and_remedy(detail: ErrorDetails, fields: Collection[str]) -> tuple[
                 "does not fall from each number to the next",
                 "Put the largest first, and no two that are nearly alike.",
             )
+        case _ if str(detail["loc"][0]) == "sections":
+            return "cannot be used", "Give names of sections, each with texts, numbers or lists by names of arguments."
         case _ if str(detail["loc"][0]) == "script_args":
             return "cannot be used", "Give texts, numbers, True, False or lists of texts, by the names of arguments."
         case _:

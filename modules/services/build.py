@@ -41,6 +41,7 @@ from modules.services.remixing import RemixService
 from modules.services.resolving import RequestResolver
 from modules.services.restarting import Restarting
 from modules.services.scripts import ScriptService
+from modules.services.sections import SectionService
 from modules.services.setting_changes import SettingChanges
 from modules.services.starts import SAFE_MODE, StartCount
 from modules.services.styles import StyleService
@@ -85,6 +86,7 @@ class Services:
     look_inside: LookInsideService
     upscalers: UpscalerRegistry
     scripts: ScriptService
+    sections: SectionService
     extensions: ExtensionService
     restarting: Restarting
     starts: StartCount
@@ -135,7 +137,7 @@ def build_services(
     input_service = InputService(shop.inputs)
     cards = ModelCards(shop.model_files, paths.cache)
     adopted = AdoptedFolders(shop.database)
-    reader = PictureReader(shop.scripts, shop.networks, shop.vaes, shop.inputs)
+    reader = PictureReader(shop.scripts, shop.sections, shop.networks, shop.vaes, shop.inputs)
     pictures = PictureService(shop.database, shop.records, paths, reader, adopted)
     return Services(
         paths=paths,
@@ -156,7 +158,7 @@ def build_services(
         albums=Albums(shop.database),
         picture_folders=PictureFolders(shop.database, shop.records, adopted, paths),
         webhooks=WebhookService(paths.webhooks, generate, pictures),
-        remix=RemixService(pictures, shop.inputs),
+        remix=RemixService(pictures, shop.inputs, shop.sections),
         inputs=input_service,
         batches=BatchService(paths, input_service, shop.resolver),
         look_inside=LookInsideService(shop.resolver, generate.ask, RecordingFolders(paths.recordings)),
@@ -166,6 +168,7 @@ def build_services(
         suggestions=WordSuggestions(paths.tags_folder, shop.models, cards, shop.wildcards, shop.styles, pictures),
         upscalers=shop.upscalers,
         scripts=shop.scripts,
+        sections=shop.sections,
         extensions=ExtensionService(
             shop.extensions, shop.plugins, shop.scripts.registry.names_of, without=options.without_extensions
         ),

@@ -48,6 +48,7 @@ from modules.services.models import ModelService
 from modules.services.network_files import NetworkFileService
 from modules.services.networks import NetworkShelf
 from modules.services.options import EngineOptions
+from modules.services.sections import SectionService
 from modules.services.vaes import VaeService
 from modules.upscaling.cache import UpscalerCache
 from modules.upscaling.enlargement import Enlargement
@@ -85,6 +86,7 @@ class Engine:
         counters: Counters,
         upscalers: UpscalerRegistry,
         tiny_decoder_folders: tuple[Path, ...],
+        sections: SectionService,
     ) -> None:
         self._models = models
         self._vaes = vaes
@@ -93,6 +95,7 @@ class Engine:
         self._settings = settings
         self._counters = counters
         self._upscalers = upscalers
+        self._sections = sections
         self._texts = TextCache()
         self._tokenizer: tuple[Path, PromptTokenizer] | None = None
         self.machine = Machine(options, settings)
@@ -207,7 +210,8 @@ class Engine:
 
     def _finished_side(self, request: Resolved, index: int, side: SidePicture) -> FinishedSide:
         """With the parameters that make it again, where any do; else with those of its picture."""
-        infotext = self.describe(_request_of_side(request, side.kind), {}, index=index)
+        plain = request.model_copy(update={"sections": self._sections.unprocessed(request.sections, request.task)})
+        infotext = self.describe(_request_of_side(plain, side.kind), {}, index=index)
         return FinishedSide(side.kind, side.pixels, infotext)
 
     def _with_room(
@@ -321,7 +325,7 @@ class Engine:
             vae_hash=self._told(lambda: self._vaes.hash_of(request.sd_vae)),
             precision=self._told(lambda: self._keeper.precision(self._models.find(request.model)).words),
             attention=self.machine.attention(self.machine.precision().unet).kind,
-            further={**self._network_files.hashes(request, index), **further},
+            further={**self._network_files.hashes(request, index), **self._sections.parameters(request), **further},
         )
 
     def _told(self, tell: Callable[[], str]) -> str:

@@ -12,6 +12,7 @@ from modules.services.counters import Counters
 from modules.services.models import ModelService
 from modules.services.network_files import NetworkFileService
 from modules.services.options import EngineOptions
+from modules.services.sections import SectionService
 from modules.services.vaes import VaeService
 from modules.upscaling.registry import UpscalerRegistry
 
@@ -32,8 +33,9 @@ class EngineLoader:
         counters: Counters,
         upscalers: UpscalerRegistry,
         tiny_decoder_folders: tuple[Path, ...],
+        sections: SectionService,
     ) -> None:
-        self._made_of = (models, vaes, networks, settings, options, counters, upscalers, tiny_decoder_folders)
+        self._made_of = (models, vaes, networks, settings, options, counters, upscalers, tiny_decoder_folders, sections)
         self._lock = threading.Lock()
         self._engine: Engine | None = None
 

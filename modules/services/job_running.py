@@ -39,6 +39,7 @@ from modules.services.reporting import PlannedWatcher, Reporter
 from modules.services.resolving import RequestResolver
 from modules.services.script_running import ScriptRun
 from modules.services.scripts import ScriptService, without_script
+from modules.services.sections import SectionService
 
 if TYPE_CHECKING:
     from modules.pipeline.extras import ProcessedPicture
@@ -64,6 +65,7 @@ class JobRunner:
         engine: EngineLoader,
         resolver: RequestResolver,
         scripts: ScriptService,
+        sections: SectionService,
     ) -> None:
         self._paths = paths
         self._settings = settings
@@ -74,6 +76,7 @@ class JobRunner:
         self._engine = engine
         self._resolver = resolver
         self._scripts = scripts
+        self._sections = sections
         self._recordings = RecordingFolders(paths.recordings)
 
     def run(self, job: Job, control: JobControl) -> None:
@@ -123,7 +126,8 @@ class JobRunner:
     ) -> Iterator[FinishedPicture]:
         """The pictures of a request that are neither finished nor skipped; where there is none, no model is loaded."""
         if len(finished | watcher.left_out()) < request.picture_count:
-            yield from self._engine.engine().paint(request, watcher, self._inputs.get, finished, recorder)
+            for picture in self._engine.engine().paint(request, watcher, self._inputs.get, finished, recorder):
+                yield self._sections.processed(request, picture)
 
     def _run_script(
         self,

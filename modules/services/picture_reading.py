@@ -11,13 +11,14 @@ from modules.errors import InvalidRequest, UserError
 from modules.gallery.foreign.reading import read_picture
 from modules.gallery.infotext_facts import facts_of
 from modules.gallery.inputs import InputPictures
-from modules.hooks import SCRIPT_KEY
+from modules.hooks import SCRIPT_KEY, SECTIONS_KEY
 from modules.prompt.comments import strip_comments
 from modules.prompt.extra_networks import HYPERNETWORK_KIND, LORA_KINDS, extra_networks
 from modules.schema.infotext import Infotext, NotHonoured, Reading, parse_infotext, request_of
 from modules.schema.requests import AUTOMATIC, NO_VAE, Img2ImgRequest, Txt2ImgRequest
 from modules.services.network_files import NetworkFileService
 from modules.services.scripts import ScriptService
+from modules.services.sections import SectionService
 from modules.services.vaes import VaeService
 
 
@@ -56,9 +57,15 @@ class PictureReader:
     """The one way from a picture to a request."""
 
     def __init__(
-        self, scripts: ScriptService, networks: NetworkFileService, vaes: VaeService, inputs: InputPictures
+        self,
+        scripts: ScriptService,
+        sections: SectionService,
+        networks: NetworkFileService,
+        vaes: VaeService,
+        inputs: InputPictures,
     ) -> None:
         self._scripts = scripts
+        self._sections = sections
         self._networks = networks
         self._vaes = vaes
         self._inputs = inputs
@@ -70,7 +77,8 @@ class PictureReader:
     def read_text(self, infotext: str) -> PictureReading:
         """Read an infotext that came as text; that of a grid gives the script that made it."""
         parsed = parse_infotext(infotext)
-        reading = self._with_vae(self._with_networks(self._with_script(request_of(parsed), parsed), parsed))
+        reading = self._with_sections(self._with_script(request_of(parsed), parsed), parsed)
+        reading = self._with_vae(self._with_networks(reading, parsed))
         request = reading.request
         refused = (*reading.refused, *_unknown_names(request), *self._missing_inputs(request))
         origin = facts_of(infotext).origin
@@ -104,6 +112,21 @@ class PictureReader:
             tuple(row for row in reading.refused if not script.explains(row.key)),
             reading.typed and reading.typed.model_copy(update=asked),
         )
+
+    def _with_sections(self, reading: Reading, parsed: Infotext) -> Reading:
+        """The reading with the sections in its requests; what is not here or cannot be used is among what is refused.
+
+        Where one is missing, what was typed would not make the picture: its prompts are the painted ones.
+        """
+        if SECTIONS_KEY not in parsed.parameters:
+            return reading
+        found = self._sections.of_infotext(parsed.parameters, reading.request.task)
+        others = tuple(row for row in reading.refused if row.key not in found.explained)
+        request = reading.request.model_copy(update={"sections": found.painted})
+        typed = reading.typed or (reading.request if found.typed != found.painted else None)
+        if found.refused or typed is None:
+            return Reading(request, (*found.refused, *others), None)
+        return Reading(request, others, typed.model_copy(update={"sections": found.typed}))
 
     def _with_networks(self, reading: Reading, parsed: Infotext) -> Reading:
         """The reading with the names that its LoRAs have here; tags of networks that are not are among what is refused.

@@ -13,8 +13,9 @@ from modules.errors import InvalidRequest
 from modules.gallery.inputs import InputPictures
 from modules.imaging.reading import LISTED_FORMATS, load_picture
 from modules.schema.pictures import Picture
-from modules.schema.requests import SIDE_STEP, Img2ImgRequest, Request, Txt2ImgRequest
+from modules.schema.requests import SIDE_STEP, Img2ImgRequest, Request, Task, Txt2ImgRequest
 from modules.services.pictures import PictureService
+from modules.services.sections import SectionService
 
 Variation = Literal["subtle", "strong"]
 Direction = Literal["left", "right", "up", "down"]
@@ -37,9 +38,10 @@ _MARGINS: dict[Direction, str] = {
 class RemixService:
     """Turns a picture and a wish into a request; nothing is queued here."""
 
-    def __init__(self, pictures: PictureService, inputs: InputPictures) -> None:
+    def __init__(self, pictures: PictureService, inputs: InputPictures, sections: SectionService) -> None:
         self._pictures = pictures
         self._inputs = inputs
+        self._sections = sections
 
     def request(self, picture: Picture, wish: str) -> Txt2ImgRequest | Img2ImgRequest:
         """What a wish of WISHES asks for. Raises InvalidRequest."""
@@ -61,7 +63,7 @@ class RemixService:
         width, height = _whole_latents(image.size)
         return Img2ImgRequest.of(
             {
-                **_shared(request),
+                **self._shared(request, "img2img"),
                 "seed": -1,
                 "subseed": -1,
                 "subseed_strength": 0,
@@ -80,10 +82,9 @@ class RemixService:
         request = self._request(picture)
         image = self._image(picture)
         width, height = (side // SIDE_STEP * SIDE_STEP for side in image.size)
-        shared = {name: getattr(request, name) for name in Request.model_fields if name not in ("width", "height")}
         return Txt2ImgRequest.of(
             {
-                **shared,
+                **self._shared(request, "txt2img"),
                 "width": width,
                 "height": height,
                 "enable_hr": True,
@@ -117,7 +118,7 @@ class RemixService:
         width, height = _whole_latents(size)
         return Img2ImgRequest.of(
             {
-                **_shared(request),
+                **self._shared(request, "img2img"),
                 **margins,
                 "width": width,
                 "height": height,
@@ -137,6 +138,11 @@ class RemixService:
             plain["eta"] = split_sampler(request.sampler_name)[0].usual_eta  # not that of the settings
         return request.model_copy(update=plain)
 
+    def _shared(self, request: Txt2ImgRequest | Img2ImgRequest, task: Task) -> dict[str, object]:
+        """The fields that all tasks have, for a request of a task that begins with the finished picture."""
+        sections = self._sections.unprocessed(request.sections, task)
+        return {name: getattr(request, name) for name in Request.model_fields} | {"sections": sections}
+
     def _image(self, picture: Picture) -> Image.Image:
         return load_picture(self._pictures.file(picture), LISTED_FORMATS).convert("RGB")
 
@@ -153,11 +159,6 @@ WISHES: dict[str, Callable[[RemixService, Picture], Txt2ImgRequest | Img2ImgRequ
     "pan-down": lambda remix, picture: remix.pan(picture, "down"),
 }
 """What can be asked for with one click, by the names that pages and programs use."""
-
-
-def _shared(request: Request) -> dict[str, object]:
-    """The fields that all tasks have."""
-    return {name: getattr(request, name) for name in Request.model_fields}
 
 
 def _whole_latents(size: tuple[int, int]) -> tuple[int, int]:

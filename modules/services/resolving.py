@@ -31,6 +31,7 @@ from modules.services.input_sizes import mask_is_blank, size_for
 from modules.services.models import ModelService
 from modules.services.network_files import NetworkFileService
 from modules.services.prompt_preparation import PromptPreparation
+from modules.services.sections import SectionService
 from modules.services.vaes import VaeService
 from modules.upscaling.registry import UpscalerRegistry
 
@@ -50,6 +51,7 @@ class RequestResolver:
         preparation: PromptPreparation,
         inputs: InputPictures,
         upscalers: UpscalerRegistry,
+        sections: SectionService,
     ) -> None:
         self._models = models
         self._vaes = vaes
@@ -58,6 +60,7 @@ class RequestResolver:
         self._preparation = preparation
         self._inputs = inputs
         self._upscalers = upscalers
+        self._sections = sections
 
     def with_seeds(self, request: AnyRequest) -> AnyRequest:
         """The request with numbers drawn for its random seeds."""
@@ -71,7 +74,10 @@ class RequestResolver:
         return request.model_copy(update={name: value for name, value in usual.items() if name not in asked})
 
     def resolve(self, request: Txt2ImgRequest | Img2ImgRequest) -> ResolvedTxt2Img | ResolvedImg2Img:
-        """Make every choice that a request leaves open. Raises InvalidRequest, ModelNotFound, UnsupportedModel."""
+        """Make every choice that a request leaves open.
+
+        Raises InvalidRequest, ModelNotFound, UnsupportedModel, PluginFailed.
+        """
         checkpoint = self._models.current() if request.model is None else self._models.find(request.model)
         recommended = checkpoint.card.recommended
         sampler, scheduler = _sampler_and_schedule(request, recommended)
@@ -119,9 +125,10 @@ class RequestResolver:
         return self._checked(changed)
 
     def _checked(self, request: AnyResolved) -> AnyResolved:
-        """The request with its painted prompts, whose networks are all there."""
-        prepared = self._preparation.prepared(request)
+        """The request with its sections complete and its painted prompts, whose networks are all there."""
+        prepared = self._preparation.prepared(self._sections.completed(request))
         self._networks.check(prepared)
+        self._sections.check(prepared, self.changed)
         return prepared
 
     def _changed_size(self, before: Resolved, after: ResolvedImg2Img) -> dict[str, int]:

@@ -139,6 +139,10 @@ class ScriptRun:
         """See hooks.ScriptContext."""
         return self._inputs.add(Image.fromarray(pixels))
 
+    def input_pixels(self, picture_id: str) -> np.ndarray:
+        """See hooks.ScriptContext."""
+        return np.asarray(self._inputs.get(picture_id).convert("RGB"))
+
     def check(self) -> None:
         """See hooks.ScriptContext."""
         self._watcher.check()

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from modules.diffusion.names import LATENT_UPSCALE_MODES, SAMPLER_NAMES, SCHEDULE_NAMES
 from modules.errors import AtelierError, PluginFailed
 from modules.gallery.inputs import InputPictures
 from modules.hooks import SCRIPT_KEY, Available, PluginFailure, Plugins, Script, ScriptRegistry, read_arguments
 from modules.schema.requests import AnyResolved, Request, Resolved, Task
+from modules.services.drafting import ChangeRequest, Draft
 from modules.services.models import ModelService
 from modules.services.script_running import ScriptRun
 from modules.services.styles import StyleService
@@ -20,13 +20,6 @@ from modules.services.vaes import VaeService
 from modules.upscaling.registry import UpscalerRegistry
 
 log = logging.getLogger(__name__)
-
-
-class ChangeRequest(Protocol):
-    """RequestResolver.changed."""
-
-    def __call__(self, request: AnyResolved, fields: Mapping[str, Any]) -> AnyResolved:
-        """The request with other values in some fields."""
 
 
 class ScriptService:
@@ -127,23 +120,6 @@ class ScriptService:
 
     def _script(self, request: Resolved) -> Script:
         return self.registry.find(str(request.script_name), request.task)
-
-
-@dataclass(frozen=True)
-class Draft:
-    """What a script may ask while it is checked (hooks.Drafting)."""
-
-    available: Available
-    change: ChangeRequest
-    size: Callable[[str], tuple[int, int]]
-
-    def input_size(self, picture_id: str) -> tuple[int, int]:
-        """See hooks.Drafting."""
-        return self.size(picture_id)
-
-    def changed(self, request: AnyResolved, fields: Mapping[str, Any]) -> AnyResolved:
-        """See hooks.Drafting."""
-        return self.change(request, fields)
 
 
 def without_script(request: AnyResolved) -> AnyResolved:

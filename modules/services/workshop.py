@@ -31,6 +31,7 @@ from modules.services.options import EngineOptions
 from modules.services.prompt_preparation import PromptPreparation
 from modules.services.resolving import RequestResolver
 from modules.services.scripts import ScriptService
+from modules.services.sections import SectionService
 from modules.services.styles import StyleService
 from modules.services.vaes import VaeService
 from modules.services.wildcards import WildcardService
@@ -63,14 +64,16 @@ class Workshop:
         if not options.without_extensions:
             self.extensions.load_into(self.plugins)
         self.scripts = ScriptService(self.plugins, self.models, self.vaes, self.styles, self.upscalers, self.inputs)
+        self.sections = SectionService(self.plugins, self.scripts.available, self.inputs)
         self.resolver = RequestResolver(
             self.models,
             self.vaes,
             self.networks,
             self.settings,
-            PromptPreparation(self.styles, self.wildcards),
+            PromptPreparation(self.styles, self.wildcards, self.sections),
             self.inputs,
             self.upscalers,
+            self.sections,
         )
         self.engine = EngineLoader(
             self.models,
@@ -81,6 +84,7 @@ class Workshop:
             self.counters,
             self.upscalers,
             paths.tiny_vae_folders,
+            self.sections,
         )
 
     def bench(self, sink: Sink) -> Bench:
@@ -95,6 +99,7 @@ class Workshop:
             engine=self.engine,
             resolver=self.resolver,
             scripts=self.scripts,
+            sections=self.sections,
         )
 
         def run(job: Job, control: JobControl) -> None:

@@ -25,8 +25,8 @@ LONGEST_SLIDER = 150
 """Whole numbers of a longer range are typed, and so is what is no whole number and no share."""
 LARGEST_EXACT = 2**53
 """The numbers of a browser are whole up to here; longer ones travel as text."""
-COMPOSED = {"init_images", "mask", "script_args"}
-"""Fields that no single control holds: they are put together of a canvas and of the controls of a script."""
+COMPOSED = {"init_images", "mask", "script_args", "sections"}
+"""Fields that no single control holds: put together of a canvas, and of the controls of scripts and sections."""
 SWITCHED = {
     "enable_hr": frozenset(HiresFields.model_fields) - {"enable_hr"},
     "refiner_checkpoint": frozenset({"refiner_switch_at", "refiner_switch_by_sample_steps", "hires_fix_refiner_pass"}),

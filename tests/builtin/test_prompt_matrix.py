@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modules.builtin.prompt_matrix import PromptMatrix, combinations, parts
+from modules.builtin.prompt_matrix import PromptMatrix, combinations
+from modules.builtin.prompt_parts import parts
 from modules.hooks import Interrupted, InvalidRequest
 from tests.builtin.painter import Painter, colour_of, run, words
 

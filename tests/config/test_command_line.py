@@ -141,6 +141,7 @@ SHARED: dict[str, Any] = {
     "refiner_switch_by_sample_steps": True,
     "script_name": "Prompt matrix",
     "script_args": {"margin": "4", "texts": ("a=b", "c")},
+    "sections": {"Plain": {}, "Border and watermark": {"text": "a:b=c", "unit": ("Pixels", "Percent")}},
     "denoising_strength": 0.4,
 }
 OF_TXT2IMG: dict[str, Any] = {
@@ -256,12 +257,19 @@ def typed(request: BaseModel, table: Mapping[str, FieldWords]) -> list[str]:
             words.append(flag if value else flag.replace("--", "--no-"))
         elif flag and table[name].kind in ("list", "pictures"):
             words += [word for entry in value for word in (flag, entry)]
+        elif flag and table[name].kind == "sections":
+            words += [word for section, given in value.items() for word in typed_section(flag, section, given)]
         elif flag and isinstance(value, dict):
             pairs = [(key, row) for key, rows in value.items() for row in (rows if isinstance(rows, tuple) else [rows])]
             words += [word for key, row in pairs for word in (flag, f"{key}={row}")]
         elif flag:
             words += [flag, ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)]
     return words
+
+
+def typed_section(flag: str, section: str, given: dict[str, Any]) -> list[str]:
+    rows = [(key, row) for key, rows in given.items() for row in (rows if isinstance(rows, tuple) else [rows])]
+    return [word for row in [f"{section}:{key}={row}" for key, row in rows] or [section] for word in (flag, row)]
 
 
 def with_ids(fields: dict[str, Any]) -> dict[str, Any]:
@@ -403,6 +411,8 @@ def test_words_are_unquoted() -> None:
         (["generate"], "required: PROMPT"),
         (["upscale"], "required: FILE"),
         (["generate", "", "--script-arg", "steps"], "'steps' is no NAME=VALUE"),
+        (["generate", "", "--section", ":text=a"], "':text=a' is no NAME or NAME:ARGUMENT=VALUE"),
+        (["generate", "", "--section", "Words:text"], "'text' is no NAME=VALUE"),
         (["paint"], "invalid choice: 'paint'"),
     ],
 )

@@ -272,7 +272,7 @@ def test_a_start_calls_no_program_and_no_network(root: Path) -> None:
     answer = subprocess.run(
         [sys.executable, "-c", AUDIT, str(root)], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    assert answer.stdout == "6 []\n"
+    assert answer.stdout == "8 []\n"
 
 
 def test_the_example_travels_from_seed_to_seed(root: Path) -> None:

@@ -40,7 +40,7 @@ def test_the_package_is_called_as_the_folder_is() -> None:
     ("fields", "problem"),
     [
         ({"name": '"../sea"'}, "Its extension.toml has name = '../sea': string should match"),
-        ({"name": '"Sea"'}, "string should match"),
+        ({"name": '"Sea"'}, "use small letters, digits, - and _ only"),
         ({"name": '"con"'}, "is a name that Windows keeps for itself"),
         ({"name": '"lake"'}, "says that it is 'lake', but its folder is 'sea'"),
         ({"name": "7"}, "has name = '7': input should be a valid string"),

@@ -19,7 +19,7 @@ class Named(Script):
     """A script that does nothing."""
 
     def __init__(self, name: Any, tasks: Any = ("txt2img",), arguments: Any = ()) -> None:
-        self.name, self.tasks, self.arguments = name, tasks, arguments  # type: ignore[misc]
+        self.name, self.tasks, self.arguments = name, tasks, arguments
 
     def run(self, base: Any, arguments: Any, context: Any) -> None:
         """Nothing."""

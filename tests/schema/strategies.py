@@ -125,6 +125,7 @@ SOMETIMES: dict[str, st.SearchStrategy[Any]] = {
     "img2img_extra_noise": _SHARES,
     "script_name": _NAMES,
     "script_args": st.dictionaries(st.sampled_from("ab"), st.one_of(st.booleans(), st.integers(), TEXT), max_size=2),
+    "sections": st.dictionaries(st.sampled_from("AB"), st.just({"text": "a", "number": 2}), max_size=2),
 }
 OF_TXT2IMG: dict[str, st.SearchStrategy[Any]] = {
     "enable_hr": st.booleans(),

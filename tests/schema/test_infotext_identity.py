@@ -30,7 +30,7 @@ from tests.schema.test_requests import RESOLVED
 
 TYPED = ("styles", "wildcards", "wildcard_seed", "novelai_emphasis")
 """What became of the typed text: carried out in the request that was painted, and not again in the one read back."""
-OF_THE_JOB = ("batch_count", "batch_size", "script_name", "script_args", "scale_by")
+OF_THE_JOB = ("batch_count", "batch_size", "script_name", "script_args", "sections", "scale_by")
 """What made the request that was painted; a text is one picture's, of a size that is decided."""
 NOT_COMPARED = {*TYPED, *OF_THE_JOB, "scheduler", "hr_scheduler"}
 _OF_MASKS = [name for name in Img2ImgRequest.model_fields if name.startswith(("mask_", "soft_")) or "inpaint" in name]

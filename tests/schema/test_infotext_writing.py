@@ -262,9 +262,10 @@ def test_a_script_is_a_record() -> None:
 def test_every_field_that_changes_the_picture_has_a_key() -> None:
     of_the_text = {"prompt", "negative_prompt", "styles", "wildcards", "wildcard_seed", "novelai_emphasis"}
     of_the_job = {"batch_count", "batch_size", "script_name", "script_args"}
+    of_extensions = {"sections"}  # they have keys of their own
     with_others = {"enable_hr", "scale_by"}  # told by the keys of a second pass, and decided as the size
     fields = Txt2ImgRequest.model_fields.keys() | Img2ImgRequest.model_fields.keys()
-    assert set(FIELD_OF_KEY.values()) | of_the_text | of_the_job | with_others == fields
+    assert set(FIELD_OF_KEY.values()) | of_the_text | of_the_job | of_extensions | with_others == fields
     assert not FIELD_OF_KEY.keys() & SAYS_NOTHING_OF_THE_PICTURE
 
 

@@ -23,6 +23,8 @@ from modules.config.paths import Paths
 from modules.config.settings import SettingsStore
 from modules.diffusion.noise_levels import NoiseLevels
 from modules.errors import InvalidRequest, ModelNotFound, OutOfMemory, UserError
+from modules.gallery.inputs import InputPictures
+from modules.hooks import Available, Plugins
 from modules.pipeline.extras import process
 from modules.pipeline.resources import PaintedPicture, Resources
 from modules.schema.extras_request import ExtrasRequest
@@ -33,6 +35,7 @@ from modules.services.counters import Counters
 from modules.services.engine import Engine
 from modules.services.network_files import NetworkFileService
 from modules.services.options import EngineOptions
+from modules.services.sections import SectionService
 from modules.services.vaes import VaeService
 from modules.upscaling.registry import UpscalerRegistry
 from tests.pipeline.painting import Onlooker
@@ -116,7 +119,9 @@ def machine(paths: Paths, database: Database, monkeypatch: pytest.MonkeyPatch, t
     upscalers = UpscalerRegistry([tmp_path / "upscalers"])
     settings = SettingsStore(paths.settings_file)
     vaes, networks = VaeService(models, settings), NetworkFileService(models)
-    machine = Machine(Engine(models, vaes, networks, settings, options, Counters(database), upscalers, ()))
+    sections = SectionService(Plugins(()), lambda task: Available(task), InputPictures(paths.input_pictures))
+    counters = Counters(database)
+    machine = Machine(Engine(models, vaes, networks, settings, options, counters, upscalers, (), sections))
     monkeypatch.setattr(model_keeping, "load_checkpoint", machine.load)
     monkeypatch.setattr(machine.engine.machine, "memory", lambda *_: MemoryPlan("resident", "It fits."))
     monkeypatch.setattr(engine_module, "txt2img", machine.task)

@@ -8,23 +8,59 @@ import pytest
 
 from modules.config.paths import Paths
 from modules.errors import InvalidRequest, NotFound
-from modules.hooks import with_changes
+from modules.gallery.inputs import InputPictures
+from modules.hooks import Available, ChangeContext, Plugins, Section, Text, hookimpl, with_changes
 from modules.schema.infotext import parse_infotext, request_of, write_infotext
 from modules.schema.requests import ResolvedTxt2Img
 from modules.services.prompt_preparation import PromptPreparation
+from modules.services.sections import SectionService
 from modules.services.styles import StyleService
 from modules.services.wildcards import WildcardService
 from tests.schema.test_requests import RESOLVED
 
 
+class Words(Section):
+    """Puts words before the prompt, and the picture's seed behind the negative one."""
+
+    name = "Words"
+    arguments = (Text(name="words", label="Words"),)
+
+    def change_request(self, context: ChangeContext) -> dict[str, str]:
+        negative = context.request.negative_prompt
+        return {
+            "prompt": f"{context.arguments['words']} {context.request.prompt}",
+            "negative_prompt": f"{negative} {context.seed}",
+        }
+
+
+class Shouting(Section):
+    """All in capitals, the second pass too."""
+
+    name = "Shouting"
+
+    def change_request(self, context: ChangeContext) -> dict[str, str]:
+        return {"prompt": context.request.prompt.upper(), "hr_prompt": "LOUD"}
+
+
+class Extension:
+    """Two sections."""
+
+    @hookimpl
+    def register_sections(self) -> list[Section]:
+        return [Words(), Shouting()]
+
+
 @pytest.fixture
 def preparation(paths: Paths) -> PromptPreparation:
+    plugins = Plugins(())
+    plugins.register(Extension(), "words")
     paths.wildcards_folder.mkdir(parents=True)
     (paths.wildcards_folder / "colour.txt").write_text("red\ngreen\nblue\nyellow\n")
     styles = StyleService(paths.style_files)
     styles.save("calm", "a calm {prompt}, watercolor", "noise")
     styles.save("drawn", "a __colour__ {prompt}")
-    return PromptPreparation(styles, WildcardService(paths.wildcards_folder))
+    sections = SectionService(plugins, lambda task: Available(task), InputPictures(paths.input_pictures))
+    return PromptPreparation(styles, WildcardService(paths.wildcards_folder), sections)
 
 
 def resolved(**fields: Any) -> ResolvedTxt2Img:
@@ -74,6 +110,33 @@ def test_a_script_may_bring_wildcards_in_where_the_prompt_has_none(preparation: 
         assert (base.prompt, base.template, base.wildcards) == ("a house", None, wildcards)
         cell = preparation.prepared(with_changes(base, {"prompt": "a __colour__ house"}))
         assert ("__colour__" in cell.prompt) is not wildcards
+
+
+def test_sections_come_before_styles_and_wildcards_one_after_the_other(preparation: PromptPreparation) -> None:
+    asked = resolved(
+        prompt="house",
+        styles=("calm",),
+        wildcards=True,
+        seed=5,
+        batch_size=3,
+        sections={"Words": {"words": "{a|b|c|d}"}, "Shouting": {}},
+    )
+    made = preparation.prepared(asked)
+    drawn = [made.prompt_of(index) for index in range(3)]
+    assert set(drawn) <= {f"a calm {letter} HOUSE, watercolor" for letter in "ABCD"}
+    assert made.negative_prompts == tuple(f"{seed}, noise" for seed in (5, 6, 7))
+    assert (made.template, made.negative_template) == ("house", "")
+    for index in range(3):
+        alone = preparation.prepared(with_changes(made, {"seed": 5 + index, "batch_size": 1}))
+        assert (alone.prompt, alone.negative_prompt) == (drawn[index], made.negative_prompt_of(index))
+
+
+def test_a_section_may_give_the_second_pass_words_of_its_own(preparation: PromptPreparation) -> None:
+    made = preparation.prepared(resolved(prompt="house", enable_hr=True, sections={"Shouting": {}}))
+    assert (made.prompt, made.hr_prompt, made.hr_template) == ("HOUSE", "LOUD", "")
+    again = preparation.prepared(with_changes(made, {"prompt": "garden"}))
+    assert (again.prompt, again.hr_prompt, again.hr_template) == ("GARDEN", "LOUD", "")
+    assert preparation.prepared(resolved(prompt="house", sections={"Shouting": {}})).hr_prompt == ""
 
 
 def test_novelai_brackets_come_last(preparation: PromptPreparation) -> None:

@@ -1,0 +1,72 @@
+"""`gradio` as A1111's extensions know it (3.41), by the gradio that is here.
+
+Names that are gone stand for what took their place, words that a component no longer knows are left out, and `_js` is
+`js`. Nothing of gradio itself is changed.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import gradio as gr
+from gradio.blocks import Block
+
+from modules.compat.surroundings import A1111Module
+
+_RENAMED = {"Box": gr.Group, "Variable": gr.State}
+
+
+class ComponentOfA1111:
+    """Stands for a class of gradio's: called it makes one of those, and it can be asked and derived from like it."""
+
+    def __init__(self, real: type[Block]) -> None:
+        self._real = real
+        parameters = inspect.signature(real).parameters.values()
+        self._takes_all = any(one.kind is one.VAR_KEYWORD for one in parameters)
+        self._known = {one.name for one in parameters}
+
+    def __call__(self, *args: Any, **words: Any) -> Block:
+        made = self._real(*args, **{name: value for name, value in words.items() if self._takes(name)})
+        made.style = lambda *args, **words: made
+        for event in getattr(self._real, "EVENTS", ()):
+            setattr(made, str(event), _with_renamed_words(getattr(made, str(event))))
+        return made
+
+    def __instancecheck__(self, instance: object) -> bool:
+        return isinstance(instance, self._real)
+
+    def __mro_entries__(self, bases: tuple[object, ...]) -> tuple[type[Block]]:
+        return (self._real,)
+
+    def __getattr__(self, name: str) -> Any:
+        return gr.update if name == "update" else getattr(self._real, name)
+
+    def _takes(self, name: str) -> bool:
+        return self._takes_all or name in self._known
+
+
+class GradioOfA1111(A1111Module):
+    """The module."""
+
+    def __getattr__(self, name: str) -> Any:
+        found = _RENAMED[name] if name in _RENAMED else getattr(gr, name)
+        if isinstance(found, type) and issubclass(found, Block) and not issubclass(found, gr.Blocks):
+            found = ComponentOfA1111(found)
+        elif isinstance(found, ModuleType):
+            return found
+        vars(self)[name] = found
+        return found
+
+
+def _with_renamed_words(listen: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(listen)
+    def heard(*args: Any, **words: Any) -> Any:
+        if "_js" in words:
+            words["js"] = words.pop("_js")
+        return listen(*args, **words)
+
+    return heard

@@ -1,0 +1,115 @@
+"""The sections of all plugins."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from modules.errors import InvalidRequest
+from modules.hooks.arguments import Drawn, Picture
+from modules.hooks.plugins import Plugins
+from modules.hooks.script_registry import nearest_name, plain_name
+from modules.hooks.scripts import SCRIPT_KEY
+from modules.hooks.sections import MAX_NAME, SECTIONS_KEY, Section
+from modules.schema.infotext_keys import FIELD_OF_KEY, OTHER_SPELLINGS, PAIRED_SIDES, SAYS_NOTHING_OF_THE_PICTURE
+from modules.schema.infotext_versions import VERSION_KEY
+from modules.schema.requests import Task
+
+_TAKEN_KEYS = frozenset(
+    {
+        *FIELD_OF_KEY,
+        *OTHER_SPELLINGS,
+        *PAIRED_SIDES,
+        *SAYS_NOTHING_OF_THE_PICTURE,
+        SCRIPT_KEY,
+        SECTIONS_KEY,
+        VERSION_KEY,
+    }
+    | {"Size"}
+)
+_KEY = re.compile(r"\w[\w /-]*[\w/-]")
+
+
+class SectionRegistry:
+    """Sections by name. Of two with the same name the first counts, and the plugin of the other is left out."""
+
+    def __init__(self, plugins: Plugins) -> None:
+        self._sections: dict[str, Section] = {}
+        self._plugins: dict[Section, str] = {}
+        for plugin, sections in list(plugins.answers("register_sections")):
+            try:
+                contributed = _checked(sections, self._sections)
+            except ValueError as error:
+                plugins.leave_out(plugin, str(error))
+            else:
+                self._sections |= contributed
+                self._plugins |= dict.fromkeys(contributed.values(), plugin)
+
+    def names(self, task: Task) -> tuple[str, ...]:
+        """The sections that a task has, in their order."""
+        return tuple(section.name for section in self._sections.values() if task in section.tasks)
+
+    def plugin_of(self, section: Section) -> str:
+        """The plugin that a section came with, for whoever has to tell that it failed."""
+        return self._plugins[section]
+
+    def names_of(self, plugin: str) -> tuple[str, ...]:
+        """The sections that came with a plugin."""
+        return tuple(section.name for section, name in self._plugins.items() if name == plugin)
+
+    def pictures_of(self, name: str) -> frozenset[str]:
+        """The names of the arguments of a section that are pictures; none where it is not known."""
+        section = self._sections.get(plain_name(name))
+        return frozenset(row.name for row in section.arguments if isinstance(row, Picture)) if section else frozenset()
+
+    def find(self, name: str, task: Task) -> Section:
+        """The section of that name, in any case. Raises InvalidRequest naming the nearest."""
+        section = self._sections.get(plain_name(name))
+        if section is None:
+            raise InvalidRequest("Section", name, "is not known", nearest_name(name, self.names(task)))
+        if task not in section.tasks:
+            raise InvalidRequest("Section", name, f"is no part of {task}", f"Use {' or '.join(section.tasks)}.")
+        return section
+
+
+def _checked(sections: object, known: Mapping[str, Section]) -> dict[str, Section]:
+    """The sections that a plugin contributes. Raises ValueError."""
+    if not isinstance(sections, (list, tuple)):
+        raise ValueError(f"register_sections returned {type(sections).__name__} instead of a list")
+    found: dict[str, Section] = {}
+    for section in sections:
+        if not isinstance(section, Section) or not isinstance(getattr(section, "name", None), str):
+            raise ValueError(f"register_sections returned {type(section).__name__}, which is no Section with a name")
+        if not _is_name(section.name):
+            raise ValueError(f"{section.name[:80]!r} is no name of a section: use letters, digits, spaces and -")
+        if plain_name(section.name) in {**known, **found}:
+            raise ValueError(f"there is a section {section.name!r} already")
+        _check_arguments(section, {key for one in (*known.values(), *found.values()) for key in one.keys})
+        if section.changes_requests and section.processes_images and _says_nothing_of_both(section):
+            raise ValueError(f"{section.name!r} changes requests and pictures, and has no carried_out")
+        found[plain_name(section.name)] = section
+    return found
+
+
+def _is_name(name: str) -> bool:
+    """Whether an infotext, a command line and a form can hold it among others."""
+    return re.fullmatch(r"[^\W_][\w &+.()'-]*", name) is not None and name == name.strip() and len(name) <= MAX_NAME
+
+
+def _check_arguments(section: Section, keys_of_others: set[str]) -> None:
+    names = [row.name for row in section.arguments]
+    if len(set(names)) < len(names):
+        raise ValueError(f"two arguments of {section.name!r} have the same name")
+    if wrong := next((name for name in names if not name.isidentifier()), None):
+        raise ValueError(f"{wrong!r} is no name of an argument: use letters, digits and _")
+    if any(isinstance(row, Drawn) for row in section.arguments):
+        raise ValueError(f"{section.name!r} asks whether a seed was drawn, which only scripts are told")
+    for place, key in enumerate(section.keys):
+        if not _KEY.fullmatch(key):
+            raise ValueError(f"{key!r} is no key for infotexts: use letters, digits, spaces, - and /")
+        if key in _TAKEN_KEYS | keys_of_others | set(section.keys[:place]):
+            raise ValueError(f"infotexts have a key {key!r} already")
+
+
+def _says_nothing_of_both(section: Section) -> bool:
+    return type(section).carried_out is Section.carried_out
