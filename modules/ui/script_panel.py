@@ -105,7 +105,7 @@ def choices_now(argument: Argument, available: Available, others: Mapping[str, A
         if isinstance(argument, Choice | SeveralChoices):
             return list(argument.offered(available, others))
         return list(argument.suggested(available, others)) if isinstance(argument, Text) else []
-    except (KeyError, ValueError):
+    except Exception:  # noqa: BLE001  others wrote it, and it is checked when the request is
         return []
 
 

@@ -104,7 +104,13 @@ def _arguments(script: Script, available: Available) -> list[ScriptArgument]:
 def _declared_in_order(arguments: Iterable[Argument], available: Available) -> list[ScriptArgument]:
     rows = tuple(arguments)
     initial = {row.name: row.initial for row in rows}
-    return [_declared(row, available, initial) for row in rows]
+    # What would have to be asked of an extension is left out: it may fail, and these are told with all others.
+    told = [not isinstance(row, (Choice, SeveralChoices)) or isinstance(row.choices, tuple) for row in rows]
+    plain = [ScriptArgument(label=row.label, value=row.initial) for row in rows]
+    return [
+        _declared(row, available, initial) if is_told else one
+        for row, is_told, one in zip(rows, told, plain, strict=True)
+    ]
 
 
 def _declared(
