@@ -1,11 +1,16 @@
-"""Routes of what a request may name: samplers, schedules, upscalers, styles, wildcards."""
+"""Routes of what a request may name: samplers, schedules, upscalers, styles, wildcards, sections."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
 
 from fastapi import APIRouter
 
 from modules.api.exchange import Report, readable, refusals
 from modules.diffusion.names import LATENT_UPSCALE_MODES, LISTED_SCHEDULES, SAMPLER_NAMES
+from modules.hooks import Argument, Choice, Number, Section, SeveralChoices
+from modules.schema.requests import REQUESTS, Task
 from modules.services.build import Services
 
 
@@ -80,6 +85,71 @@ class WildcardList(Report):
     """By name."""
 
 
+class ArgumentReport(Report):
+    """What a section may be given."""
+
+    name: str
+    """By which requests name it."""
+    label: str
+    """What the page calls it."""
+    help: str
+    """What it is for; may be empty."""
+    kind: str
+    """text, number, switch, choice, choices, colour or picture (the id of an input picture)."""
+    default: bool | int | float | str | list[str]
+    """What it is where nothing is given."""
+    minimum: float | None
+    """The least number."""
+    maximum: float | None
+    """The largest number."""
+    choices: list[str] | None
+    """What may be chosen; null also where that follows from what there is."""
+
+
+class SectionReport(Report):
+    """A group of arguments that extensions add to requests."""
+
+    name: str
+    """By which requests name it."""
+    help: str
+    """What it does."""
+    tasks: list[str]
+    """The tasks that have it."""
+    arguments: list[ArgumentReport]
+    """In the order of the page."""
+
+
+class SectionList(Report):
+    """The sections of this installation."""
+
+    sections: list[SectionReport]
+    """In the order of the page."""
+
+
+def _section_reports(services: Services) -> Iterator[SectionReport]:
+    found: dict[str, tuple[Section, list[Task]]] = {}
+    for task in REQUESTS:
+        for section in services.sections.all(task):
+            found.setdefault(section.name, (section, []))[1].append(task)
+    for name, (section, tasks) in found.items():
+        arguments = [ArgumentReport(**readable(_argument(row))) for row in section.arguments]
+        words = readable({"name": name, "help": section.help})
+        yield SectionReport(**words, tasks=[*tasks], arguments=arguments)
+
+
+def _argument(row: Argument) -> dict[str, Any]:
+    return {
+        "name": row.name,
+        "label": row.label,
+        "help": row.help,
+        "kind": row.kind,
+        "default": row.initial,
+        "minimum": row.minimum if isinstance(row, Number) else None,
+        "maximum": row.maximum if isinstance(row, Number) else None,
+        "choices": row.choices if isinstance(row, Choice | SeveralChoices) and isinstance(row.choices, tuple) else None,
+    }
+
+
 def choice_routes(services: Services) -> APIRouter:
     """The routes; none of them refuses anybody who may log in."""
     router = APIRouter(prefix="/api/v1", tags=["choices"], responses=refusals())
@@ -112,6 +182,11 @@ def choice_routes(services: Services) -> APIRouter:
         return StyleList(
             styles=[StyleReport(**readable({name: getattr(one, name) for name in names})) for one in found]
         )
+
+    @router.get("/sections")
+    def sections() -> SectionList:
+        """What a request's `sections` may hold."""
+        return SectionList(sections=list(_section_reports(services)))
 
     @router.get("/wildcards")
     def wildcards() -> WildcardList:

@@ -242,23 +242,18 @@ class Drawn(Argument):
 
 
 def read_arguments(
-    arguments: Iterable[Argument],
-    given: Mapping[str, Any],
-    available: Available,
-    *,
-    drawn: Collection[str] = (),
-    kind: str = "Script argument",
+    arguments: Iterable[Argument], given: Mapping[str, Any], available: Available, *, drawn: Collection[str] = ()
 ) -> dict[str, Value]:
     """All values, in the order of the arguments; None is a value that was not given.
 
-    `drawn` names the seeds of the request that were drawn, `kind` is what a refusal calls one of them. Raises
-    InvalidRequest for the first value that cannot be used, and for a name that is no argument.
+    `drawn` names the seeds of the request that were drawn. Raises InvalidRequest for the first value that cannot be
+    used, and for a name that is no argument.
     """
     rows = tuple(arguments)
     values: dict[str, Value] = {}
     for name in given:
         if name not in {row.name for row in rows}:
-            raise InvalidRequest(kind, name, "is not known", _nearest(name, [row.name for row in rows]))
+            raise InvalidRequest("Script argument", name, "is not known", _nearest(name, [row.name for row in rows]))
     for row in rows:
         value = given.get(row.name)
         if value is None:

@@ -28,6 +28,7 @@ from modules.hooks import (
     read_arguments,
 )
 from modules.hooks.extension_code import in_time
+from modules.hooks.script_registry import nearest_name
 from modules.hooks.sections import MAX_PROCESSED_SIDE
 from modules.schema.infotext import NotHonoured
 from modules.schema.requests import AnyResolved, Resolved, Task
@@ -220,7 +221,10 @@ class SectionService:
 
 
 def _read(section: Section, given: Mapping[str, Any], available: Available) -> dict[str, Any]:
-    return read_arguments(section.arguments, given, available, kind="Section argument")
+    known = tuple(row.name for row in section.arguments)
+    if wrong := next((name for name in given if name not in known), None):
+        raise InvalidRequest("Section argument", wrong, "is not known", nearest_name(wrong, known))
+    return read_arguments(section.arguments, given, available)
 
 
 def _pictures(section: Section, arguments: Arguments) -> list[str]:

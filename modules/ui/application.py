@@ -192,4 +192,5 @@ def _what_there_is(services: Services, task: Task, config: UiConfig) -> WhatTher
         scripts=services.scripts.all(task),
         failures=[str(failure) for failure in services.scripts.failures],
         overrides=config.of(task),
+        sections=services.sections.all(task),
     )

@@ -14,7 +14,7 @@ from modules.ui.generation_tab import GenerationTab
 from modules.ui.request_controls import SWITCHED
 from modules.ui.source_handlers import SourceHandlers
 
-_NOT_OF_WORDS = {"width", "height", "script_name", "script_args"}
+_NOT_OF_WORDS = {"width", "height", "script_name", "script_args", "sections"}
 Values = Mapping[Component, Any]
 
 
@@ -28,13 +28,15 @@ def requested(services: Services, tab: GenerationTab, values: Values) -> Txt2Img
     part = tab.script.parts.get(values[tab.script.choice] or "")
     if part is not None:
         composed["script_args"] = {name: value for name, value in part.read(values).items() if value is not None}
+    composed["sections"] = tab.sections.read(values, tab.task)
     return request_of(values, tab.form, composed, without)
 
 
 def request_of_words(tab: GenerationTab, values: Values) -> Txt2ImgRequest:
-    """A request of the same words and seeds, without pictures and scripts. Raises InvalidRequest."""
+    """A request of the same words, seeds and sections, without pictures and scripts. Raises InvalidRequest."""
     names = Request.model_fields.keys() - _NOT_OF_WORDS - _switched_off(tab.form, values)
     given = {name: values[tab.form[name]] for name in names}
+    given |= {"sections": tab.sections.read(values, "txt2img")}
     return Txt2ImgRequest.of({name: value for name, value in given.items() if value not in (None, "")})
 
 

@@ -41,7 +41,8 @@ class BatchHandlers:
         files = panel.files.read(batches, values, visitor, of_folder=of_folder)
         masks = panel.masks.read(batches, values, visitor, of_folder=of_folder)
         without = uncounted_fields(self._services, self._tab, values, masked=bool(masks))
-        request = request_of(values, self._tab.form, without=without)
+        composed = {"sections": self._tab.sections.read(values, self._tab.task)}
+        request = request_of(values, self._tab.form, composed, without)
         if not isinstance(request, Img2ImgRequest):
             raise TypeError("Batches are of img2img.")
         folder = str(values[panel.subfolder] or "").strip()

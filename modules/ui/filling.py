@@ -25,6 +25,7 @@ from modules.ui.generation_tab import GenerationTab
 from modules.ui.notices import shortened
 from modules.ui.page_state import PageState
 from modules.ui.prompt_handlers import style_names
+from modules.ui.section_handlers import SectionHandlers
 from modules.ui.source_handlers import SourceHandlers
 from modules.ui.source_panel import INPAINT, INPAINT_UPLOAD, OWN_SIZE, PLAIN, RESIZE_TO
 from modules.ui.visitors import whose
@@ -53,7 +54,7 @@ class FillHandlers:
         extras = self._extras
         changing: set[Component] = {self._state.tabs, extras.mode, extras.notice, *extras.shown_source()}
         for tab in self._tabs.values():
-            changing |= {*tab.asked(), *tab.script.columns(), tab.notice}
+            changing |= {*tab.asked(), *tab.script.columns(), *tab.sections.shown_pictures(), tab.notice}
             changing |= tab.first_pass.components() if tab.first_pass is not None else set()
         return changing
 
@@ -72,6 +73,7 @@ class FillHandlers:
             changes |= FirstPassHandlers(self._services, tab).showing(request.firstpass_image)
         left_out = [f"Left out: {row}." for row in reading.not_honoured]
         notice = {tab.notice: "\n".join(shortened([*changed, *dropped, *left_out]))}
+        changes |= SectionHandlers(self._services, tab).filled(request.sections)
         return {**changes, **self._script_of(tab, request), **notice, self._state.tabs: gr.Tabs(selected=request.task)}
 
     def paste(self, task: Task, values: Values, visitor: Visitor) -> Changes:

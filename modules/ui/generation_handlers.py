@@ -29,6 +29,7 @@ from modules.ui.overrides_panel import usual_by_settings, with_usual
 from modules.ui.page_state import PageState
 from modules.ui.prompt_handlers import style_names, word_choices
 from modules.ui.request_controls import choices_of
+from modules.ui.section_handlers import SectionHandlers
 from modules.ui.size_tools import size_value
 from modules.ui.source_handlers import SourceHandlers
 from modules.ui.source_panel import BATCH, SIZES
@@ -97,6 +98,7 @@ class GenerationHandlers:
             changes |= FirstPassHandlers(self._services, self._tab).showing(values["firstpass_image"])
         if self._tab.sources is not None and isinstance(remembered, Mapping):
             changes |= SourceHandlers(self._services, self._tab).recalled(remembered)
+        changes |= SectionHandlers(self._services, self._tab).recalled(values)
         chosen = values.get("script_name")
         changes |= {part.column: gr.Column(visible=name == chosen) for name, part in self._tab.script.parts.items()}
         model = gr.Dropdown(choices=names, value=current.name)
@@ -116,6 +118,7 @@ class GenerationHandlers:
                 dropped.append(f"{LABELS[name]} {missing[0]!r} is not here; yours is kept.")
                 del trusted[name]
         changes = {component: trusted[name] for name, component in self._plain().items() if name in trusted}
+        changes |= SectionHandlers(self._services, self._tab).recalled(trusted)
         if "script_name" in trusted:
             parts = self._tab.script.parts
             changes |= {part.column: gr.Column(visible=name == trusted["script_name"]) for name, part in parts.items()}

@@ -16,7 +16,7 @@ from gradio.components import Component
 from modules.checkpoints.card import Recommended
 from modules.config.ui_config import Override
 from modules.diffusion.names import SAMPLER_NAMES
-from modules.hooks import Available, Script
+from modules.hooks import Available, Script, Section
 from modules.schema.refusals import LABELS
 from modules.schema.requests import (
     MAX_BATCH_COUNT,
@@ -46,6 +46,7 @@ from modules.ui.prompt_panel import (
 )
 from modules.ui.request_controls import RequestControls, element_id
 from modules.ui.script_panel import ScriptPanel, lay_out_scripts
+from modules.ui.section_panel import SectionPanel, lay_out_sections
 from modules.ui.simple_view import lay_out_quality, lay_out_seed_lock
 from modules.ui.size_tools import lay_out_size_tools
 from modules.ui.source_panel import RESIZE_TO, SIZES, SourcePanel, lay_out_sources
@@ -88,6 +89,7 @@ class WhatThereIs:
     """What kept scripts of plugins away."""
     overrides: Mapping[str, Override] = field(default_factory=dict)
     """Other defaults and limits of the task's controls."""
+    sections: Sequence[Section] = ()
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,7 @@ class GenerationTab:
     status: gr.HTML
     result: PicturePanel
     script: ScriptPanel
+    sections: SectionPanel
     hires_line: gr.HTML | None = None
     first_pass: FirstPass | None = None
     sources: SourcePanel | None = None
@@ -128,7 +131,7 @@ class GenerationTab:
 
     def remembered(self) -> dict[str, Component]:
         """Every component whose value outlives a reload, by name."""
-        kept = {**self.form.by_name(), **self.script.remembered()}
+        kept = {**self.form.by_name(), **self.script.remembered(), **self.sections.remembered()}
         if self.sources is not None and self.size_mode is not None:
             kept |= self.sources.remembered() | self.sources.batch.remembered() | {"size_mode": self.size_mode}
         return kept
@@ -162,7 +165,7 @@ def lay_out_generation(task: Task, model: gr.Dropdown, there: WhatThereIs) -> Ge
         with parts["notice"].parent:
             parts["told"] = lay_out_told(task)
     parts["defaults"] = override_controls(task, fields, there.overrides)
-    parts["told"].value = told_value(task, fields)
+    parts["told"].value = told_value(task, {**fields, **parts["sections"].switches()})
     mask_fields = [
         name for group in ("mask", "soft inpainting") for name in controls.fields_of(group) if name in fields
     ]
@@ -203,8 +206,9 @@ def _lay_out_settings(
         with gr.Accordion("Script", open=False, elem_id=script):
             parts["script"] = lay_out_scripts(task, there.scripts, there.available, there.failures)
         accordions[script] = {"script_name": parts["script"].choice}
+        parts["sections"] = lay_out_sections(task, there.sections, there.available)
     fields |= {name: field for row in accordions.values() for name, field in row.items()}
-    parts["accordions"] = {place: [*row] for place, row in accordions.items()}
+    parts["accordions"] = {place: [*row] for place, row in accordions.items()} | parts["sections"].accordions()
     return fields, parts
 
 

@@ -27,6 +27,7 @@ _TABLE: dict[HandlerClass, str] = {
         PromptHandlers: describe preview add_wildcard apply_styles edit_style
         PresetHandlers: apply
         ScriptHandlers: choose offer put_all_in
+        SectionHandlers: take_in remove
         SourceHandlers: take_in take_in_mask clear
         FirstPassHandlers: take_in remove
         ExtrasHandlers: welcome take_in remove submit

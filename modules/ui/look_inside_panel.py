@@ -10,7 +10,7 @@ from modules.schema.hires_fields import HiresFields
 from modules.schema.requests import Request, Task
 from modules.ui.request_controls import SWITCHED, element_id
 
-_NOT_EXPLAINED = {"batch_count", "batch_size", "script_name", "script_args"}
+_NOT_EXPLAINED = {"batch_count", "batch_size", "script_name", "script_args", "sections"}
 _OF_IMAGES = ("denoising_strength", "img2img_fix_steps")
 """What a schedule follows from of the fields that begin with a picture."""
 

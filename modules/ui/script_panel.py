@@ -10,11 +10,12 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
-from modules.hooks import Argument, Available, Choice, Drawn, Number, Script, SeveralChoices, Switch, Text
+from modules.hooks import Argument, Available, Choice, Colour, Drawn, Number, Script, SeveralChoices, Switch, Text
 from modules.schema.requests import Task
 from modules.ui.controls import (
     lay_out_choice,
     lay_out_choices,
+    lay_out_colour,
     lay_out_line,
     lay_out_number,
     lay_out_number_box,
@@ -104,7 +105,7 @@ def choices_now(argument: Argument, available: Available, others: Mapping[str, A
         if isinstance(argument, Choice | SeveralChoices):
             return list(argument.offered(available, others))
         return list(argument.suggested(available, others)) if isinstance(argument, Text) else []
-    except (KeyError, ValueError):
+    except Exception:  # noqa: BLE001  others wrote it, and it is checked when the request is
         return []
 
 
@@ -122,7 +123,7 @@ def _lay_out_part(task: Task, script: Script, available: Available) -> ScriptPar
                 if isinstance(argument, Drawn):
                     continue
                 name = f"{place}-{element_id(argument.name)}"
-                controls[argument.name] = _lay_out_argument(name, argument, choices_now(argument, available, initial))
+                controls[argument.name] = lay_out_argument(name, argument, choices_now(argument, available, initial))
                 if isinstance(argument, Text) and argument.suggestions:
                     fillers[argument.name] = _chip("Put all in", f"{name}-all", visible=False)
                 if isinstance(argument, Text) and argument.lines > 1:
@@ -134,7 +135,8 @@ def _chip(label: str, name: str, *, visible: bool = True) -> gr.Button:
     return gr.Button(label, visible=visible, size="sm", scale=0, elem_id=name, elem_classes=["chip"])
 
 
-def _lay_out_argument(name: str, argument: Argument, choices: list[str]) -> Component:
+def lay_out_argument(name: str, argument: Argument, choices: list[str]) -> Component:
+    """The control of an argument, holding what it is where nothing was given."""
     help = f"{argument.help[:1].upper()}{argument.help[1:]}"
     words: dict[str, Any] = {"label": argument.label, "info": help or None, "min_width": _WIDTH}
     if isinstance(argument, Switch):
@@ -148,6 +150,8 @@ def _lay_out_argument(name: str, argument: Argument, choices: list[str]) -> Comp
         if (argument.maximum - argument.minimum) / argument.step > 10 * LONGEST_SLIDER:
             return lay_out_number_box(name, placeholder=f"{argument.default:g}", **words)
         return lay_out_number(name, minimum=argument.minimum, maximum=argument.maximum, step=argument.step, **words)
+    if isinstance(argument, Colour):
+        return lay_out_colour(name, value=argument.default, **words)
     lines = argument.lines if isinstance(argument, Text) else 1
     if lines == 1:
         return lay_out_line(name, value=str(argument.initial), placeholder="", **words)

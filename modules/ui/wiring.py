@@ -42,6 +42,7 @@ from modules.ui.png_info_tab import PngInfoTab
 from modules.ui.presets_handlers import PresetHandlers
 from modules.ui.prompt_handlers import PromptHandlers
 from modules.ui.script_handlers import ScriptHandlers
+from modules.ui.section_handlers import SectionHandlers
 from modules.ui.source_handlers import SourceHandlers
 from modules.ui.source_panel import BATCH
 
@@ -118,7 +119,7 @@ def _wire_opening(wiring: Wiring, tabs: list[GenerationTab], models: ModelHandle
     for tab in tabs:
         tools = tab.tools
         shown |= {*tab.asked(), tab.examples, tab.size_tools, tab.notice, tab.told, *tab.script.columns()}
-        shown |= {tools.style_name, tools.wildcards, tools.remark}
+        shown |= {tools.style_name, tools.wildcards, tools.remark, *tab.sections.shown_pictures()}
         shown |= tab.first_pass.components() if tab.first_pass is not None else set()
     memories = [wiring.memories[tab.task] for tab in tabs]
     welcomed = wiring.page.load(guarded(tabs[0].notice, models.welcome), memories, shown, **wiring.quiet)
@@ -158,6 +159,7 @@ def _wire_tab(wiring: Wiring, tab: GenerationTab, handlers: GenerationHandlers) 
         *_wire_first_pass(wiring, tab, guard),
         *_wire_sources(wiring, tab, handlers, guard),
         *_wire_scripts(wiring, tab, guard),
+        *_wire_sections(wiring, tab, guard),
         *_wire_words(wiring, tab, guard),
     ]
     if tab.hires_line is not None:
@@ -176,7 +178,7 @@ def _wire_bar(wiring: Wiring, tab: GenerationTab, handlers: GenerationHandlers) 
     form = tab.form
     prompts = {form["prompt"], form["negative_prompt"], form["styles"]}
     paste = guard(partial(wiring.filling.paste, tab.task))
-    filled = {*tab.asked(), *tab.script.columns(), tab.notice}
+    filled = {*tab.asked(), *tab.script.columns(), *tab.sections.shown_pictures(), tab.notice}
     presets = PresetHandlers(wiring.services, tab, handlers)
     for event in (
         tab.bar.select(paste, {form["prompt"]}, {*wiring.filling.outputs(), tab.notice}, **wiring.quiet),
@@ -241,6 +243,20 @@ def _wire_scripts(wiring: Wiring, tab: GenerationTab, guard: Guard) -> list[Any]
             text = part.controls[argument]
             filled.append(button.click(None, text, text, js="(now) => window.atelier.chooseText(now)"))
     return filled
+
+
+def _wire_sections(wiring: Wiring, tab: GenerationTab, guard: Guard) -> list[Any]:
+    """The pictures of sections."""
+    handlers, changes = SectionHandlers(wiring.services, tab), []
+    for name, part in tab.sections.parts.items():
+        for argument, box in part.pictures.items():
+            shown = {*box.components(), tab.notice}
+            take_in = guard(partial(handlers.take_in, name, argument))
+            changes.append(box.file.upload(take_in, {box.file}, shown, **wiring.quiet))
+            changes.append(
+                box.remove.click(guard(partial(handlers.remove, name, argument)), None, shown, **wiring.quiet)
+            )
+    return changes
 
 
 def _wire_words(wiring: Wiring, tab: GenerationTab, guard: Guard) -> list[Any]:

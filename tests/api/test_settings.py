@@ -96,4 +96,19 @@ def test_lists_of_names(idle_client: TestClient, idle_services: Services) -> Non
     latent = {row["name"]: row["is_latent"] for row in lists["upscalers"]}
     assert (latent["Lanczos"], latent["Latent"]) == (False, True)
     assert lists["styles"] == [{"name": "Ink", "prompt": "{prompt}, ink", "negative_prompt": "photo"}]
+    sections = {row["name"]: row for row in idle_client.get("/api/v1/sections").json()["sections"]}
+    border = sections["Border and watermark"]
+    assert border["tasks"] == ["txt2img", "img2img"]
+    arguments = {row["name"]: row for row in border["arguments"]}
+    assert arguments["border"] == {
+        "name": "border",
+        "label": "Border width",
+        "help": "0: none",
+        "kind": "number",
+        "default": 0,
+        "minimum": 0,
+        "maximum": 1000,
+        "choices": None,
+    }
+    assert arguments["unit"]["choices"] == ["Pixels", "Percent of the shorter side"]
     assert lists["wildcards"] == [{"name": "colours", "count": 2}]

@@ -56,7 +56,14 @@ def page(services: Services) -> tuple[dict[Task, GenerationTab], PageState]:
                 scripts, card = services.scripts, services.models.current().card
                 available, found = scripts.available(task), scripts.all(task)
                 there = WhatThereIs(
-                    card.recommended, [], WordLists([], []), {"rng": "NV"}, available, found, overrides=DEFAULTS
+                    card.recommended,
+                    [],
+                    WordLists([], []),
+                    {"rng": "NV"},
+                    available,
+                    found,
+                    overrides=DEFAULTS,
+                    sections=services.sections.all(task),
                 )
                 tabs[task] = lay_out_generation(task, model, there)
         return tabs, lay_out_state(shown)
@@ -200,7 +207,7 @@ def test_a_style_is_put_into_the_prompts_to_be_edited(services: Services, tab: G
 
 
 def test_every_field_is_seen_in_the_simple_view_or_counted_there(tab: GenerationTab) -> None:
-    told, fields = tab.told.value, set(tab.form.by_name())
+    told, fields = tab.told.value, {*tab.form.by_name(), *tab.sections.switches()}
     assert set(told["hidden"]) == fields - SIMPLE_FIELDS - COMPOSED
     assert set(told["usual"]) == fields - {"model"}
     assert {name for names in told["switched"].values() for name in names} <= fields

@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from modules.api.sdapi.bodies import AlwaysOn
+from modules.api.sdapi.image_bodies import stored
 from modules.api.sdapi.routes import Refused
 from modules.errors import InvalidRequest
-from modules.hooks import Script, Text
+from modules.hooks import Script, Section, Text
 from modules.hooks.arguments import Drawn
 from modules.schema.requests import Task
 from modules.services.build import Services
@@ -68,6 +69,8 @@ def axis_labels(task: Task) -> tuple[str, ...]:
 def always_on_fields(services: Services, given: Mapping[str, AlwaysOn], task: Task) -> dict[str, Any]:
     """The fields that `alwayson_scripts` set. Raises Refused (422) for a script that is not there."""
     found: dict[str, Any] = {}
+    sections: dict[str, dict[str, Any]] = {}
+    of_extensions = {section.name.lower(): section for section in services.sections.all(task)}
     known = {name.lower(): name for name in ALWAYS_ON if task == "img2img" or name not in IMG2IMG_ALONE}
     selectable = {script.name.lower() for script in services.scripts.all(task)}
     for name, script in given.items():
@@ -77,13 +80,35 @@ def always_on_fields(services: Services, given: Mapping[str, AlwaysOn], task: Ta
                 "Cannot have a selectable script in the always on scripts params",
                 f"Script {name!r} goes into script_name.",
             )
+        if name.lower() in of_extensions and name.lower() not in known:
+            sections |= _section(services, of_extensions[name.lower()], script.args)
+            continue
         if name.lower() not in known:
-            sentence = f"Always on script {name[:60]!r} is not here. Known ones: {', '.join(known.values())}."
+            names = [*known.values(), *(section.name for section in of_extensions.values())]
+            sentence = f"Always on script {name[:60]!r} is not here. Known ones: {', '.join(names)}."
             raise Refused(422, f"always on script {name[:60]} not found", sentence)
         named = _by_name(known[name.lower()], ALWAYS_ON[known[name.lower()]], script.args)
         enabled = named.pop("enabled", True)
         found |= named if enabled else {row: value for row, value in named.items() if row == "seed"}
-    return {name: value for name, value in found.items() if value not in (None, "", "None")}
+    plain = {name: value for name, value in found.items() if value not in (None, "", "None")}
+    return plain | ({"sections": sections} if sections else {})
+
+
+def section_names(section: Section) -> tuple[str, ...]:
+    """The arguments of a section by place: first whether it is on, as A1111's extensions have it."""
+    return ("enabled", *(row.name for row in section.arguments))
+
+
+def _section(services: Services, section: Section, given: Sequence[Any]) -> dict[str, dict[str, Any]]:
+    """What a section was given, where it is on: it is where nothing else is said. Its pictures are stored."""
+    named = _by_name(section.name, section_names(section), given)
+    enabled = named.pop("enabled", True)
+    if not enabled:
+        return {}
+    for name in services.sections.registry.pictures_of(section.name):
+        if isinstance(named.get(name), str) and named[name] and not services.inputs.has(named[name]):
+            named[name] = stored(services, named[name], name)
+    return {section.name: {name: value for name, value in named.items() if value is not None}}
 
 
 def script_fields(services: Services, name: str | None, given: Sequence[Any], task: Task) -> dict[str, Any]:

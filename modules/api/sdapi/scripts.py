@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from fastapi import APIRouter
 from pydantic import BaseModel
 
@@ -67,6 +69,16 @@ def _of_task(services: Services, task: Task) -> list[ScriptInfo]:
     ]
     found += [
         ScriptInfo(
+            name=section.name.lower(),
+            is_alwayson=True,
+            is_img2img=is_img2img,
+            args=[_field(task, "enabled"), *_declared_in_order(section.arguments, available)],
+        )
+        for section in services.sections.all(task)
+        if section.name.lower() not in {info.name for info in found}
+    ]
+    found += [
+        ScriptInfo(
             name=script.name.lower(), is_alwayson=False, is_img2img=is_img2img, args=_arguments(script, available)
         )
         for script in services.scripts.all(task)
@@ -86,6 +98,18 @@ def _arguments(script: Script, available: Available) -> list[ScriptArgument]:
     return [
         _declared(declared[name], available, initial) if name in declared else _of_a1111(name)
         for name in argument_names(script)
+    ]
+
+
+def _declared_in_order(arguments: Iterable[Argument], available: Available) -> list[ScriptArgument]:
+    rows = tuple(arguments)
+    initial = {row.name: row.initial for row in rows}
+    # What would have to be asked of an extension is left out: it may fail, and these are told with all others.
+    told = [not isinstance(row, (Choice, SeveralChoices)) or isinstance(row.choices, tuple) for row in rows]
+    plain = [ScriptArgument(label=row.label, value=row.initial) for row in rows]
+    return [
+        _declared(row, available, initial) if is_told else one
+        for row, is_told, one in zip(rows, told, plain, strict=True)
     ]
 
 

@@ -108,6 +108,40 @@ def test_soft_inpainting(client: TestClient) -> None:
     assert (refused.status_code, refused.json()["detail"]) == (422, "always on script Soft inpainting not found")
 
 
+def test_sections_of_extensions(client: TestClient) -> None:
+    arguments = [True, 5, "Pixels", "#102030", "", picture(8, 8, colour=(255, 0, 0)), "Top left", 25, 100, 0]
+    always = {"border AND watermark": {"args": arguments}, "Prompt tools": {"args": [False, "not put there"]}}
+    (image,), info = call(client, **SMALL, alwayson_scripts=always)
+    framed, (plain,) = pixels(image), call(client, **SMALL)[0]
+    assert (framed[:5] == (16, 32, 48)).all()
+    side = round(pixels(plain).shape[0] / 4)
+    assert (framed[5 : 5 + side, 5 : 5 + side] == (255, 0, 0)).all()
+    assert np.array_equal(framed[5 + side : -5, 5:-5], pixels(plain)[side:])
+    told = info["extra_generation_params"]
+    assert (told["Sections"], told["Border width"]) == ("Border and watermark", "5")
+    assert "not put there" not in info["infotexts"][0]
+    (image,), _ = call(client, **SMALL, alwayson_scripts={"Border and watermark": {"args": []}})
+    assert np.array_equal(pixels(image), pixels(plain))
+
+
+def test_sections_are_told_with_the_order_of_their_arguments(idle_client: TestClient) -> None:
+    infos = idle_client.get("/sdapi/v1/script-info").json()
+    border = next(row for row in infos if row["name"] == "border and watermark" and not row["is_img2img"])
+    assert border["is_alwayson"] is True
+    assert [row["label"] for row in border["args"]][:3] == ["Enabled", "Border width", "Border width is in"]
+    assert border["args"][6]["choices"][0] == "Top left"
+    body = {**SMALL, "alwayson_scripts": {"Border and watermark": {"args": [row["value"] for row in border["args"]]}}}
+    assert _accepted(idle_client, "txt2img", body)
+    for args, sentence in (
+        ([True, 5000], "Border width 5000 is too large. The most is 1000."),
+        ([True] * 12, "are more than the 11 of Border and watermark"),
+        ([True, 0, "Pixels", "#ffffff", "", "no picture"], "picture"),
+    ):
+        body = {**SMALL, "alwayson_scripts": {"Border and watermark": {"args": args}}}
+        answer = idle_client.post("/sdapi/v1/txt2img", json=body)
+        assert answer.status_code == 422 and sentence in answer.json()["errors"]
+
+
 @pytest.mark.parametrize(
     ("name", "arguments", "sentence"),
     [

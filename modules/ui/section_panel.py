@@ -1,0 +1,133 @@
+"""Layout of the sections: a closed group for each, with its switch and the controls that its declarations ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+from gradio.components import Component
+
+from modules.hooks import Argument, Available, Picture, Section
+from modules.schema.requests import Task
+from modules.ui.controls import lay_out_switch
+from modules.ui.file_choice import FILE_TYPES
+from modules.ui.request_controls import element_id
+from modules.ui.script_panel import choices_now, lay_out_argument, slug
+
+
+@dataclass(frozen=True)
+class PictureBox:
+    """Where the picture of an argument is chosen, shown and removed; `source` holds its id, empty without one."""
+
+    source: gr.Textbox
+    file: gr.File
+    picture: gr.Image
+    remove: gr.Button
+
+    def components(self) -> set[Component]:
+        """Everything that changes with the picture."""
+        return {self.source, self.file, self.picture, self.remove}
+
+
+@dataclass(frozen=True)
+class SectionPart:
+    """One section; it is a part of the request while its switch is on."""
+
+    section: Section
+    place: str
+    """The element id of its group."""
+    switch: gr.Checkbox
+    controls: dict[str, Component]
+    """By the names of the arguments."""
+    pictures: dict[str, PictureBox]
+    """By the names of the arguments that are pictures."""
+
+    def read(self, values: Mapping[Component, Any]) -> dict[str, Any]:
+        """What was given, by the arguments' names; without emptied controls."""
+        given = {name: values[control] for name, control in self.controls.items()}
+        read = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
+        return {name: value for name, value in read.items() if value is not None}
+
+
+@dataclass(frozen=True)
+class SectionPanel:
+    """All sections of a tab, by their names."""
+
+    parts: dict[str, SectionPart]
+
+    def remembered(self) -> dict[str, Component]:
+        """All switches and controls, under names that nothing else in a form has."""
+        kept: dict[str, Component] = dict(self.switches())
+        for name, part in self.parts.items():
+            kept |= {f"section:{name}/{argument}": control for argument, control in part.controls.items()}
+        return kept
+
+    def switches(self) -> dict[str, gr.Checkbox]:
+        """The switches, under the names by which they are remembered."""
+        return {f"section:{name}": part.switch for name, part in self.parts.items()}
+
+    def accordions(self) -> dict[str, list[str]]:
+        """What closed groups tell of: whether their sections are on."""
+        return {part.place: [f"section:{name}"] for name, part in self.parts.items()}
+
+    def shown_pictures(self) -> set[Component]:
+        """What shows the pictures of arguments."""
+        return {one for part in self.parts.values() for box in part.pictures.values() for one in box.components()}
+
+    def read(self, values: Mapping[Component, Any], task: Task) -> dict[str, dict[str, Any]]:
+        """What the sections of a task were given that are on."""
+        parts = {name: part for name, part in self.parts.items() if task in part.section.tasks}
+        return {name: part.read(values) for name, part in parts.items() if values[part.switch]}
+
+
+def lay_out_sections(task: Task, sections: Sequence[Section], available: Available) -> SectionPanel:
+    """All of them closed and off."""
+    return SectionPanel({section.name: _lay_out_part(task, section, available) for section in sections})
+
+
+def _lay_out_part(task: Task, section: Section, available: Available) -> SectionPart:
+    place = element_id(f"section-{slug(section.name)}", task)
+    initial = {argument.name: argument.initial for argument in section.arguments}
+    controls: dict[str, Component] = {}
+    pictures: dict[str, PictureBox] = {}
+    with gr.Accordion(section.name, open=False, elem_id=place, elem_classes=["section"]):
+        help = f"{section.help[:1].upper()}{section.help[1:]}."
+        switch = lay_out_switch(f"{place}-on", label="On", value=False, info=help if section.help else None)
+        with gr.Row(elem_classes=["fields"]):
+            for argument in section.arguments:
+                name = f"{place}-{element_id(argument.name)}"
+                if isinstance(argument, Picture):
+                    pictures[argument.name] = box = _lay_out_picture(name, argument)
+                    controls[argument.name] = box.source
+                else:
+                    choices = choices_now(argument, available, initial)
+                    controls[argument.name] = lay_out_argument(name, argument, choices)
+    return SectionPart(section, place, switch, controls, pictures)
+
+
+def _lay_out_picture(name: str, argument: Argument) -> PictureBox:
+    with gr.Column(min_width=240):
+        source = gr.Textbox("", visible="hidden", elem_id=name)
+        file = gr.File(label=argument.label, file_types=FILE_TYPES, height=110, elem_id=f"{name}-file")
+        picture = gr.Image(
+            type="filepath",
+            interactive=False,
+            show_label=False,
+            container=False,
+            visible=False,
+            buttons=["fullscreen"],
+            elem_id=f"{name}-picture",
+            elem_classes=["large-picture", "source-picture"],
+        )
+        remove = gr.Button(
+            "Remove",
+            size="sm",
+            scale=0,
+            min_width=36,
+            visible=False,
+            elem_id=f"{name}-remove",
+            elem_classes=["chip"],
+        )
+    return PictureBox(source, file, picture, remove)
