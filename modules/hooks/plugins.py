@@ -14,6 +14,7 @@ from typing import Any
 
 from pluggy import PluginManager, PluginValidationError
 
+from modules.errors import BrokenExtension
 from modules.hooks import specs
 from modules.hooks.extension_code import EndedItself, in_time
 
@@ -101,6 +102,6 @@ class Plugins:
             return in_time(call)
         except Exception as error:  # others wrote it
             log.warning("The plugin %s failed", plugin, exc_info=True)
-            named = "" if isinstance(error, EndedItself) else f"{type(error).__name__}: "
+            named = "" if isinstance(error, (EndedItself, BrokenExtension)) else f"{type(error).__name__}: "
             self.leave_out(plugin, f"{named}{error}")
             return None

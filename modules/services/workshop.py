@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from modules.checkpoints.file_facts import FileFacts
@@ -56,12 +57,12 @@ class Workshop:
         self.networks = NetworkFileService(self.models)
         self.records = PictureRecords(self.database)
         self.inputs = InputPictures(paths.input_pictures)
-        self.styles = StyleService(paths.style_files)
-        self.wildcards = WildcardService(paths.wildcards_folder)
         self.plugins = Plugins()
         self.extensions = Extensions(paths.extensions, ExtensionStates(paths.extension_states))
         if not options.without_extensions:
             self.extensions.load_into(self.plugins)
+        self.styles = StyleService(paths.style_files, self._styles_of_extensions)
+        self.wildcards = WildcardService(paths.wildcards_folder, self._wildcards_of_extensions)
         self.scripts = ScriptService(self.plugins, self.models, self.vaes, self.styles, self.upscalers, self.inputs)
         self.resolver = RequestResolver(
             self.models,
@@ -125,6 +126,12 @@ class Workshop:
         """Close the files."""
         self.model_files.close()
         self.database.close()
+
+    def _styles_of_extensions(self) -> list[Path]:
+        return [one.styles for one in self.extensions.files_of(self.plugins.names) if one.styles is not None]
+
+    def _wildcards_of_extensions(self) -> list[Path]:
+        return [one.wildcards for one in self.extensions.files_of(self.plugins.names) if one.wildcards is not None]
 
     def _count_tokens(self, content: Mapping[str, Any]) -> dict[str, Any]:
         self.settings.reload()
