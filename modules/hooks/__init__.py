@@ -20,6 +20,7 @@ from modules.hooks.arguments import (
     read_arguments,
 )
 from modules.hooks.available import Available, RequestField
+from modules.hooks.contexts import ProcessContext, SavedContext, SavingChange, SavingContext
 from modules.hooks.picture_sides import sides_of
 from modules.hooks.plugins import BUILTIN, PluginFailure, Plugins
 from modules.hooks.script_registry import ScriptRegistry
@@ -46,8 +47,12 @@ __all__ = [
     "PaintedResult",
     "PluginFailure",
     "Plugins",
+    "ProcessContext",
     "RequestField",
     "Resolved",
+    "SavedContext",
+    "SavingChange",
+    "SavingContext",
     "Script",
     "ScriptContext",
     "ScriptRegistry",

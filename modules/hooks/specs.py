@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from pluggy import HookimplMarker, HookspecMarker
 
+from modules.hooks.contexts import ProcessContext, SavedContext, SavingChange, SavingContext
 from modules.hooks.scripts import Script
 
 PROJECT = "atelier"
@@ -21,3 +22,30 @@ hookimpl = HookimplMarker(PROJECT)
 @hookspec
 def register_scripts() -> Iterable[Script]:  # type: ignore[empty-body]
     """Scripts that a person can choose to run instead of one plain request."""
+
+
+@hookspec
+def start(context: ProcessContext) -> None:
+    """The process begins: once in the server, and once in each worker process.
+
+    It may take 20 seconds. Who fails here is left out of this start, with all that it brought.
+    """
+
+
+@hookspec
+def stop(context: ProcessContext) -> None:
+    """The process ends in order. A killed one does not say so, and all extensions together have two seconds."""
+
+
+@hookspec
+def before_saving(context: SavingContext) -> SavingChange | None:
+    """A picture or a grid is about to be saved, in the process that made it: its pixels may be replaced, and parameters
+    be added. Extensions are asked one after another, each with what the one before made of it.
+
+    Where it fails the picture is saved as it was, and the job says at its end who failed.
+    """
+
+
+@hookspec
+def after_saving(context: SavedContext) -> None:
+    """A picture or a grid is on the disk. Where this fails the job says so at its end."""

@@ -37,6 +37,7 @@ from modules.services.picture_reading import PictureReader
 from modules.services.pictures import PictureService
 from modules.services.preferences import PreferenceService
 from modules.services.presets import PresetService
+from modules.services.process_hooks import ProcessHooks
 from modules.services.remixing import RemixService
 from modules.services.resolving import RequestResolver
 from modules.services.restarting import Restarting
@@ -90,12 +91,14 @@ class Services:
     starts: StartCount
     doctor: Doctor
     database: Database
+    hooks: ProcessHooks
 
     def close(self) -> None:
         """Stop the work and close the database."""
         self.webhooks.stop()
         self.picture_folders.stop()
         self.generate.stop()
+        self.hooks.stop()
         self.downloads.close()
         self.merging.stop()
         self.model_files.close()
@@ -173,6 +176,7 @@ def build_services(
         starts=StartCount(paths.unfinished_starts),
         doctor=Doctor(paths, shop.models, shop.engine, shop.counters, shop.upscalers, shop.scripts),
         database=shop.database,
+        hooks=ProcessHooks(shop.plugins, paths.extension_data, "server"),
     )
 
 
@@ -193,6 +197,7 @@ def open_services(
             starts.finish()  # it was told, or somebody stopped it: no extension is to blame
             raise
         try:
+            services.hooks.start()
             services.pictures.finish_moves()
             for job in services.generate.jobs(["running"]):
                 services.pictures.forget_missing(job.id)  # it may be cancelled before it is run again

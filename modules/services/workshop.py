@@ -96,6 +96,7 @@ class Workshop:
             engine=self.engine,
             resolver=self.resolver,
             scripts=self.scripts,
+            plugins=self.plugins,
         )
 
         def run(job: Job, control: JobControl) -> None:

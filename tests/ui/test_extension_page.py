@@ -39,8 +39,9 @@ LAKE: dict[str, str | bytes] = {"javascript/bad.js": "throw new Error('no <b>wat
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A server with two extensions that are switched on, and one that is not."""
     root: Path = tmp_path_factory.mktemp("data") / "extensions"
-    for name, files in {"sea": SEA, "lake": LAKE, "quiet": {"style.css": "b {}"}}.items():
-        put_files(root, name, files)
+    put_files(root, "sea", SEA)
+    put_files(root, "lake", LAKE)
+    put_files(root, "quiet", {"style.css": "b {}"})
     extensions = extensions_of(root)
     for name in ("sea", "lake"):
         extensions.enable(found(extensions, name))
