@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -20,6 +20,8 @@ class ProcessContext:
     """The server, which answers pages and programs, or a process that runs the models of one device."""
     folder: Path
     """Where the extension may keep files of its own. It is there, and stays when the extension is removed."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """What the extension's own settings are, by their names, whenever it looks."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +41,8 @@ class SavingContext:
     """Who asked for it; "" where nobody logs in."""
     is_grid: bool
     """Whether it was put together of others."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """What the extension's own settings are, by their names, whenever it looks."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,3 +75,5 @@ class SavedContext:
     """Who asked for it; "" where nobody logs in."""
     is_grid: bool
     """Whether it was put together of others."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """What the extension's own settings are, by their names, whenever it looks."""

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from pluggy import HookimplMarker, HookspecMarker
 
+from modules.hooks.arguments import Argument
 from modules.hooks.contexts import ProcessContext, SavedContext, SavingChange, SavingContext
 from modules.hooks.scripts import Script
 
@@ -22,6 +23,16 @@ hookimpl = HookimplMarker(PROJECT)
 @hookspec
 def register_scripts() -> Iterable[Script]:  # type: ignore[empty-body]
     """Scripts that a person can choose to run instead of one plain request."""
+
+
+@hookspec
+def register_settings() -> Iterable[Argument]:  # type: ignore[empty-body]
+    """Settings of the extension's own: `Text`, `Number`, `Switch`, `Choice` and `SeveralChoices`, with words to choose
+    from that are known beforehand.
+
+    They stand in the Settings tab and in the API under `EXTENSION.NAME`, in a section of the extension's name. Contexts
+    give them back as `settings`, by their names, as they are at that moment. They stay when the extension is off.
+    """
 
 
 @hookspec

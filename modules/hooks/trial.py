@@ -16,6 +16,7 @@ from modules.hooks.extension_code import import_extension
 from modules.hooks.extension_folders import extension_folder
 from modules.hooks.plugins import Plugins
 from modules.hooks.script_registry import ScriptRegistry
+from modules.hooks.setting_registry import SettingRegistry
 
 SECONDS = 60
 
@@ -45,6 +46,7 @@ def main(folder: Path, answer: Path) -> None:
     """Take it in as a server does."""
     plugins = Plugins()
     plugins.take_in(folder.name, partial(import_extension, extension_folder(folder)))
+    SettingRegistry(plugins)
     ScriptRegistry(plugins)
     answer.write_text(" ".join(failure.problem for failure in plugins.failures), "utf-8")
 

@@ -143,7 +143,7 @@ def build_services(
     return Services(
         paths=paths,
         settings=shop.settings,
-        setting_changes=SettingChanges(shop.settings, shop.models, shop.vaes),
+        setting_changes=SettingChanges(shop.settings, shop.models, shop.vaes, shop.plugin_settings),
         machine=MachineStates(generate, shop.models, shop.database),
         preferences=PreferenceService(shop.database),
         models=shop.models,
@@ -176,7 +176,7 @@ def build_services(
         starts=StartCount(paths.unfinished_starts),
         doctor=Doctor(paths, shop.models, shop.engine, shop.counters, shop.upscalers, shop.scripts),
         database=shop.database,
-        hooks=ProcessHooks(shop.plugins, paths.extension_data, "server"),
+        hooks=ProcessHooks(shop.plugins, shop.settings_of, paths.extension_data, "server"),
     )
 
 

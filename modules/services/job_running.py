@@ -38,7 +38,7 @@ from modules.services.look_inside_recording import RecordingWriter
 from modules.services.picture_files import PictureFiles
 from modules.services.reporting import PlannedWatcher, Reporter
 from modules.services.resolving import RequestResolver
-from modules.services.saving_hooks import SavingHooks
+from modules.services.saving_hooks import SavingHooks, SettingsOf
 from modules.services.script_running import ScriptRun
 from modules.services.scripts import ScriptService, without_script
 
@@ -67,7 +67,9 @@ class JobRunner:
         resolver: RequestResolver,
         scripts: ScriptService,
         plugins: Plugins,
+        settings_of: SettingsOf,
     ) -> None:
+        self._settings_of = settings_of
         self._plugins = plugins
         self._paths = paths
         self._settings = settings
@@ -84,7 +86,7 @@ class JobRunner:
         """Raises UserErrors that are the job's end, and Interrupted."""
         settings = self._settings.current
         files = PictureFiles(settings, user=job.user, job_started=job.started)
-        hooks = SavingHooks(self._plugins, job.id, user=job.user)
+        hooks = SavingHooks(self._plugins, job.id, user=job.user, settings_of=self._settings_of)
         pictures = JobPictures(
             job.id,
             self._store,

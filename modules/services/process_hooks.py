@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from modules.hooks import Plugins, ProcessContext
+from modules.services.saving_hooks import SettingsOf
 
 SECONDS_TO_STOP = 2.0
 """For all extensions together: nobody's end of the server waits longer for others' code."""
@@ -16,9 +17,12 @@ SECONDS_TO_STOP = 2.0
 class ProcessHooks:
     """The hooks `start` and `stop` of one process."""
 
-    def __init__(self, plugins: Plugins, folder: Path, process: Literal["server", "worker"]) -> None:
+    def __init__(
+        self, plugins: Plugins, settings_of: SettingsOf, folder: Path, process: Literal["server", "worker"]
+    ) -> None:
         """`folder` holds the folders that extensions keep files in."""
         self._plugins = plugins
+        self._settings_of = settings_of
         self._folder = folder
         self._process = process
         self._started: tuple[str, ...] = ()
@@ -40,7 +44,7 @@ class ProcessHooks:
     def _parameters(self, plugin: str) -> dict[str, Any]:
         folder = self._folder / plugin
         folder.mkdir(parents=True, exist_ok=True)
-        return {"context": ProcessContext(process=self._process, folder=folder)}
+        return {"context": ProcessContext(process=self._process, folder=folder, settings=self._settings_of(plugin))}
 
 
 def _remaining(until: float) -> float:

@@ -18,14 +18,20 @@ from modules.schema.pictures import Picture
 from modules.schema.requests import Resolved
 from modules.services.finished_picture import FinishedPicture
 
+SettingsOf = Callable[[str], Mapping[str, Any]]
+"""The settings of a plugin's own, by their names."""
+
 log = logging.getLogger(__name__)
 
 
 class SavingHooks:
     """The hooks `before_saving` and `after_saving` for the pictures of one job."""
 
-    def __init__(self, plugins: Plugins, job_id: str, *, user: str = "") -> None:
+    def __init__(
+        self, plugins: Plugins, job_id: str, *, user: str = "", settings_of: SettingsOf = lambda plugin: {}
+    ) -> None:
         self._plugins = plugins
+        self._settings_of = settings_of
         self._job_id = job_id
         self._user = user
         self._faults: dict[tuple[str, str], str] = {}
@@ -43,6 +49,7 @@ class SavingHooks:
                 job_id=self._job_id,
                 user=self._user,
                 is_grid=is_grid,
+                settings=self._settings_of(plugin),
             )
             changed = partial(_changed, picture, call, context, plugin)
             picture = self._tried(plugin, "before_saving", changed) or picture
@@ -60,6 +67,7 @@ class SavingHooks:
                 job_id=self._job_id,
                 user=self._user,
                 is_grid=is_grid,
+                settings=self._settings_of(plugin),
             )
             self._tried(plugin, "after_saving", partial(call, context=context))
 

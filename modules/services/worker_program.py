@@ -39,7 +39,7 @@ def main(connection: Connection, text: str) -> None:
 
     def open_bench(sink: Sink) -> Bench:
         shop = Workshop(setup.paths, setup.options)
-        hooks = ProcessHooks(shop.plugins, setup.paths.extension_data, "worker")
+        hooks = ProcessHooks(shop.plugins, shop.settings_of, setup.paths.extension_data, "worker")
         hooks.start()
         return replace(shop.bench(sink), close=hooks.stop)
 

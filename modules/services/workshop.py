@@ -20,6 +20,7 @@ from modules.gallery.store import PictureStore
 from modules.hooks import Plugins
 from modules.hooks.extension_states import ExtensionStates
 from modules.hooks.extensions import Extensions
+from modules.hooks.setting_registry import SettingRegistry
 from modules.jobs.job_control import JobControl
 from modules.jobs.workers import Bench, Sink
 from modules.schema.jobs import Job
@@ -61,6 +62,7 @@ class Workshop:
         self.extensions = Extensions(paths.extensions, ExtensionStates(paths.extension_states))
         if not options.without_extensions:
             self.extensions.load_into(self.plugins)
+        self.plugin_settings = SettingRegistry(self.plugins)
         self.styles = StyleService(paths.style_files, self._styles_of_extensions)
         self.wildcards = WildcardService(paths.wildcards_folder, self._wildcards_of_extensions)
         self.scripts = ScriptService(self.plugins, self.models, self.vaes, self.styles, self.upscalers, self.inputs)
@@ -97,6 +99,7 @@ class Workshop:
             resolver=self.resolver,
             scripts=self.scripts,
             plugins=self.plugins,
+            settings_of=self.settings_of,
         )
 
         def run(job: Job, control: JobControl) -> None:
@@ -127,6 +130,10 @@ class Workshop:
         """Close the files."""
         self.model_files.close()
         self.database.close()
+
+    def settings_of(self, plugin: str) -> Mapping[str, Any]:
+        """The settings of a plugin's own, by their names, as they are whenever somebody looks."""
+        return self.plugin_settings.of(plugin, lambda: self.settings.others)
 
     def _styles_of_extensions(self) -> list[Path]:
         return [one.styles for one in self.extensions.files_of(self.plugins.names) if one.styles is not None]
