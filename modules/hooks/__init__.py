@@ -23,6 +23,7 @@ from modules.hooks.available import Available, RequestField
 from modules.hooks.contexts import ProcessContext, SavedContext, SavingChange, SavingContext
 from modules.hooks.picture_sides import sides_of
 from modules.hooks.plugins import BUILTIN, PluginFailure, Plugins
+from modules.hooks.routes import Route, RouteAnswer, RouteRequest
 from modules.hooks.script_registry import ScriptRegistry
 from modules.hooks.scripts import SCRIPT_KEY, Drafting, PaintedResult, Script, ScriptContext, drawn_seed
 from modules.hooks.specs import hookimpl
@@ -50,6 +51,9 @@ __all__ = [
     "ProcessContext",
     "RequestField",
     "Resolved",
+    "Route",
+    "RouteAnswer",
+    "RouteRequest",
     "SavedContext",
     "SavingChange",
     "SavingContext",

@@ -12,6 +12,7 @@ from pluggy import HookimplMarker, HookspecMarker
 
 from modules.hooks.arguments import Argument
 from modules.hooks.contexts import ProcessContext, SavedContext, SavingChange, SavingContext
+from modules.hooks.routes import Route
 from modules.hooks.scripts import Script
 
 PROJECT = "atelier"
@@ -32,6 +33,14 @@ def register_settings() -> Iterable[Argument]:  # type: ignore[empty-body]
 
     They stand in the Settings tab and in the API under `EXTENSION.NAME`, in a section of the extension's name. Contexts
     give them back as `settings`, by their names, as they are at that moment. They stay when the extension is off.
+    """
+
+
+@hookspec
+def register_routes() -> Iterable[Route]:  # type: ignore[empty-body]
+    """Routes below `/extensions/EXTENSION/`, for owners unless they say otherwise.
+
+    The server's guard, its logins and its limits hold for them as for all others.
     """
 
 

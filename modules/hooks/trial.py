@@ -15,6 +15,7 @@ from modules.config.paths import ROOT
 from modules.hooks.extension_code import import_extension
 from modules.hooks.extension_folders import extension_folder
 from modules.hooks.plugins import Plugins
+from modules.hooks.route_registry import RouteRegistry
 from modules.hooks.script_registry import ScriptRegistry
 from modules.hooks.setting_registry import SettingRegistry
 
@@ -47,6 +48,7 @@ def main(folder: Path, answer: Path) -> None:
     plugins = Plugins()
     plugins.take_in(folder.name, partial(import_extension, extension_folder(folder)))
     SettingRegistry(plugins)
+    RouteRegistry(plugins)
     ScriptRegistry(plugins)
     answer.write_text(" ".join(failure.problem for failure in plugins.failures), "utf-8")
 

@@ -13,6 +13,7 @@ from modules.config.paths import Paths
 from modules.config.settings import SettingsStore
 from modules.gallery.adopted_folders import AdoptedFolders
 from modules.gallery.albums import Albums
+from modules.hooks.route_registry import RouteRegistry
 from modules.jobs.event_log import EventLog
 from modules.jobs.queue import JobQueue
 from modules.jobs.thread_worker import ThreadWorker
@@ -41,6 +42,7 @@ from modules.services.process_hooks import ProcessHooks
 from modules.services.remixing import RemixService
 from modules.services.resolving import RequestResolver
 from modules.services.restarting import Restarting
+from modules.services.saving_hooks import SettingsOf
 from modules.services.scripts import ScriptService
 from modules.services.setting_changes import SettingChanges
 from modules.services.starts import SAFE_MODE, StartCount
@@ -92,6 +94,8 @@ class Services:
     doctor: Doctor
     database: Database
     hooks: ProcessHooks
+    extension_routes: RouteRegistry
+    extension_settings: SettingsOf
 
     def close(self) -> None:
         """Stop the work and close the database."""
@@ -177,6 +181,8 @@ def build_services(
         doctor=Doctor(paths, shop.models, shop.engine, shop.counters, shop.upscalers, shop.scripts),
         database=shop.database,
         hooks=ProcessHooks(shop.plugins, shop.settings_of, paths.extension_data, "server"),
+        extension_routes=RouteRegistry(shop.plugins),
+        extension_settings=shop.settings_of,
     )
 
 

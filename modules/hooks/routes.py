@@ -1,0 +1,53 @@
+"""Routes of extensions: what answers below `/extensions/EXTENSION/`, and for whom."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+Audience = Literal["owner", "user", "public"]
+"""Owners of the server; everybody who is logged in; everybody who reaches the server. Where nobody logs in, whoever
+sits before the page is the owner."""
+METHODS: tuple[Method, ...] = ("GET", "POST", "PUT", "PATCH", "DELETE")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RouteRequest:
+    """What was asked for."""
+
+    parameters: Mapping[str, str]
+    """What stands for the `{name}`s of the path."""
+    query: Mapping[str, str]
+    """Behind the question mark; of several values of one name the last."""
+    body: bytes
+    content_type: str
+    user: str
+    """Who asks; "" where nobody logs in, and on public routes."""
+    is_owner: bool
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """What the extension's own settings are, by their names."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RouteAnswer:
+    """An answer that is no JSON, or has another status than 200."""
+
+    content: bytes
+    media_type: str = "application/octet-stream"
+    status: int = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class Route:
+    """A route. `path` is that below the extension's own, like `tides/{port}`.
+
+    `answer` is called by a thread of its own and has 20 seconds. What it returns is sent as JSON, unless it is a
+    RouteAnswer. A UserError that it raises is told as a refusal (422); anything else names the extension (500).
+    """
+
+    method: Method
+    path: str
+    answer: Callable[[RouteRequest], object]
+    audience: Audience = "owner"
