@@ -37,6 +37,7 @@ class SavingContext:
     number: int
     """Its number in the job, from 0."""
     job_id: str
+    """The job that it belongs to."""
     user: str
     """Who asked for it; "" where nobody logs in."""
     is_grid: bool
@@ -71,6 +72,7 @@ class SavedContext:
     number: int
     """Its number in the job, from 0."""
     job_id: str
+    """The job that it belongs to."""
     user: str
     """Who asked for it; "" where nobody logs in."""
     is_grid: bool

@@ -22,10 +22,13 @@ class RouteRequest:
     query: Mapping[str, str]
     """Behind the question mark; of several values of one name the last."""
     body: bytes
+    """What was sent, as it came."""
     content_type: str
+    """What the sender says that it is; may be empty."""
     user: str
     """Who asks; "" where nobody logs in, and on public routes."""
     is_owner: bool
+    """Whether an owner of the server asks; not told on public routes."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """What the extension's own settings are, by their names."""
 
@@ -35,8 +38,11 @@ class RouteAnswer:
     """An answer that is no JSON, or has another status than 200."""
 
     content: bytes
+    """What is sent."""
     media_type: str = "application/octet-stream"
+    """What it is."""
     status: int = 200
+    """The status of HTTP."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +54,10 @@ class Route:
     """
 
     method: Method
+    """GET answers HEAD too."""
     path: str
+    """Parts between slashes; one in braces stands for anything, and is among the request's `parameters`."""
     answer: Callable[[RouteRequest], object]
+    """What is called for each request."""
     audience: Audience = "owner"
+    """For whom it is."""
