@@ -10,10 +10,12 @@ from starlette.middleware.cors import CORSMiddleware
 from modules.api.allowed_hosts import AllowedHosts
 from modules.api.body_limits import MAX_UPLOAD_BYTES, MAX_UPLOADS_BYTES, BodyLimits
 from modules.api.content_policy import ContentPolicy
+from modules.api.extension_routes import ExtensionRouteClasses, routes_of_extensions
 from modules.api.guard import Guard
 from modules.api.login_page import login_routes
 from modules.api.native import add_native_routes
 from modules.api.own_pictures import OwnPictures
+from modules.api.route_classes import class_of
 from modules.api.sdapi import sdapi_routes
 from modules.api.sessions import Sessions
 from modules.api.streams import stream_routes
@@ -40,7 +42,8 @@ def create_application(
     if services is not None:
         application.add_middleware(OwnPictures, pictures=services.pictures)
     application.add_middleware(BodyLimits, uploads=_UPLOADS)
-    application.add_middleware(Sessions, accounts=accounts)
+    of_extensions = ExtensionRouteClasses(services) if services is not None else class_of
+    application.add_middleware(Sessions, accounts=accounts, of_extensions=of_extensions)
     # There also where no other site may ask: gradio answers them by rules of its own unless it finds this one.
     headers = ["Authorization", "Content-Type"]
     application.add_middleware(CORSMiddleware, allow_origins=list(origins), allow_methods=["*"], allow_headers=headers)
@@ -56,6 +59,7 @@ def create_application(
         add_native_routes(application, services)
         application.include_router(stream_routes(services))
         application.include_router(sdapi_routes(services))
+        application.include_router(routes_of_extensions(services))
     if accounts is not None:
         application.include_router(login_routes(accounts))
         application.include_router(token_routes(accounts))

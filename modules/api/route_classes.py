@@ -121,6 +121,7 @@ _TABLE: dict[RouteClass, str] = {
         GET /locales/{language}.json
         GET /assets/{path:path}
         GET /page.js
+        GET /extension-files/{extension}/{version}/{path:path}
         GET /page_tree.js
         GET /theme.css
         GET /manifest.json
@@ -139,6 +140,7 @@ _TABLE: dict[RouteClass, str] = {
     "owner": """
         POST /api/v1/extensions/restart
         PUT,DELETE /api/v1/extensions/{name}
+        GET,POST,PUT,PATCH,DELETE /extensions/{extension}/{path:path}
         PUT /api/v1/models/current
         PATCH /api/v1/models/{kind}/{name:path}
         PUT /api/v1/model-previews/{kind}/{name:path}

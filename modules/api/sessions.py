@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from urllib.parse import quote
 
@@ -15,7 +15,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from modules.api.route_classes import class_of
+from modules.api.route_classes import RouteClass, class_of
 from modules.errors import TooManyAttempts
 from modules.services.accounts import EVERYBODY, Accounts, Visitor
 
@@ -32,14 +32,23 @@ class _LoginEnded(OSError):
     """For the application it is as if the client had gone."""
 
 
+ClassOf = Callable[[str, str], RouteClass | None]
+"""The class of a method and a path; None for a route that it does not know."""
+
+
+def _of_nobody(method: str, path: str) -> RouteClass | None:
+    return None
+
+
 class Sessions:
     """ASGI middleware: `connection.state.visitor` is there for every route that is not public.
 
-    `accounts` None: everybody is the owner.
+    `accounts` None: everybody is the owner. `of_extensions` tells the classes of routes that extensions brought.
     """
 
-    def __init__(self, app: ASGIApp, *, accounts: Accounts | None) -> None:
+    def __init__(self, app: ASGIApp, *, accounts: Accounts | None, of_extensions: ClassOf = _of_nobody) -> None:
         self._app = app
+        self._of_extensions = of_extensions
         self._accounts = accounts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -73,7 +82,8 @@ class Sessions:
 
     async def _refusal(self, connection: HTTPConnection) -> Response | None:
         scope = connection.scope
-        kind = class_of(scope.get("method", "WEBSOCKET"), scope["path"])
+        line = scope.get("method", "WEBSOCKET"), scope["path"]
+        kind = self._of_extensions(*line) or class_of(*line)
         if kind == "closed":
             return JSONResponse({"detail": "Not Found"}, 404)
         if self._accounts is None or not self._accounts.needed:

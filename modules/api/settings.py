@@ -10,8 +10,11 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
 
 from modules.api.exchange import Report, Teller, body_of, fields_of, readable, refusals, takes
-from modules.config.settings_table import ROWS, Settings, type_of
+from modules.config.settings_table import ROWS, Settings, SettingType, type_of
 from modules.errors import InvalidSettings
+from modules.hooks import Argument, Choice, Number, SeveralChoices, Switch
+from modules.hooks.arguments import Value as ArgumentValue
+from modules.hooks.setting_registry import PluginSetting
 from modules.services.build import Services
 
 MAX_SETTINGS_BYTES = 256 * 2**10
@@ -88,7 +91,32 @@ def settings_routes(services: Services) -> APIRouter:
 
 
 def _listed(services: Services, settings: Settings) -> SettingList:
-    return SettingList(settings=[_report(services, settings, name) for name in ROWS])
+    of_plugins = [_report_of_plugin(row, value) for row, value in services.setting_changes.of_plugins()]
+    return SettingList(settings=[*(_report(services, settings, name) for name in ROWS), *of_plugins])
+
+
+def _report_of_plugin(row: PluginSetting, value: ArgumentValue) -> SettingReport:
+    argument = row.argument
+    number = argument if isinstance(argument, Number) else None
+    choices = argument.choices if isinstance(argument, (Choice, SeveralChoices)) else ()
+    words = {"section": row.section, "label": argument.label, "help": argument.help}
+    shown: dict[str, Any] = readable({**words, "value": value, "default": argument.initial, "choices": choices})
+    return SettingReport(
+        name=row.key,
+        type=_type_of(argument),
+        minimum=number.minimum if number else None,
+        maximum=number.maximum if number else None,
+        restart=False,
+        **shown,
+    )
+
+
+def _type_of(argument: Argument) -> SettingType:
+    if isinstance(argument, Switch):
+        return "bool"
+    if isinstance(argument, Number):
+        return "int" if argument.whole else "float"
+    return "list" if isinstance(argument, SeveralChoices) else "str"
 
 
 def _report(services: Services, settings: Settings, name: str) -> SettingReport:

@@ -107,6 +107,11 @@ class Paths:
         return self.data / "extensions.json"
 
     @property
+    def extension_data(self) -> Path:
+        """What extensions keep, a folder for each: what lies in their own folders is not to change."""
+        return self.data / "extension-data"
+
+    @property
     def user_style(self) -> Path:
         """Style sheet of the owner's own, loaded behind the page's."""
         return self.data / "user.css"

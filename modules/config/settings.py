@@ -38,15 +38,24 @@ class SettingsStore:
             if stored is not None:
                 self._current = self._checked(stored)
 
-    def change(self, **values: object) -> Settings:
-        """Set some settings and write the file. Raises InvalidSetting; then nothing is changed."""
+    @property
+    def others(self) -> Mapping[str, Any]:
+        """What stands in the file and is no row of the table: settings of extensions, and of other versions."""
+        return self._unknown
+
+    def change(self, others: Mapping[str, Any] | None = None, /, **values: object) -> Settings:
+        """Set some settings, and `others` that are no rows of the table, and write the file.
+
+        Raises InvalidSetting; then nothing is changed.
+        """
         with self._lock:
+            unknown = {**self._unknown, **(others or {})}
             changed = replace(self._current, **{name: check_setting(name, value) for name, value in values.items()})
-            text = json.dumps({**self._unknown, **asdict(changed)}, indent=2, ensure_ascii=False) + "\n"
+            text = json.dumps({**unknown, **asdict(changed)}, indent=2, ensure_ascii=False) + "\n"
             if self._path.is_file():
                 write_atomically(self._path.with_name(self._path.name + ".previous"), self._path.read_bytes())
             write_atomically(self._path, text.encode())
-            self._current = changed
+            self._current, self._unknown = changed, unknown
             return changed
 
     def _read(self) -> Settings:

@@ -22,8 +22,10 @@ from modules.hooks.arguments import (
     read_arguments,
 )
 from modules.hooks.available import Available, RequestField
+from modules.hooks.contexts import ProcessContext, SavedContext, SavingChange, SavingContext
 from modules.hooks.picture_sides import sides_of
 from modules.hooks.plugins import BUILTIN, PluginFailure, Plugins
+from modules.hooks.routes import Route, RouteAnswer, RouteRequest
 from modules.hooks.script_registry import ScriptRegistry
 from modules.hooks.scripts import SCRIPT_KEY, Drafting, PaintedResult, Script, ScriptContext, drawn_seed
 from modules.hooks.section_registry import SectionRegistry
@@ -57,8 +59,15 @@ __all__ = [
     "Picture",
     "PluginFailure",
     "Plugins",
+    "ProcessContext",
     "RequestField",
     "Resolved",
+    "Route",
+    "RouteAnswer",
+    "RouteRequest",
+    "SavedContext",
+    "SavingChange",
+    "SavingContext",
     "Script",
     "ScriptContext",
     "ScriptRegistry",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import partial
 from importlib import metadata
@@ -13,6 +14,7 @@ from packaging.specifiers import SpecifierSet
 
 from modules.errors import BrokenExtension
 from modules.hooks.extension_code import import_extension, prepare_for
+from modules.hooks.extension_files import ExtensionFiles, read_extension_files
 from modules.hooks.extension_folders import ExtensionFolder, extension_folders
 from modules.hooks.extension_states import ExtensionState, ExtensionStates
 from modules.hooks.manifest import Manifest
@@ -54,6 +56,7 @@ class Extensions:
         self._states = states
         self.taken_in: dict[str, str] = {}
         """What was imported, or failed in it, and the hash that its folder had."""
+        self._files: dict[str, ExtensionFiles] = {}
 
     def all(self) -> list[Extension]:
         """Every extension, by name. Runs nothing of theirs."""
@@ -66,12 +69,16 @@ class Extensions:
             if extension.is_wanted:
                 self.taken_in[extension.name] = extension.content
                 prepare_for(extension.folder)
-                plugins.take_in(extension.name, partial(import_extension, extension.folder))
+                plugins.take_in(extension.name, partial(self._take_in, extension.folder))
+
+    def files_of(self, names: Collection[str]) -> list[ExtensionFiles]:
+        """What lies beside the code of those extensions, as far as they were taken in, by name."""
+        return [files for name, files in sorted(self._files.items()) if name in names]
 
     def enable(self, extension: Extension) -> None:
         """Switch one on as it lies there now. Raises BrokenExtension, StorageFull."""
         manifest = extension.folder.manifest
-        problem = extension.folder.problem if manifest is None else unmet(manifest)
+        problem = extension.folder.problem if manifest is None else unmet(manifest) or _unusable(extension.folder)
         if problem:
             raise BrokenExtension(f"Extension {extension.name!r} cannot be switched on. {problem}")
         state = ExtensionState(is_enabled=True, content=extension.folder.content())
@@ -82,6 +89,21 @@ class Extensions:
     def disable(self, extension: Extension) -> None:
         """Switch one off. Raises StorageFull."""
         self._states.change(extension.name, ExtensionState(is_enabled=False, content=""))
+
+    def _take_in(self, folder: ExtensionFolder) -> object:
+        files = read_extension_files(folder)
+        module = import_extension(folder)
+        self._files[folder.name] = files
+        return module
+
+
+def _unusable(folder: ExtensionFolder) -> str:
+    """What is wrong with its files beside the code, as a sentence; empty where nothing is."""
+    try:
+        read_extension_files(folder)
+    except BrokenExtension as error:
+        return str(error)
+    return ""
 
 
 def unmet(manifest: Manifest) -> str:

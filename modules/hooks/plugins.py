@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import importlib
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from pluggy import PluginManager, PluginValidationError
+from pluggy import HookImpl, PluginManager, PluginValidationError
 
+from modules.errors import BrokenExtension
 from modules.hooks import specs
-from modules.hooks.extension_code import EndedItself, in_time
+from modules.hooks.extension_code import SECONDS, EndedItself, in_time
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +62,10 @@ class Plugins:
         """The plugins that were left out."""
         return tuple(self._failures)
 
+    def was_left_out(self, name: str) -> bool:
+        """Whether it failed, and is not at work."""
+        return any(failure.plugin == name for failure in self._failures) and not self._manager.has_plugin(name)
+
     def description(self, name: str) -> str:
         """What a plugin at work says of itself: the first line of its docstring."""
         lines = (getattr(self._manager.get_plugin(name), "__doc__", None) or "").strip().split("\n")
@@ -91,18 +96,45 @@ class Plugins:
 
     def answers(self, hook: str, **parameters: Any) -> Iterator[tuple[str, Any]]:
         """The name and the answer of every plugin that has the hook, in the order in which they were registered."""
-        for implementation in getattr(self._manager.hook, hook).get_hookimpls():
-            given = {name: parameters[name] for name in implementation.argnames}
-            answer = self._answer_of(implementation.plugin_name, partial(implementation.function, **given))
-            if answer is not None:
-                yield implementation.plugin_name, answer
+        return self.answers_each(hook, lambda plugin: parameters)
 
-    def _answer_of(self, plugin: str, call: Callable[[], Any]) -> Any:
+    def answers_each(
+        self,
+        hook: str,
+        parameters_of: Callable[[str], Mapping[str, Any]],
+        *,
+        among: Collection[str] | None = None,
+        seconds: Callable[[], float] = lambda: SECONDS,
+    ) -> Iterator[tuple[str, Any]]:
+        """The same with parameters for each plugin, and with another limit of time."""
+        for plugin, call in self.calls(hook):
+            if among is None or plugin in among:
+                given = partial(_called, call, parameters_of, plugin)
+                if (answer := self._answer_of(plugin, given, seconds())) is not None:
+                    yield plugin, answer
+
+    def calls(self, hook: str) -> Iterator[tuple[str, Callable[..., Any]]]:
+        """Every plugin that has the hook, in that order, and how to call it: with all parameters of the hook, by name.
+
+        For callers that judge faults themselves: it raises whatever others' code raises.
+        """
+        for implementation in getattr(self._manager.hook, hook).get_hookimpls():
+            yield implementation.plugin_name, partial(_with_those_it_takes, implementation)
+
+    def _answer_of(self, plugin: str, call: Callable[[], Any], seconds: float = SECONDS) -> Any:
         """What a call into a plugin returns; None, with the plugin left out, where it fails."""
         try:
-            return in_time(call)
+            return in_time(call, seconds)
         except Exception as error:  # others wrote it
             log.warning("The plugin %s failed", plugin, exc_info=True)
-            named = "" if isinstance(error, EndedItself) else f"{type(error).__name__}: "
+            named = "" if isinstance(error, (EndedItself, BrokenExtension)) else f"{type(error).__name__}: "
             self.leave_out(plugin, f"{named}{error}")
             return None
+
+
+def _called(call: Callable[..., Any], parameters_of: Callable[[str], Mapping[str, Any]], plugin: str) -> Any:
+    return call(**parameters_of(plugin))
+
+
+def _with_those_it_takes(implementation: HookImpl, **parameters: Any) -> Any:
+    return implementation.function(**{name: parameters[name] for name in implementation.argnames})

@@ -15,6 +15,7 @@ class ScriptRegistry:
     """Scripts by name. Of two with the same name the first counts, and the plugin of the other is left out."""
 
     def __init__(self, plugins: Plugins) -> None:
+        self._at_work = plugins
         self._scripts: dict[str, Script] = {}
         self._plugins: dict[Script, str] = {}
         for plugin, scripts in list(plugins.answers("register_scripts")):
@@ -28,7 +29,7 @@ class ScriptRegistry:
 
     def names(self, task: Task) -> tuple[str, ...]:
         """The scripts that a task can be run with."""
-        return tuple(script.name for script in self._scripts.values() if task in script.tasks)
+        return tuple(script.name for script in self._of_those_at_work() if task in script.tasks)
 
     def plugin_of(self, script: Script) -> str:
         """The plugin that a script came with, for whoever has to tell that it failed."""
@@ -36,16 +37,20 @@ class ScriptRegistry:
 
     def names_of(self, plugin: str) -> tuple[str, ...]:
         """The scripts that came with a plugin."""
-        return tuple(script.name for script, name in self._plugins.items() if name == plugin)
+        return tuple(script.name for script in self._of_those_at_work() if self._plugins[script] == plugin)
 
     def find(self, name: str, task: Task) -> Script:
         """The script of that name, in any case. Raises InvalidRequest naming the nearest."""
         script = self._scripts.get(plain_name(name))
-        if script is None:
+        if script is None or self._at_work.was_left_out(self._plugins[script]):
             raise InvalidRequest("Script", name, "is not known", nearest_name(name, self.names(task)))
         if task not in script.tasks:
             raise InvalidRequest("Script", name, f"does not run with {task}", f"Use {' or '.join(script.tasks)}.")
         return script
+
+    def _of_those_at_work(self) -> list[Script]:
+        """Without the scripts of plugins that failed later."""
+        return [script for script, plugin in self._plugins.items() if not self._at_work.was_left_out(plugin)]
 
 
 def _checked(scripts: object, known: Mapping[str, Script]) -> dict[str, Script]:

@@ -34,6 +34,7 @@ class SectionRegistry:
     """Sections by name. Of two with the same name the first counts, and the plugin of the other is left out."""
 
     def __init__(self, plugins: Plugins) -> None:
+        self._at_work = plugins
         self._sections: dict[str, Section] = {}
         self._plugins: dict[Section, str] = {}
         for plugin, sections in list(plugins.answers("register_sections")):
@@ -47,7 +48,7 @@ class SectionRegistry:
 
     def names(self, task: Task) -> tuple[str, ...]:
         """The sections that a task has, in their order."""
-        return tuple(section.name for section in self._sections.values() if task in section.tasks)
+        return tuple(section.name for section in self._of_those_at_work() if task in section.tasks)
 
     def plugin_of(self, section: Section) -> str:
         """The plugin that a section came with, for whoever has to tell that it failed."""
@@ -55,7 +56,7 @@ class SectionRegistry:
 
     def names_of(self, plugin: str) -> tuple[str, ...]:
         """The sections that came with a plugin."""
-        return tuple(section.name for section, name in self._plugins.items() if name == plugin)
+        return tuple(section.name for section in self._of_those_at_work() if self._plugins[section] == plugin)
 
     def pictures_of(self, name: str) -> frozenset[str]:
         """The names of the arguments of a section that are pictures; none where it is not known."""
@@ -65,11 +66,14 @@ class SectionRegistry:
     def find(self, name: str, task: Task) -> Section:
         """The section of that name, in any case. Raises InvalidRequest naming the nearest."""
         section = self._sections.get(plain_name(name))
-        if section is None:
+        if section is None or self._at_work.was_left_out(self._plugins[section]):
             raise InvalidRequest("Section", name, "is not known", nearest_name(name, self.names(task)))
         if task not in section.tasks:
             raise InvalidRequest("Section", name, f"is no part of {task}", f"Use {' or '.join(section.tasks)}.")
         return section
+
+    def _of_those_at_work(self) -> list[Section]:
+        return [section for section, plugin in self._plugins.items() if not self._at_work.was_left_out(plugin)]
 
 
 def _checked(sections: object, known: Mapping[str, Section]) -> dict[str, Section]:

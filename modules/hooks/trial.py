@@ -15,8 +15,10 @@ from modules.config.paths import ROOT
 from modules.hooks.extension_code import import_extension, prepare_for
 from modules.hooks.extension_folders import extension_folder
 from modules.hooks.plugins import Plugins
+from modules.hooks.route_registry import RouteRegistry
 from modules.hooks.script_registry import ScriptRegistry
 from modules.hooks.section_registry import SectionRegistry
+from modules.hooks.setting_registry import SettingRegistry
 
 SECONDS = 60
 
@@ -48,6 +50,8 @@ def main(folder: Path, answer: Path) -> None:
     found = extension_folder(folder)
     prepare_for(found)
     plugins.take_in(folder.name, partial(import_extension, found))
+    SettingRegistry(plugins)
+    RouteRegistry(plugins)
     ScriptRegistry(plugins)
     SectionRegistry(plugins)
     answer.write_text(" ".join(failure.problem for failure in plugins.failures), "utf-8")

@@ -120,6 +120,7 @@ def work(connection: Connection, open_bench: OpenBench) -> None:
         while True:
             message = TO_WORKER.validate_json(connection.recv_bytes())
             if isinstance(message, Stop) and not worker.has_job:
+                worker.close()
                 os._exit(0)  # it may be importing or loading, which nobody waits for
             worker.send(message)
     except (EOFError, OSError):

@@ -45,6 +45,7 @@ class ThreadWorker:
         self._open_bench = open_bench
         self._inbox: queue.SimpleQueue[ToWorker] = queue.SimpleQueue()
         self._lock = threading.Lock()
+        self._closing = threading.Lock()
         self._job_id = ""
         self._control = JobControl()
         self._watched: set[str] = set()
@@ -91,6 +92,12 @@ class ThreadWorker:
         """Whether a job runs or is about to."""
         return bool(self._job_id)
 
+    def close(self) -> None:
+        """Close the bench, if it is open; again it does nothing."""
+        with self._closing:
+            bench, self._bench = self._bench, Bench(run=lambda job, control: None)
+            bench.close()
+
     def kill(self) -> None:
         """See Worker."""
         self._is_killed = True
@@ -117,6 +124,7 @@ class ThreadWorker:
             log.exception("The worker cannot go on")
         finally:
             self._stopping.set()
+            self.close()
             self._say(Gone())
 
     def _obey(self, message: ToWorker) -> None:

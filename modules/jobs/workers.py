@@ -174,6 +174,8 @@ class Bench:
     """Questions that are answered at once, by a thread of their own."""
     chores: Mapping[str, Answer] = field(default_factory=dict)
     """What is done between two jobs."""
+    close: Callable[[], None] = lambda: None
+    """Called once, before a worker ends in order. Does not raise, and comes back in time."""
 
 
 OpenBench = Callable[[Sink], Bench]

@@ -13,6 +13,7 @@ from modules.config.paths import Paths
 from modules.config.settings import SettingsStore
 from modules.gallery.adopted_folders import AdoptedFolders
 from modules.gallery.albums import Albums
+from modules.hooks.route_registry import RouteRegistry
 from modules.jobs.event_log import EventLog
 from modules.jobs.queue import JobQueue
 from modules.jobs.thread_worker import ThreadWorker
@@ -37,9 +38,11 @@ from modules.services.picture_reading import PictureReader
 from modules.services.pictures import PictureService
 from modules.services.preferences import PreferenceService
 from modules.services.presets import PresetService
+from modules.services.process_hooks import ProcessHooks
 from modules.services.remixing import RemixService
 from modules.services.resolving import RequestResolver
 from modules.services.restarting import Restarting
+from modules.services.saving_hooks import SettingsOf
 from modules.services.scripts import ScriptService
 from modules.services.sections import SectionService
 from modules.services.setting_changes import SettingChanges
@@ -92,12 +95,16 @@ class Services:
     starts: StartCount
     doctor: Doctor
     database: Database
+    hooks: ProcessHooks
+    extension_routes: RouteRegistry
+    extension_settings: SettingsOf
 
     def close(self) -> None:
         """Stop the work and close the database."""
         self.webhooks.stop()
         self.picture_folders.stop()
         self.generate.stop()
+        self.hooks.stop()
         self.downloads.close()
         self.merging.stop()
         self.model_files.close()
@@ -142,7 +149,7 @@ def build_services(
     return Services(
         paths=paths,
         settings=shop.settings,
-        setting_changes=SettingChanges(shop.settings, shop.models, shop.vaes),
+        setting_changes=SettingChanges(shop.settings, shop.models, shop.vaes, shop.plugin_settings),
         machine=MachineStates(generate, shop.models, shop.database),
         preferences=PreferenceService(shop.database),
         models=shop.models,
@@ -176,6 +183,9 @@ def build_services(
         starts=StartCount(paths.unfinished_starts),
         doctor=Doctor(paths, shop.models, shop.engine, shop.counters, shop.upscalers, shop.scripts),
         database=shop.database,
+        hooks=ProcessHooks(shop.plugins, shop.settings_of, paths.extension_data, "server"),
+        extension_routes=RouteRegistry(shop.plugins),
+        extension_settings=shop.settings_of,
     )
 
 
@@ -196,6 +206,7 @@ def open_services(
             starts.finish()  # it was told, or somebody stopped it: no extension is to blame
             raise
         try:
+            services.hooks.start()
             services.pictures.finish_moves()
             for job in services.generate.jobs(["running"]):
                 services.pictures.forget_missing(job.id)  # it may be cancelled before it is run again

@@ -8,6 +8,7 @@ from threading import Lock
 
 from modules.errors import NotAllowed, NotFound
 from modules.hooks import Plugins
+from modules.hooks.extension_files import ExtensionFiles
 from modules.hooks.extensions import Decision, Extension, Extensions
 from modules.hooks.manifest import Manifest
 
@@ -54,6 +55,10 @@ class ExtensionService:
         found = self._extensions.all()
         of_the_program = [name for name in (*self._plugins.names, *self._failures()) if name.startswith(BUILTIN_PREFIX)]
         return [*map(self._facts, found), *map(self._built_in, of_the_program)]
+
+    def files(self) -> list[ExtensionFiles]:
+        """What lies beside the code of the extensions at work, by name."""
+        return self._extensions.files_of(self._plugins.names)
 
     def enable(self, name: str) -> None:
         """Switch one on, once a process of its own has tried it; the next start takes it in.

@@ -12,12 +12,14 @@ from modules.errors import OutOfMemory
 from modules.gallery.places import file_of
 from modules.gallery.records import PictureRecords
 from modules.gallery.store import PictureStore
+from modules.hooks import Plugins
 from modules.imaging.reading import load_picture
 from modules.schema.events import JobEvent, PictureSaved
 from modules.schema.pictures import Picture
 from modules.schema.requests import Resolved
 from modules.services.finished_picture import FinishedPicture, FinishedSide
 from modules.services.picture_files import PictureFile, PictureFiles
+from modules.services.saving_hooks import SavingHooks
 
 _NO_FOLDER = "."
 
@@ -35,11 +37,13 @@ class JobPictures:
         *,
         user: str = "",
         files: PictureFiles | None = None,
+        hooks: SavingHooks | None = None,
     ) -> None:
         """Tells of the pictures that are there already; records whose files are gone are dropped.
 
-        The pictures are those of `user`; `files` says what they are written as.
+        The pictures are those of `user`; `files` says what they are written as; `hooks` are asked about each.
         """
+        self._hooks = hooks or SavingHooks(Plugins(()), job_id)
         self._files = files or PictureFiles(Settings(), user=user)
         self._job_id = job_id
         self._user = user
@@ -73,12 +77,13 @@ class JobPictures:
         subfolder: str | None = None,
         request: Resolved | None = None,
         is_grid: bool = False,
-    ) -> Picture:
-        """Store a picture as number `number` of the job, with further texts by their keys.
+    ) -> FinishedPicture:
+        """Store a picture as number `number` of the job, with further texts by their keys; the picture as it is saved.
 
         `request` is what made it, or made what is in a grid. `name` and `subfolder` go before what the settings say
         of its path. Raises StorageFull, OutOfMemory.
         """
+        picture = self._hooks.before(number, picture, request, is_grid=is_grid)
         height, width = picture.pixels.shape[:2]
         file = self._file(picture, request, texts, is_grid=is_grid)
         saved = self._store.save(
@@ -100,7 +105,8 @@ class JobPictures:
         for side in picture.sides:
             self._save_side(side, picture, self._outputs / saved.path, request)
         self._take_in(saved)
-        return saved
+        self._hooks.after(saved, file_of(saved, self._outputs), number, request, is_grid=is_grid)
+        return picture
 
     def _save_side(self, side: FinishedSide, picture: FinishedPicture, place: Path, request: Resolved | None) -> None:
         """Store what belongs to a picture beside its file; it counts as no picture of the job."""

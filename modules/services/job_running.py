@@ -18,6 +18,7 @@ from modules.errors import Interrupted, InvalidRequest
 from modules.gallery.inputs import InputPictures
 from modules.gallery.records import PictureRecords
 from modules.gallery.store import PictureStore
+from modules.hooks import Plugins
 from modules.imaging.encoding import PARAMETERS_KEY
 from modules.jobs.job_control import JobControl
 from modules.jobs.workers import Sink
@@ -37,6 +38,7 @@ from modules.services.look_inside_recording import RecordingWriter
 from modules.services.picture_files import PictureFiles
 from modules.services.reporting import PlannedWatcher, Reporter
 from modules.services.resolving import RequestResolver
+from modules.services.saving_hooks import SavingHooks, SettingsOf
 from modules.services.script_running import ScriptRun
 from modules.services.scripts import ScriptService, without_script
 from modules.services.sections import SectionService
@@ -66,7 +68,11 @@ class JobRunner:
         resolver: RequestResolver,
         scripts: ScriptService,
         sections: SectionService,
+        plugins: Plugins,
+        settings_of: SettingsOf,
     ) -> None:
+        self._settings_of = settings_of
+        self._plugins = plugins
         self._paths = paths
         self._settings = settings
         self._store = store
@@ -83,8 +89,16 @@ class JobRunner:
         """Raises UserErrors that are the job's end, and Interrupted."""
         settings = self._settings.current
         files = PictureFiles(settings, user=job.user, job_started=job.started)
+        hooks = SavingHooks(self._plugins, job.id, user=job.user, settings_of=self._settings_of)
         pictures = JobPictures(
-            job.id, self._store, self._records, self._paths.outputs, self._events.append, user=job.user, files=files
+            job.id,
+            self._store,
+            self._records,
+            self._paths.outputs,
+            self._events.append,
+            user=job.user,
+            files=files,
+            hooks=hooks,
         )
         every = settings.show_progress_every_n_steps if settings.live_previews_enable else None
         watched = partial(self._events.is_watched, job.id)
@@ -97,6 +111,7 @@ class JobRunner:
             listener = PlannedWatcher(reporter)
             watcher = JobWatcher(listener, control, parts, keep_unfinished=settings.save_incomplete_images)
             self._carry_out(job, watcher, pictures, parts)
+            hooks.tell()
 
     def _carry_out(self, job: Job, watcher: JobWatcher, pictures: JobPictures, parts: JobParts) -> None:
         if job.kind == "extras":

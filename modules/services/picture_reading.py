@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from modules.prompt.extra_networks import HYPERNETWORK_KIND, LORA_KINDS, extra_n
 from modules.schema.infotext import Infotext, NotHonoured, Reading, parse_infotext, request_of
 from modules.schema.requests import AUTOMATIC, NO_VAE, Img2ImgRequest, Txt2ImgRequest
 from modules.services.network_files import NetworkFileService
+from modules.services.saving_hooks import key_start
 from modules.services.scripts import ScriptService
 from modules.services.sections import SectionService
 from modules.services.vaes import VaeService
@@ -80,13 +81,18 @@ class PictureReader:
         reading = self._with_sections(self._with_script(request_of(parsed), parsed), parsed)
         reading = self._with_vae(self._with_networks(reading, parsed))
         request = reading.request
-        refused = (*reading.refused, *_unknown_names(request), *self._missing_inputs(request))
+        refused = (*self._unexplained(reading.refused), *_unknown_names(request), *self._missing_inputs(request))
         origin = facts_of(infotext).origin
         input_picture = self._began_with(request)
         not_honoured = tuple(map(str, refused))
         return PictureReading(
             infotext, parsed, reading.request, reading.typed, origin, not_honoured, input_picture=input_picture
         )
+
+    def _unexplained(self, refused: Iterable[NotHonoured]) -> list[NotHonoured]:
+        """Without what extensions at work wrote beside the parameters: they do it again."""
+        starts = tuple(map(key_start, self._scripts.plugins.names))
+        return [row for row in refused if not row.key.startswith(starts)]
 
     def _began_with(self, request: Txt2ImgRequest | Img2ImgRequest) -> str:
         given = request.init_images[:1] if isinstance(request, Img2ImgRequest) else (request.firstpass_image,)

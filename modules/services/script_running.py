@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -94,7 +95,8 @@ class ScriptRun:
         self._watcher.next_request(first, count, request.steps * count)
         for picture in self._painted(request, finished):
             if shown:
-                self._pictures.save(first + picture.index, picture, self._folder, request=request)
+                saved = self._pictures.save(first + picture.index, picture, self._folder, request=request)
+                picture = replace(saved, pixels=saved.pixels[..., :3])  # what a run after a crash would read
             else:
                 self._parts.save(first + picture.index, picture)
             made[picture.index] = picture

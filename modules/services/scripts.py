@@ -35,7 +35,7 @@ class ScriptService:
         inputs: InputPictures,
     ) -> None:
         self.registry = ScriptRegistry(plugins)
-        self._plugins = plugins
+        self.plugins = plugins
         self._models = models
         self._vaes = vaes
         self._styles = styles
@@ -45,7 +45,7 @@ class ScriptService:
     @property
     def failures(self) -> tuple[PluginFailure, ...]:
         """The plugins that were left out, and why."""
-        return self._plugins.failures
+        return self.plugins.failures
 
     def all(self, task: Task) -> list[Script]:
         """The scripts that a task can be run with."""

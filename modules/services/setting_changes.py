@@ -8,6 +8,8 @@ from typing import Any
 from modules.config.settings import SettingsStore
 from modules.config.settings_table import ROWS, Settings, check_setting
 from modules.errors import InvalidSetting, InvalidSettings, UserError
+from modules.hooks.arguments import Value
+from modules.hooks.setting_registry import PluginSetting, SettingRegistry
 from modules.schema.requests import AUTOMATIC, NO_VAE, REQUESTS
 from modules.schema.setting_fields import FIELD_OF_SETTING
 from modules.services.models import ModelService
@@ -19,23 +21,36 @@ _CHECKPOINT, _VAE, _QUICK = "sd_model_checkpoint", "sd_vae", "quicksettings_list
 class SettingChanges:
     """Knows which names of models and of fields a setting may hold."""
 
-    def __init__(self, settings: SettingsStore, models: ModelService, vaes: VaeService) -> None:
+    def __init__(
+        self, settings: SettingsStore, models: ModelService, vaes: VaeService, of_plugins: SettingRegistry
+    ) -> None:
         self._settings = settings
         self._models = models
         self._vaes = vaes
+        self._of_plugins = of_plugins
 
     def change(self, values: Mapping[str, Any]) -> Settings:
         """Set some settings. Raises InvalidSettings, with which nothing is changed, and StorageFull."""
         good: dict[str, Any] = {}
+        others: dict[str, Any] = {}
         problems: dict[str, str] = {}
+        rows = self._of_plugins.rows
         for name, value in values.items():
             try:
-                good[name] = self._checked(name, value)
+                if name in rows:
+                    others[name] = rows[name].checked(value)
+                else:
+                    good[name] = self._checked(name, value)
             except UserError as error:
                 problems[name] = str(error)
         if problems:
             raise InvalidSettings(problems)
-        return self._settings.change(**good)
+        return self._settings.change(others, **good)
+
+    def of_plugins(self) -> list[tuple[PluginSetting, Value]]:
+        """The settings of the extensions at work, with what holds now."""
+        stored = self._settings.others
+        return [(row, self._of_plugins.value(row, stored)) for row in self._of_plugins.rows.values()]
 
     def offered(self, name: str) -> tuple[str, ...]:
         """What a setting may be, where that is one of some words on this computer; empty where it may be anything."""

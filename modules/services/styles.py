@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,11 +33,13 @@ class StyleService:
     """The styles of one or several files, read again when one of them has changed.
 
     `files` are paths whose last part may hold `*` and `?`; new styles go into the first without. Where two files
-    give the same name, the later one counts.
+    give the same name, the later one counts. `of_extensions` tells files that are only read: any of the others goes
+    before them.
     """
 
-    def __init__(self, files: Sequence[Path]) -> None:
+    def __init__(self, files: Sequence[Path], of_extensions: Callable[[], Sequence[Path]] = tuple) -> None:
         self._files = tuple(files)
+        self._of_extensions = of_extensions
         plain = [path for path in files if not _is_pattern(path)]
         self._default = plain[0] if plain else files[0].with_name("styles.csv")
         self._lock = threading.Lock()
@@ -50,19 +52,21 @@ class StyleService:
 
     def list_styles(self) -> list[ListedStyle]:
         """Every style, file by file in the order of the rows, with a divider before each of several files."""
-        sheets = {path: sheet for path, sheet in self._read().items() if sheet.styles}
-        counting = {style.name: path for path, sheet in sheets.items() for style in sheet.styles}
+        own, others = (_with_styles(sheets) for sheets in self._read())
+        counting = {style.name: path for path, sheet in (others | own).items() for style in sheet.styles}
         listed = []
-        for path, sheet in sheets.items():
-            if len(sheets) > 1:
-                listed.append(ListedStyle(f" {path.stem.upper()} ".center(DIVIDER_WIDTH, "-"), path))
+        for path, sheet in (own | others).items():
+            if len(own) + len(others) > 1:
+                title = path.parent.name if path in others else path.stem
+                listed.append(ListedStyle(f" {title.upper()} ".center(DIVIDER_WIDTH, "-"), path))
             styles = (style for style in sheet.styles if counting[style.name] == path)
             listed.extend(ListedStyle(style.name, path, style) for style in styles)
         return listed
 
     def problems(self) -> list[str]:
         """Sentences on files and rows that cannot be used."""
-        return [f"{path} {problem}" for path, sheet in self._read().items() for problem in sheet.problems]
+        own, others = self._read()
+        return [f"{path} {problem}" for path, sheet in (own | others).items() for problem in sheet.problems]
 
     def find(self, name: str) -> Style:
         """The style of that name. Raises InvalidRequest if there is none."""
@@ -87,16 +91,22 @@ class StyleService:
         """
         style = Style(_safe_name(name), _safe_text("Prompt", prompt), _safe_text("Negative prompt", negative_prompt))
         with self._lock:
-            sheets = self._read_all()
+            sheets, _ = self._read_all()
             path = ([path for path, sheet in sheets.items() if _has(sheet, style.name)] or [self._default])[-1]
             self._write(path, self._writable(path, sheets).with_style(style))
         return style
 
     def delete(self, name: str) -> None:
-        """Remove a style from every file. Raises NotFound; InvalidRequest for a file that is damaged; StorageFull."""
+        """Remove a style from every file.
+
+        Raises NotFound; InvalidRequest for a file that is damaged and for the style of an extension; StorageFull.
+        """
         with self._lock:
-            sheets = self._read_all()
+            sheets, others = self._read_all()
             paths = [path for path, sheet in sheets.items() if _has(sheet, name)]
+            if not paths and any(_has(sheet, name) for sheet in others.values()):
+                remedy = "Switch that off, or save a style of your own under the name, which counts in its place."
+                raise InvalidRequest("Style", name, "comes with an extension", remedy)
             if not paths:
                 raise NotFound(f"There is no style {name[:MAX_NAME_CHARACTERS]!r}. It may have been deleted already.")
             changed = [(path, self._writable(path, sheets).without_style(name)) for path in paths]
@@ -115,14 +125,15 @@ class StyleService:
             styles.append(entries[name].style)
         return [style for style in styles if style is not None]
 
-    def _read(self) -> dict[Path, StyleSheet]:
+    def _read(self) -> tuple[dict[Path, StyleSheet], dict[Path, StyleSheet]]:
         with self._lock:
             return self._read_all()
 
-    def _read_all(self) -> dict[Path, StyleSheet]:
-        """Every file that there is, in order; only what has changed is read from the disk."""
+    def _read_all(self) -> tuple[dict[Path, StyleSheet], dict[Path, StyleSheet]]:
+        """Every file that there is, in order, and those of extensions; only what has changed is read from the disk."""
         sheets: dict[Path, tuple[tuple[int, int], StyleSheet]] = {}
-        for path in self._paths():
+        own = self._paths()
+        for path in dict.fromkeys((*own, *self._of_extensions())):
             try:
                 status = path.stat()
             except FileNotFoundError:
@@ -131,7 +142,11 @@ class StyleService:
             known = self._sheets.get(path)
             sheets[path] = known if known and known[0] == state else (state, _read_file(path, status.st_size))
         self._sheets = sheets
-        return {path: sheet for path, (_, sheet) in sheets.items()}
+        found = {path: sheet for path, (_, sheet) in sheets.items()}
+        return (
+            {path: sheet for path, sheet in found.items() if path in own},
+            {path: sheet for path, sheet in found.items() if path not in own},
+        )
 
     def _paths(self) -> list[Path]:
         found: dict[Path, None] = {}
@@ -170,6 +185,10 @@ def _read_file(path: Path, size: int) -> StyleSheet:
     except UnicodeDecodeError as error:
         problem = f"is not UTF-8 (byte {error.start + 1}). Save it as UTF-8."
     return StyleSheet(problems=(problem,), damaged=True)
+
+
+def _with_styles(sheets: dict[Path, StyleSheet]) -> dict[Path, StyleSheet]:
+    return {path: sheet for path, sheet in sheets.items() if sheet.styles}
 
 
 def _is_pattern(path: Path) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -35,13 +35,17 @@ class Wildcard:
 
 
 class WildcardService:
-    """The wildcards of one folder, read again when a file in it has changed."""
+    """The wildcards of one folder, read again when a file in it has changed.
 
-    def __init__(self, folder: Path) -> None:
+    `of_extensions` tells further folders; what the first has under a name goes before what they have.
+    """
+
+    def __init__(self, folder: Path, of_extensions: Callable[[], Sequence[Path]] = tuple) -> None:
         self._folder = folder
+        self._of_extensions = of_extensions
         self._lock = threading.Lock()
         self._files: dict[Path, tuple[tuple[int, int], WildcardFile]] = {}
-        self._library = _Library(folder, [], [])
+        self._library = _Library(folder, [], [], [])
 
     @property
     def folder(self) -> Path:
@@ -97,40 +101,53 @@ class WildcardService:
         return command, library
 
     def _current(self) -> _Library:
-        paths, problems = find_wildcard_files(self._folder)
+        found = {folder: find_wildcard_files(folder) for folder in (self._folder, *self._of_extensions())}
+        problems = [problem for _, told in found.values() for problem in told]
+        places = {path: folder for folder, (paths, _) in found.items() for path in paths}
         with self._lock:
-            files = {path: found for path in paths if (found := self._file(path)) is not None}
+            files = {path: file for path, folder in places.items() if (file := self._file(path, folder)) is not None}
             if files != self._files or problems != self._library.folder_problems:
                 self._files = files
-                self._library = _Library(self._folder, [file for _, file in files.values()], problems)
+                own = [file for path, (_, file) in files.items() if places[path] == self._folder]
+                others = [file for path, (_, file) in files.items() if places[path] != self._folder]
+                self._library = _Library(self._folder, own, others, problems)
             return self._library
 
-    def _file(self, path: Path) -> tuple[tuple[int, int], WildcardFile] | None:
+    def _file(self, path: Path, folder: Path) -> tuple[tuple[int, int], WildcardFile] | None:
         try:
             status = path.stat()
         except OSError:
             return None  # removed since the folder was listed
         state = (status.st_mtime_ns, status.st_size)
         known = self._files.get(path)
-        return known if known and known[0] == state else (state, read_wildcard_file(path, self._folder))
+        return known if known and known[0] == state else (state, read_wildcard_file(path, folder))
 
 
 class _Library:
-    """The wildcards as the folder held them at one moment. Safe for several threads."""
+    """The wildcards as the folders held them at one moment: the owner's, then those of extensions.
 
-    def __init__(self, folder: Path, files: Sequence[WildcardFile], problems: Sequence[str]) -> None:
+    Safe for several threads.
+    """
+
+    def __init__(
+        self, folder: Path, own: Sequence[WildcardFile], others: Sequence[WildcardFile], problems: Sequence[str]
+    ) -> None:
         self.folder_problems = list(problems)
-        self.problems = [*problems, *(problem for file in files for problem in file.problems)]
+        self.problems = [*problems, *(problem for file in (*own, *others) for problem in file.problems)]
         self._folder = folder
         self._paths: dict[str, Path] = {}
         collections: dict[str, ListWildcardCollection] = {}
-        for file in files:
+        of_owner = {name for file in own for name in file.wildcards}
+        for place, file in enumerate((*own, *others)):
             for name, values in file.wildcards.items():
                 if name in self._paths:
+                    if name in of_owner and place >= len(own):
+                        continue  # the owner put another in its place
                     self.problems.append(f"{file.path} defines {name}, which {self._paths[name]} has already.")
                     continue
                 self._paths[name] = file.path
                 collections[name] = ListWildcardCollection(values, source=file.path)
+        self._names = ([name for name in self._paths if name in of_owner], [*self._paths.keys() - of_owner])
         self._manager = WildcardManager(root_map={"": [dict(collections)]})
         self._options: dict[str, WildcardOptions] = {}
         self._heights: dict[str, int] = {}
@@ -205,13 +222,11 @@ class _Library:
         """Values of every wildcard that is meant: of that name, in any folder if there is none, or of a pattern."""
         if ".." in name:
             return []
-        if name in self._paths:
-            names = [name]
-        elif "*" not in name:
-            names = [known for known in self._paths if known.endswith(f"/{name.strip('/')}")]
-        else:
+        if "*" in name and name not in self._paths:
             found = self._manager.match_collections(name)
             return _in_order(value for collection in found for value in collection.get_values())
+        named = ([name] if name in known else _ending(known, name) for known in self._names)
+        names = next((names for names in named if names), [])
         return _in_order(value for known in names for value in self._manager.get_file(known).get_values())
 
     def _file_of(self, name: str) -> str:
@@ -227,6 +242,10 @@ class _Library:
         file = f"{name}.txt" if "*" not in name else "a file with such a name"
         remedy = f"{hint}Put {file} there with one value on each line, or write \\__{name}__ to keep the words."
         return InvalidRequest("Wildcard", f"__{name}__", f"{where} has no file in {self._folder}".strip(), remedy)
+
+
+def _ending(names: Iterable[str], ending: str) -> list[str]:
+    return [known for known in names if known.endswith(f"/{ending.strip('/')}")]
 
 
 def _in_order(values: Iterable[str | WildcardItem]) -> list[str | WildcardItem]:

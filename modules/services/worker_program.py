@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from multiprocessing.connection import Connection
 
 from pydantic import BaseModel, ConfigDict
 
 from modules.config.paths import Paths
 from modules.jobs.process_worker import ProcessWorker, work
+from modules.jobs.workers import Bench, Sink
 from modules.services.options import EngineOptions
+from modules.services.process_hooks import ProcessHooks
 from modules.services.workshop import Workshop
 
 
@@ -33,4 +36,11 @@ def main(connection: Connection, text: str) -> None:
     """Be a worker until the server no longer wants one; does not return."""
     setup = _Setup.model_validate_json(text)
     logging.basicConfig(level=setup.log_level, format="%(levelname)s %(name)s: %(message)s")
-    work(connection, lambda sink: Workshop(setup.paths, setup.options).bench(sink))
+
+    def open_bench(sink: Sink) -> Bench:
+        shop = Workshop(setup.paths, setup.options)
+        hooks = ProcessHooks(shop.plugins, shop.settings_of, setup.paths.extension_data, "worker")
+        hooks.start()
+        return replace(shop.bench(sink), close=hooks.stop)
+
+    work(connection, open_bench)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from modules.checkpoints.file_facts import FileFacts
@@ -19,6 +20,7 @@ from modules.gallery.store import PictureStore
 from modules.hooks import Plugins
 from modules.hooks.extension_states import ExtensionStates
 from modules.hooks.extensions import Extensions
+from modules.hooks.setting_registry import SettingRegistry
 from modules.jobs.job_control import JobControl
 from modules.jobs.workers import Bench, Sink
 from modules.schema.jobs import Job
@@ -57,12 +59,13 @@ class Workshop:
         self.networks = NetworkFileService(self.models)
         self.records = PictureRecords(self.database)
         self.inputs = InputPictures(paths.input_pictures)
-        self.styles = StyleService(paths.style_files)
-        self.wildcards = WildcardService(paths.wildcards_folder)
         self.plugins = Plugins()
         self.extensions = Extensions(paths.extensions, ExtensionStates(paths.extension_states))
         if not options.without_extensions:
             self.extensions.load_into(self.plugins)
+        self.plugin_settings = SettingRegistry(self.plugins)
+        self.styles = StyleService(paths.style_files, self._styles_of_extensions)
+        self.wildcards = WildcardService(paths.wildcards_folder, self._wildcards_of_extensions)
         self.scripts = ScriptService(self.plugins, self.models, self.vaes, self.styles, self.upscalers, self.inputs)
         self.sections = SectionService(self.plugins, self.scripts.available, self.inputs)
         self.resolver = RequestResolver(
@@ -100,6 +103,8 @@ class Workshop:
             resolver=self.resolver,
             scripts=self.scripts,
             sections=self.sections,
+            plugins=self.plugins,
+            settings_of=self.settings_of,
         )
 
         def run(job: Job, control: JobControl) -> None:
@@ -130,6 +135,16 @@ class Workshop:
         """Close the files."""
         self.model_files.close()
         self.database.close()
+
+    def settings_of(self, plugin: str) -> Mapping[str, Any]:
+        """The settings of a plugin's own, by their names, as they are whenever somebody looks."""
+        return self.plugin_settings.of(plugin, lambda: self.settings.others)
+
+    def _styles_of_extensions(self) -> list[Path]:
+        return [one.styles for one in self.extensions.files_of(self.plugins.names) if one.styles is not None]
+
+    def _wildcards_of_extensions(self) -> list[Path]:
+        return [one.wildcards for one in self.extensions.files_of(self.plugins.names) if one.wildcards is not None]
 
     def _count_tokens(self, content: Mapping[str, Any]) -> dict[str, Any]:
         self.settings.reload()

@@ -20,6 +20,7 @@ from modules.imaging.reading import MAX_FILE_BYTES
 from modules.schema.requests import REQUESTS, Task
 from modules.services.build import Services
 from modules.ui.assets import page_style
+from modules.ui.extension_page import extension_page_routes, script_elements, style_links
 from modules.ui.extensions_tab import lay_out_extensions
 from modules.ui.extras_controls import PLACE
 from modules.ui.extras_tab import lay_out_extras
@@ -128,7 +129,9 @@ def page_application(
     gr.set_static_paths(list(served_folders(services.paths)))
     app.include_router(upload_routes(page, uploads_folder(services)))  # before gradio's own
     app.include_router(page_file_routes())
-    app.include_router(language_routes())
+    extensions = services.extensions.files()
+    app.include_router(extension_page_routes(extensions))
+    app.include_router(language_routes([files.locales for files in extensions]))
     app.include_router(user_style_routes(services.paths))
     gr.mount_gradio_app(
         app,
@@ -145,11 +148,11 @@ def page_application(
         enable_monitoring=False,
         theme=build_theme(),
         css=page_style(),
-        head=USER_STYLE,
+        head=style_links(extensions) + USER_STYLE,
     )
     mounted = next(one for route in app.routes if isinstance(one := getattr(route, "app", None), MountedPage))
     mounted.state_holder = PageSessions(page)
-    replace_document(mounted, theme=theme, name_of=_name_of_visitor)
+    replace_document(mounted, theme=theme, scripts=script_elements(extensions), name_of=_name_of_visitor)
     return app
 
 

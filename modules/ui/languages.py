@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from fastapi import APIRouter, HTTPException
-from fastapi.responses import FileResponse
+from fastapi import APIRouter, HTTPException, Request
+from starlette.responses import Response
+
+from modules.ui.page_files import ASK_AGAIN, file_answer
 
 LOCALES = Path(__file__).parent / "locales"
 
@@ -15,16 +20,30 @@ def language_files() -> dict[str, Path]:
     return {file.stem: file for file in sorted(LOCALES.glob("*.json"))}
 
 
-def language_routes() -> APIRouter:
-    """Where translate.js fetches the texts of a language."""
+def language_routes(of_extensions: Sequence[Mapping[str, Mapping[str, str]]] = ()) -> APIRouter:
+    """Where translate.js fetches the texts of a language.
+
+    `of_extensions` are further texts by language; ours go before them, and the earlier before the later.
+    """
     router = APIRouter(include_in_schema=False)
     files = language_files()
+    merged = {language: _merged(file, of_extensions) for language, file in files.items()}
 
     @router.get("/locales/{language}.json")
-    def texts(language: str) -> FileResponse:
+    async def texts(language: str, request: Request) -> Response:
         """The texts of a language."""
         if language not in files:
             raise HTTPException(404, f"There is no language {language!r}. There are: {', '.join(files)}.")
-        return FileResponse(files[language], media_type="application/json")
+        content = merged[language]
+        return file_answer(
+            request, f"{language}-{hashlib.sha256(content).hexdigest()}.json", lambda: content, ASK_AGAIN
+        )
 
     return router
+
+
+def _merged(file: Path, of_extensions: Sequence[Mapping[str, Mapping[str, str]]]) -> bytes:
+    texts: dict[str, str] = {}
+    for locales in reversed(of_extensions):
+        texts |= locales.get(file.stem, {})
+    return json.dumps(texts | json.loads(file.read_bytes()), ensure_ascii=False).encode()

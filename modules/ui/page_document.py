@@ -20,14 +20,19 @@ _MOST = 16
 _BEFORE = b"<script>window.gradio_config"
 
 
-def replace_document(mounted: MountedPage, *, theme: str | None, name_of: Callable[[Request], str]) -> None:
-    """Have an application of gradio's answer with the document made here; `name_of` says who opens the page."""
+def replace_document(
+    mounted: MountedPage, *, theme: str | None, scripts: str = "", name_of: Callable[[Request], str]
+) -> None:
+    """Have an application of gradio's answer with the document made here.
+
+    `scripts` are elements behind our own scripts; `name_of` says who opens the page.
+    """
     make = next(
         route.endpoint
         for route in mounted.routes
         if isinstance(route, APIRoute) and route.path == "/" and "GET" in (route.methods or ())
     )
-    documents = PageDocuments(make, head_of(theme))
+    documents = PageDocuments(make, head_of(theme) + scripts)
 
     def document(request: Request) -> HTMLResponse:
         """The page."""

@@ -15,8 +15,8 @@ from modules.ui.assets import asset, page_script
 from modules.ui.gradio_files import FOLDER, file_names, tree_file
 
 _LEAST_COMPRESSED = 500
-_FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable"}
-_ASK_AGAIN = {"Cache-Control": "no-cache"}
+FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable"}
+ASK_AGAIN = {"Cache-Control": "no-cache"}
 _TYPES = {"js": "text/javascript", "css": "text/css", "wasm": "application/wasm"}
 """What Windows may know otherwise."""
 _kept: dict[str, tuple[bytes, dict[str, str]]] = {}
@@ -31,7 +31,7 @@ def page_file_routes() -> APIRouter:
         """A file of gradio's frontend; a new content has a new name."""
         if name not in file_names():
             raise HTTPException(404)
-        return _answer(request, name, FOLDER.joinpath(name).read_bytes, _FOR_EVER)
+        return file_answer(request, name, FOLDER.joinpath(name).read_bytes, FOR_EVER)
 
     for name, text in _scripts().items():
         router.add_api_route(f"/{name}", _script_route(name, text), methods=["GET"], name=name)
@@ -54,12 +54,13 @@ def _script_route(name: str, text: str) -> Callable[[Request], Awaitable[Respons
     async def script(request: Request) -> Response:
         """A script of ours."""
         is_that = script_address(name).endswith(f"?{request.url.query}")
-        return _answer(request, name, text.encode, _FOR_EVER if is_that else _ASK_AGAIN)
+        return file_answer(request, name, text.encode, FOR_EVER if is_that else ASK_AGAIN)
 
     return script
 
 
-def _answer(request: Request, name: str, read: Callable[[], bytes], caching: dict[str, str]) -> Response:
+def file_answer(request: Request, name: str, read: Callable[[], bytes], caching: dict[str, str]) -> Response:
+    """A file of that name, compressed where the browser takes it so; `caching` are headers."""
     compresses = "gzip" in request.headers.get("accept-encoding", "")
     body, encoding = _packed(name, read) if compresses else (read(), {})
     kind = _TYPES.get(name.rpartition(".")[2]) or mimetypes.guess_type(name)[0] or "application/octet-stream"
@@ -67,7 +68,7 @@ def _answer(request: Request, name: str, read: Callable[[], bytes], caching: dic
 
 
 def _packed(name: str, read: Callable[[], bytes]) -> tuple[bytes, dict[str, str]]:
-    """A file as it is sent, and in which encoding; there are as many as gradio has files, and no more."""
+    """A file as it is sent, and in which encoding; there are as many as the page has files, and no more."""
     if name not in _kept:
         body = read()
         packed = gzip.compress(body, 6) if len(body) >= _LEAST_COMPRESSED else body

@@ -14,7 +14,7 @@ def test_upscalers_scripts_and_plugins_that_were_left_out(idle_services: Service
     mine = idle_services.paths.models / "ESRGAN" / "mine.pth"
     mine.parent.mkdir(parents=True)
     mine.write_bytes(b"not looked into")
-    idle_services.scripts._plugins.leave_out("my_extension", "ImportError: no module named 'colour'")
+    idle_services.scripts.plugins.leave_out("my_extension", "ImportError: no module named 'colour'")
     report: dict[str, str] = {}
     for label, finding in idle_services.doctor.report():
         report[label] = finding

@@ -52,7 +52,8 @@ class Saving:
         self, *, job_id: str = "job", pixels: np.ndarray = PIXELS, infotext: str = INFOTEXT, **settings: Any
     ) -> Picture:
         picture = FinishedPicture(1, pixels, infotext, 6)
-        return self.job(job_id, **settings).save(1, picture, self.outputs / "txt2img-images", request=REQUEST)
+        self.job(job_id, **settings).save(1, picture, self.outputs / "txt2img-images", request=REQUEST)
+        return PictureRecords(self._database).of_job(job_id)[-1]
 
 
 @pytest.fixture

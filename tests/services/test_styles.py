@@ -224,3 +224,24 @@ def test_any_name_and_text_is_kept_or_refused_in_a_sentence(
         assert StyleService([file]).find(saved.name) == saved
         assert saved.name == name.strip()
     assert {path.name for path in file.parent.iterdir()} <= {"styles.csv", "styles.csv.bak"}
+
+
+def test_styles_of_extensions_come_last_and_give_way_to_the_owners(tmp_path: Path, file: Path) -> None:
+    of_extension = tmp_path / "sea" / "styles.csv"
+    of_extension.parent.mkdir()
+    of_extension.write_text(HEADER + "oil,sea oil,\r\nfoam,foaming,\r\n", encoding="utf-8", newline="")
+    before = of_extension.read_bytes()
+    at_work = [of_extension]
+    service = StyleService([file], lambda: at_work)
+    assert [entry.name for entry in service.list_styles()] == ["oil", "foam"]
+    service.save("oil", "my oil")
+    assert service.find("oil").prompt == "my oil" and service.find("foam").prompt == "foaming"
+    listed = [entry.name.strip("- ") for entry in service.list_styles()]
+    assert listed == ["STYLES", "oil", "SEA", "foam"]
+    service.delete("oil")
+    assert service.find("oil").prompt == "sea oil"
+    with pytest.raises(InvalidRequest, match="'foam' comes with an extension. Switch that off, or save a style"):
+        service.delete("foam")
+    assert of_extension.read_bytes() == before
+    at_work.clear()
+    assert service.list_styles() == []

@@ -294,3 +294,26 @@ def test_any_text_is_expanded_or_refused_in_a_sentence(write: Write, text: str, 
         assert service.is_template(text) or "nested" in str(error)
     else:
         assert service.is_template(text) or expanded == text
+
+
+def test_wildcards_of_extensions_give_way_to_the_owners(tmp_path: Path) -> None:
+    folder, sea, lake = tmp_path / "wildcards", tmp_path / "sea", tmp_path / "lake"
+    contents = {
+        folder / "animals" / "fish.txt": "owner's cod",
+        sea / "fish.txt": "cod",
+        sea / "boats.txt": "sloop",
+        lake / "boats.txt": "canoe",
+    }
+    for path, text in contents.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    at_work = [sea, lake]
+    service = WildcardService(folder, lambda: at_work)
+    assert names(service) == ["animals/fish", "boats", "fish"]
+    # A name without its folder means the owner's too.
+    assert service.expand("__fish__, __boats__", 1) == "owner's cod, sloop"
+    assert service.problems() == [f"{lake / 'boats.txt'} defines boats, which {sea / 'boats.txt'} has already."]
+    (folder / "boats.txt").write_text("my boat")
+    assert service.expand("__boats__", 1) == "my boat" and service.problems() == []
+    at_work.clear()
+    assert names(service) == ["animals/fish", "boats"]

@@ -55,6 +55,7 @@ _SCRIPTS = (
     "machine.js",
     "settings.js",
     "extensions.js",
+    "extension_faults.js",
     "tour.js",
     "header.js",
     "prompt_keys.js",

@@ -1,0 +1,122 @@
+"""Asks extensions about pictures that are being saved; none can lose one, and what fails is told at the job's end."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from modules.errors import PluginFailed
+from modules.hooks import Plugins, SavedContext, SavingChange, SavingContext
+from modules.schema.infotext import write_parameters
+from modules.schema.pictures import Picture
+from modules.schema.requests import Resolved
+from modules.services.finished_picture import FinishedPicture
+
+SettingsOf = Callable[[str], Mapping[str, Any]]
+"""The settings of a plugin's own, by their names."""
+
+log = logging.getLogger(__name__)
+
+
+class SavingHooks:
+    """The hooks `before_saving` and `after_saving` for the pictures of one job."""
+
+    def __init__(
+        self, plugins: Plugins, job_id: str, *, user: str = "", settings_of: SettingsOf = lambda plugin: {}
+    ) -> None:
+        self._plugins = plugins
+        self._settings_of = settings_of
+        self._job_id = job_id
+        self._user = user
+        self._faults: dict[tuple[str, str], str] = {}
+
+    def before(
+        self, number: int, picture: FinishedPicture, request: Resolved | None, *, is_grid: bool
+    ) -> FinishedPicture:
+        """The picture as it is to be saved; as it was before an extension that fails."""
+        for plugin, call in self._plugins.calls("before_saving"):
+            context = SavingContext(
+                pixels=picture.pixels.copy(),
+                infotext=picture.infotext,
+                request=request,
+                number=number,
+                job_id=self._job_id,
+                user=self._user,
+                is_grid=is_grid,
+                settings=self._settings_of(plugin),
+            )
+            changed = partial(_changed, picture, call, context, plugin)
+            picture = self._tried(plugin, "before_saving", changed) or picture
+        return picture
+
+    def after(self, saved: Picture, path: Path, number: int, request: Resolved | None, *, is_grid: bool) -> None:
+        """Tell of a picture that is there."""
+        for plugin, call in self._plugins.calls("after_saving"):
+            context = SavedContext(
+                path=path,
+                picture_id=saved.id,
+                infotext=saved.infotext,
+                request=request,
+                number=number,
+                job_id=self._job_id,
+                user=self._user,
+                is_grid=is_grid,
+                settings=self._settings_of(plugin),
+            )
+            self._tried(plugin, "after_saving", partial(call, context=context))
+
+    def tell(self) -> None:
+        """Raise PluginFailed where any of them failed; to be called once everything is saved."""
+        for (plugin, hook), problem in self._faults.items():
+            raise PluginFailed(
+                f"Hook {hook!r} of the plugin {plugin} failed ({problem}). "
+                "The pictures are saved, as they were without it. Switch it off, or tell whoever wrote it."
+            )
+
+    def _tried(self, plugin: str, hook: str, call: Callable[[], Any]) -> Any:
+        try:
+            return call()
+        except (Exception, SystemExit) as error:  # others wrote it
+            if (plugin, hook) not in self._faults:
+                log.warning("The hook %s of the plugin %s failed", hook, plugin, exc_info=True)
+            self._faults.setdefault((plugin, hook), f"{type(error).__name__}: {error}")
+            return None
+
+
+def _changed(
+    picture: FinishedPicture, call: Callable[..., Any], context: SavingContext, plugin: str
+) -> FinishedPicture | None:
+    """Raises what the hook raises, and TypeError and ValueError for an answer that is no picture."""
+    change = call(context=context)
+    if change is None:
+        return None
+    if not isinstance(change, SavingChange):
+        raise TypeError(f"it returned {type(change).__name__} instead of a SavingChange")
+    pixels = picture.pixels if change.pixels is None else _picture(change.pixels)
+    return replace(picture, pixels=pixels, infotext=_with_parameters(picture.infotext, plugin, change.parameters))
+
+
+def _picture(pixels: np.ndarray) -> np.ndarray:
+    if not isinstance(pixels, np.ndarray) or pixels.dtype != np.uint8:
+        raise TypeError("its pixels are no array of uint8")
+    if pixels.ndim != 3 or pixels.shape[2] not in (3, 4) or 0 in pixels.shape:
+        raise ValueError(f"its pixels have the shape {pixels.shape} instead of (height, width, 3 or 4)")
+    return np.ascontiguousarray(pixels)
+
+
+def _with_parameters(infotext: str, plugin: str, parameters: Mapping[str, str]) -> str:
+    if not infotext or not parameters:
+        return infotext
+    own = {f"{key_start(plugin)}{key}": value for key, value in parameters.items()}
+    return f"{infotext}, {write_parameters(own)}"
+
+
+def key_start(plugin: str) -> str:
+    """What the keys begin with that an extension adds to infotexts."""
+    return f"{plugin.rpartition('.')[2]} "
