@@ -59,6 +59,9 @@ def import_extension(folder: ExtensionFolder) -> ModuleType:
         raise BrokenExtension(folder.problem)
     if not any(isinstance(finder, _ExtensionFinder) for finder in sys.meta_path):
         sys.meta_path.insert(0, _ExtensionFinder())
+    packages = str(folder.packages)
+    if packages not in sys.path and folder.packages.is_dir():
+        sys.path.append(packages)  # behind all others: what the program has is never taken from there
     package = folder.path / folder.manifest.package_name
     name = PREFIX + folder.name.replace("-", "_")
     loader = _FromSource(name, str(package / "__init__.py"))

@@ -101,8 +101,11 @@ class Manifest(BaseModel):
         return self.package or self.name.replace("-", "_")
 
 
-def read_manifest(folder: Path) -> Manifest:
-    """The manifest of an extension's folder. Raises BrokenExtension, in words for whoever wrote it."""
+def read_manifest(folder: Path, *, any_name: bool = False) -> Manifest:
+    """The manifest of an extension's folder. Raises BrokenExtension, in words for whoever wrote it.
+
+    `any_name`: the folder need not be called as the manifest says, for it is no installed one yet.
+    """
     try:
         with (folder / MANIFEST_FILE).open("rb") as file:
             content = file.read(MOST_BYTES + 1)
@@ -110,11 +113,11 @@ def read_manifest(folder: Path) -> Manifest:
         raise BrokenExtension(f"Its folder has no {MANIFEST_FILE} that can be read.") from error
     if len(content) > MOST_BYTES:
         raise BrokenExtension(f"Its {MANIFEST_FILE} is larger than {MOST_BYTES:,} bytes.")
-    return parse_manifest(content, folder.name)
+    return parse_manifest(content, None if any_name else folder.name)
 
 
-def parse_manifest(content: bytes, folder: str) -> Manifest:
-    """The manifest that some TOML holds, for a folder of that name. Raises BrokenExtension."""
+def parse_manifest(content: bytes, folder: str | None) -> Manifest:
+    """The manifest that some TOML holds, for a folder of that name, or of any. Raises BrokenExtension."""
     try:
         table = tomllib.loads(content.decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -123,7 +126,7 @@ def parse_manifest(content: bytes, folder: str) -> Manifest:
         manifest = Manifest.model_validate(table)
     except ValidationError as error:
         raise BrokenExtension(_sentence(error.errors(include_url=False)[0])) from error
-    if manifest.name != folder:
+    if folder is not None and manifest.name != folder:
         raise BrokenExtension(f"Its {MANIFEST_FILE} says that it is {manifest.name!r}, but its folder is {folder!r}.")
     return manifest
 

@@ -13,6 +13,8 @@ from modules.config.paths import Paths
 from modules.config.settings import SettingsStore
 from modules.gallery.adopted_folders import AdoptedFolders
 from modules.gallery.albums import Albums
+from modules.hooks.extension_states import ExtensionStates
+from modules.hooks.extension_store import ExtensionStore
 from modules.jobs.event_log import EventLog
 from modules.jobs.queue import JobQueue
 from modules.jobs.thread_worker import ThreadWorker
@@ -21,6 +23,7 @@ from modules.services.batches import BatchService
 from modules.services.data_folder import hold_data_folder
 from modules.services.doctor import Doctor
 from modules.services.downloads import DownloadService, open_downloads
+from modules.services.extension_manager import ExtensionManager, open_extension_manager
 from modules.services.extensions import ExtensionService
 from modules.services.generate import GenerateService
 from modules.services.inputs import InputService
@@ -86,6 +89,7 @@ class Services:
     upscalers: UpscalerRegistry
     scripts: ScriptService
     extensions: ExtensionService
+    extension_manager: ExtensionManager
     restarting: Restarting
     starts: StartCount
     doctor: Doctor
@@ -97,6 +101,7 @@ class Services:
         self.picture_folders.stop()
         self.generate.stop()
         self.downloads.close()
+        self.extension_manager.close()
         self.merging.stop()
         self.model_files.close()
         self.database.close()
@@ -137,6 +142,9 @@ def build_services(
     adopted = AdoptedFolders(shop.database)
     reader = PictureReader(shop.scripts, shop.networks, shop.vaes, shop.inputs)
     pictures = PictureService(shop.database, shop.records, paths, reader, adopted)
+    extensions = ExtensionService(
+        shop.extensions, shop.plugins, shop.scripts.registry.names_of, without=options.without_extensions
+    )
     return Services(
         paths=paths,
         settings=shop.settings,
@@ -166,9 +174,8 @@ def build_services(
         suggestions=WordSuggestions(paths.tags_folder, shop.models, cards, shop.wildcards, shop.styles, pictures),
         upscalers=shop.upscalers,
         scripts=shop.scripts,
-        extensions=ExtensionService(
-            shop.extensions, shop.plugins, shop.scripts.registry.names_of, without=options.without_extensions
-        ),
+        extensions=extensions,
+        extension_manager=open_extension_manager(shop.extensions, shop.extension_states, extensions, shop.settings),
         restarting=Restarting(),
         starts=StartCount(paths.unfinished_starts),
         doctor=Doctor(paths, shop.models, shop.engine, shop.counters, shop.upscalers, shop.scripts),
@@ -209,6 +216,7 @@ def _sweep(paths: Paths) -> None:
         sweep_temporary_files(folder)
     for folder in {paths.data, *(file.resolve().parent for file in paths.style_files)}:
         sweep_temporary_files(folder, deep=False)
+    ExtensionStore(paths.extensions, ExtensionStates(paths.extension_states)).recover()
 
 
 @contextmanager

@@ -59,7 +59,8 @@ class Workshop:
         self.styles = StyleService(paths.style_files)
         self.wildcards = WildcardService(paths.wildcards_folder)
         self.plugins = Plugins()
-        self.extensions = Extensions(paths.extensions, ExtensionStates(paths.extension_states))
+        self.extension_states = ExtensionStates(paths.extension_states)
+        self.extensions = Extensions(paths.extensions, self.extension_states)
         if not options.without_extensions:
             self.extensions.load_into(self.plugins)
         self.scripts = ScriptService(self.plugins, self.models, self.vaes, self.styles, self.upscalers, self.inputs)
