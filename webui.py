@@ -49,7 +49,7 @@ def main(arguments: Sequence[str]) -> int:
     """Run one command; the exit code is 0, 1 for a failed job, or 2 for something that the person can mend."""
     options = parse_command_line(arguments)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    for chatty in ("httpx", "httpcore", "xformers"):
+    for chatty in ("httpx", "httpcore", "xformers", "dulwich"):
         logging.getLogger(chatty).setLevel(logging.ERROR)
     commands = {
         "ui": serve,
@@ -127,6 +127,9 @@ def serve(options: argparse.Namespace, paths: Paths) -> int:
         stopping.at_work(stop)
         services.restarting.offer(stopping.ask_for_another)
         services.extensions.may_change = options.allow_extension_changes or not _is_public(options, host)
+        services.extension_manager.allow(
+            private_addresses=options.allow_private_extensions, folders=not _is_public(options, host)
+        )
         faults: list[BaseException] = []
 
         def open_page() -> None:

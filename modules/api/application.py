@@ -10,6 +10,7 @@ from starlette.middleware.cors import CORSMiddleware
 from modules.api.allowed_hosts import AllowedHosts
 from modules.api.body_limits import MAX_UPLOAD_BYTES, MAX_UPLOADS_BYTES, BodyLimits
 from modules.api.content_policy import ContentPolicy
+from modules.api.extension_installing import MOST_ZIP_BYTES, ZIP_PLACE
 from modules.api.extension_routes import ExtensionRouteClasses, routes_of_extensions
 from modules.api.guard import Guard
 from modules.api.login_page import login_routes
@@ -23,7 +24,11 @@ from modules.api.tokens import token_routes
 from modules.services.accounts import Accounts
 from modules.services.build import Services
 
-_UPLOADS = (("/gradio_api/upload", MAX_UPLOADS_BYTES), ("/api/v1/inputs", MAX_UPLOAD_BYTES))
+_UPLOADS = (
+    ("/gradio_api/upload", MAX_UPLOADS_BYTES),
+    ("/api/v1/inputs", MAX_UPLOAD_BYTES),
+    (ZIP_PLACE, MOST_ZIP_BYTES),
+)
 
 
 def create_application(

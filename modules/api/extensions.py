@@ -46,6 +46,14 @@ class ExtensionReport(Report):
     """Why it was left out; empty where there is nothing wrong with it."""
     scripts: list[str]
     """What it adds to the list of scripts."""
+    source: str
+    """Where it was installed from; empty where somebody put it there, or it comes with the program."""
+    commit: str
+    """Of its repository; empty where it is from none."""
+    is_pinned: bool
+    """Whether updates leave it alone."""
+    previous: list[str]
+    """The versions that it can be gone back to, the latest first."""
 
 
 class ExtensionList(Report):
@@ -57,6 +65,10 @@ class ExtensionList(Report):
     """Why this start took in no extension; empty where it took in those that are switched on."""
     can_be_changed: bool
     """Whether you may switch extensions on and off, and start the server anew, from here."""
+    removed: list[str]
+    """The names of extensions that were removed and can be had again."""
+    waits: bool
+    """Whether the next start of the server changes any of them."""
     start: str
     """Another word after every start of the server."""
 
@@ -65,13 +77,16 @@ def extension_routes(services: Services) -> APIRouter:
     """The routes; every refusal is {"detail": a sentence}."""
     router = APIRouter(prefix="/api/v1/extensions", tags=["extensions"], responses=refusals())
     tell = Teller(services.paths)
-    extensions = services.extensions
+    extensions, changes = services.extensions, services.extension_manager.changes
 
     @router.get("")
     def listed(request: Request) -> ExtensionList:
         """The extensions of this installation, and what is wrong with those that fail."""
+        found = extensions.all()
         return ExtensionList(
-            extensions=[_report(one, tell) for one in extensions.all()],
+            extensions=[_report(one, tell, changes.versions(one.name) if one.manifest else []) for one in found],
+            removed=changes.removed(),
+            waits=any(one.waits for one in found) or extensions.waits_for_removed,
             left_out=extensions.without,
             can_be_changed=extensions.may_change and visitor(request).is_owner,
             start=services.restarting.start,
@@ -97,7 +112,7 @@ def extension_routes(services: Services) -> APIRouter:
     return router
 
 
-def _report(one: ExtensionFacts, tell: Teller) -> ExtensionReport:
+def _report(one: ExtensionFacts, tell: Teller, previous: list[str]) -> ExtensionReport:
     manifest = one.manifest
     known = {
         "name": one.name,
@@ -110,6 +125,9 @@ def _report(one: ExtensionFacts, tell: Teller) -> ExtensionReport:
         "touches": manifest.touches if manifest else (),
         "problem": tell.shown(one.problem),
         "scripts": one.scripts,
+        "source": one.origin.source if one.origin else "",
+        "commit": one.origin.commit if one.origin else "",
+        "previous": previous,
     }
     return ExtensionReport(
         **readable(known),
@@ -117,5 +135,6 @@ def _report(one: ExtensionFacts, tell: Teller) -> ExtensionReport:
         is_enabled=one.decision in ("on", "changed", None),
         can_be_enabled=one.decision not in ("broken", None),
         is_active=one.is_active,
+        is_pinned=one.origin is not None and one.origin.is_pinned,
         waits=one.waits,
     )

@@ -16,6 +16,7 @@ from modules.api.albums import album_routes
 from modules.api.choices import choice_routes
 from modules.api.downloads import download_routes
 from modules.api.exchange import OF_THE_SERVER, Teller, readable
+from modules.api.extension_installing import extension_installing_routes
 from modules.api.extensions import extension_routes
 from modules.api.folders import folder_routes
 from modules.api.gallery import gallery_routes
@@ -55,6 +56,7 @@ _ROUTES: tuple[Callable[[Services], APIRouter], ...] = (
     merge_routes,
     settings_routes,
     extension_routes,
+    extension_installing_routes,
     machine_routes,
     preference_routes,
     webhook_routes,

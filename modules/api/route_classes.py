@@ -140,6 +140,18 @@ _TABLE: dict[RouteClass, str] = {
     "owner": """
         POST /api/v1/extensions/restart
         PUT,DELETE /api/v1/extensions/{name}
+        GET,POST /api/v1/extensions/looks
+        POST /api/v1/extensions/looks/zip
+        POST /api/v1/extensions/looks/updates
+        GET,DELETE /api/v1/extensions/looks/{look_id}
+        POST /api/v1/extensions/looks/{look_id}/install
+        POST /api/v1/extensions/looks/{look_id}/cancel
+        GET /api/v1/extensions/index
+        GET /api/v1/extensions/backup
+        GET,POST /api/v1/extensions/restore
+        POST /api/v1/extensions/restore/cancel
+        GET /api/v1/extensions/{name}/previous
+        POST /api/v1/extensions/{name}/{wish}
         GET,POST,PUT,PATCH,DELETE /extensions/{extension}/{path:path}
         PUT /api/v1/models/current
         PATCH /api/v1/models/{kind}/{name:path}

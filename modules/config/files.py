@@ -49,6 +49,18 @@ def safe_name(name: str) -> str:
     return f"{stem}{dot}{suffix[:_LONGEST_SUFFIX]}" if stem else ""
 
 
+def is_safe_name(name: str) -> bool:
+    """Whether every system takes a name as it stands, and it stays in its folder; it may begin with a dot."""
+    bare = name.lstrip(".")
+    return (
+        bool(bare)
+        and bare == bare.strip(". ")
+        and len(name.encode("utf-8", "replace")) <= LONGEST_NAME
+        and all(sign.isprintable() and sign not in FORBIDDEN_IN_NAMES for sign in name)
+        and name.split(".", 1)[0].strip().lower() not in _OF_WINDOWS
+    )
+
+
 def write_atomically(path: Path, content: bytes) -> None:
     """Replace `path` by `content`, on the disk before it returns. Raises StorageFull."""
     with temporary_file(path, content) as temporary:

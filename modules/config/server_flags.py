@@ -60,6 +60,11 @@ def add_server_flags(parser: argparse.ArgumentParser) -> None:
         help="let owners who are logged in switch extensions on and off when the server answers other machines too",
     )
     group.add_argument(
+        "--allow-private-extensions",
+        action="store_true",
+        help="let extensions be fetched from this computer and its own network, not from public addresses alone",
+    )
+    group.add_argument(
         "--worker",
         choices=("process", "thread"),
         default="process",

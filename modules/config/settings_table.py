@@ -31,6 +31,7 @@ _INFOTEXT = "Infotext"
 _PAGE = "User interface"
 _QUEUE = "Queue"
 _API = "API"
+_EXTENSIONS = "Extensions"
 
 
 def _setting(
@@ -358,6 +359,12 @@ class Settings:
         _API,
         "Forbid URLs to local resources",
         "Fetch those from public addresses alone, and from none of this machine or its network.",
+    )
+    extension_index: str = _setting(
+        "",
+        _EXTENSIONS,
+        "Extension index URL",
+        "Where a list of extensions lies, as JSON in the format of A1111's index; empty: none.",
     )
 
 

@@ -72,6 +72,9 @@ def import_extension(folder: ExtensionFolder) -> object:
     if folder.manifest is None:
         raise BrokenExtension(folder.problem)
     name = PREFIX + re.sub("[^A-Za-z0-9]", "_", folder.name)
+    packages = str(folder.packages)
+    if packages not in sys.path and folder.packages.is_dir():
+        sys.path.append(packages)  # behind all others: what the program has is never taken from there
     if folder.is_of_a1111:
         return importlib.import_module(COMPAT).plugin_of(folder.path, name)
     if not any(isinstance(finder, _ExtensionFinder) for finder in sys.meta_path):

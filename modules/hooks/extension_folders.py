@@ -12,11 +12,13 @@ from modules.errors import BrokenExtension
 from modules.hooks.a1111_folders import a1111_manifest, is_of_a1111
 from modules.hooks.manifest import MANIFEST_FILE, Manifest, read_manifest
 
+PACKAGES_FOLDER = ".packages"
+"""Beside the folders of extensions: what was installed for each of them, in a folder of its name."""
 MOST_FOLDERS = 500
 MOST_FILES = 5_000
 MOST_BYTES = 200_000_000
 _PIECE = 1 << 20
-_NOT_CODE = {"__pycache__", ".git", ".pytest_cache", ".mypy_cache", ".ruff_cache"}
+NOT_CODE = frozenset({"__pycache__", ".git", ".pytest_cache", ".mypy_cache", ".ruff_cache"})
 """Folders that come and go without anybody having changed the extension. Python is told to read nothing from them."""
 
 
@@ -34,23 +36,37 @@ class ExtensionFolder:
     def name(self) -> str:
         return self.path.name
 
+    @property
+    def packages(self) -> Path:
+        """Where the packages lie that were installed for it alone; need not exist."""
+        return self.path.parent / PACKAGES_FOLDER / self.path.name
+
     def content(self) -> str:
         """A hash of all names and bytes in it. Raises BrokenExtension for what is too much or leads out of it."""
         digest, files, size = hashlib.sha256(), 0, 0
-        for file in _files(self.path):
+        for file in files_below(self.path):
             files += 1
             size += file.stat().st_size
             if files > MOST_FILES or size > MOST_BYTES:
-                raise BrokenExtension(
-                    f"Its folder holds more than {MOST_FILES:,} files or {MOST_BYTES // 1_000_000:,} MB. "
-                    "Models and pictures belong into other folders."
-                )
+                raise too_much()
             name = file.relative_to(self.path).as_posix().encode("utf-8", "surrogateescape")
             digest.update(b"%d:%b%d:" % (len(name), name, file.stat().st_size))
             with file.open("rb") as opened:
                 while piece := opened.read(_PIECE):
                     digest.update(piece)
         return digest.hexdigest()
+
+
+def file_digests(folder: Path) -> dict[str, str]:
+    """The hash of each file in a folder, by its path in it. Raises BrokenExtension."""
+    found = {}
+    for file in files_below(folder):
+        with file.open("rb") as opened:
+            digest = hashlib.sha256()
+            while piece := opened.read(_PIECE):
+                digest.update(piece)
+        found[file.relative_to(folder).as_posix()] = digest.hexdigest()
+    return found
 
 
 def extension_folders(root: Path) -> list[ExtensionFolder]:
@@ -75,11 +91,19 @@ def extension_folder(path: Path) -> ExtensionFolder:
     return ExtensionFolder(path, manifest)
 
 
-def _files(root: Path) -> Iterator[Path]:
+def too_much() -> BrokenExtension:
+    """The error to raise for a folder that is larger than any extension."""
+    return BrokenExtension(
+        f"Its folder holds more than {MOST_FILES:,} files or {MOST_BYTES // 1_000_000:,} MB. "
+        "Models and pictures belong into other folders."
+    )
+
+
+def files_below(root: Path) -> Iterator[Path]:
     """All files, in an order that does not depend on the disk. Raises BrokenExtension."""
     try:
         for parent, folders, names in os.walk(root, onerror=_unreadable):
-            folders[:] = sorted(name for name in folders if name not in _NOT_CODE)
+            folders[:] = sorted(name for name in folders if name not in NOT_CODE)
             for name in (*folders, *sorted(names)):
                 if Path(parent, name).is_symlink():
                     raise BrokenExtension(f"{Path(parent, name).relative_to(root)} in its folder is a link.")

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
@@ -16,7 +15,8 @@ from modules.errors import BrokenExtension
 from modules.hooks.extension_code import import_extension, prepare_for
 from modules.hooks.extension_files import ExtensionFiles, read_extension_files
 from modules.hooks.extension_folders import ExtensionFolder, extension_folders
-from modules.hooks.extension_states import ExtensionState, ExtensionStates
+from modules.hooks.extension_packages import installed_version
+from modules.hooks.extension_states import ExtensionState, ExtensionStates, Origin
 from modules.hooks.manifest import Manifest
 from modules.hooks.plugins import Plugins
 from modules.hooks.trial import tried
@@ -37,6 +37,8 @@ class Extension:
     problem: str = ""
     content: str = ""
     """The hash of the folder, of what is switched on."""
+    origin: Origin | None = None
+    """Where it was installed from; None: somebody put its folder there."""
 
     @property
     def name(self) -> str:
@@ -52,7 +54,7 @@ class Extensions:
     """The extensions below one folder."""
 
     def __init__(self, root: Path, states: ExtensionStates) -> None:
-        self._root = root
+        self.root = root
         self._states = states
         self.taken_in: dict[str, str] = {}
         """What was imported, or failed in it, and the hash that its folder had."""
@@ -61,7 +63,12 @@ class Extensions:
     def all(self) -> list[Extension]:
         """Every extension, by name. Runs nothing of theirs."""
         states = self._states.read()
-        return [_extension(folder, states.get(folder.name)) for folder in extension_folders(self._root)]
+        found = []
+        for folder in extension_folders(self.root):
+            state = states.get(folder.name)
+            origin = state.origin if state is not None else None
+            found.append(replace(_extension(folder, state), origin=origin))
+        return found
 
     def load_into(self, plugins: Plugins) -> None:
         """Take in what is switched on and unchanged. What fails is told in the plugins' failures."""
@@ -78,17 +85,19 @@ class Extensions:
     def enable(self, extension: Extension) -> None:
         """Switch one on as it lies there now. Raises BrokenExtension, StorageFull."""
         manifest = extension.folder.manifest
-        problem = extension.folder.problem if manifest is None else unmet(manifest) or _unusable(extension.folder)
+        problem = extension.folder.problem
+        if manifest is not None:
+            problem = unmet(manifest, extension.folder.packages) or _unusable(extension.folder)
         if problem:
             raise BrokenExtension(f"Extension {extension.name!r} cannot be switched on. {problem}")
-        state = ExtensionState(is_enabled=True, content=extension.folder.content())
+        content = extension.folder.content()
         if problem := tried(extension.folder.path):
             raise BrokenExtension(f"Extension {extension.name!r} cannot be switched on. {problem}")
-        self._states.change(extension.name, state)
+        self._states.switch(extension.name, content=content)
 
     def disable(self, extension: Extension) -> None:
         """Switch one off. Raises StorageFull."""
-        self._states.change(extension.name, ExtensionState(is_enabled=False, content=""))
+        self._states.switch(extension.name)
 
     def _take_in(self, folder: ExtensionFolder) -> object:
         files = read_extension_files(folder)
@@ -106,16 +115,18 @@ def _unusable(folder: ExtensionFolder) -> str:
     return ""
 
 
-def unmet(manifest: Manifest) -> str:
-    """What an extension needs and this installation has not, as a sentence; empty where it has all."""
+def unmet(manifest: Manifest, packages: Path | None = None) -> str:
+    """What an extension needs and this installation has not, as a sentence; empty where it has all.
+
+    `packages` is the folder of those that were installed for it alone.
+    """
     if not SpecifierSet(manifest.hooks).contains(str(VERSION)):
         return f"It is written for version {manifest.hooks} of the hooks; this program has version {VERSION}."
     for requirement in map(Requirement, manifest.requirements):
         if requirement.marker is not None and not requirement.marker.evaluate():
             continue
-        try:
-            installed = metadata.version(requirement.name)
-        except metadata.PackageNotFoundError:
+        installed = installed_version(requirement.name, packages)
+        if installed is None:
             return f"It needs {requirement}, which is not installed here."
         if not requirement.specifier.contains(installed, prereleases=True):
             return f"It needs {requirement}, but the program has {requirement.name}=={installed}."
@@ -126,11 +137,11 @@ def _extension(folder: ExtensionFolder, state: ExtensionState | None) -> Extensi
     if folder.manifest is None:
         return Extension(folder, "broken", folder.problem)
     if state is None or not state.is_enabled:
-        return Extension(folder, "off", unmet(folder.manifest))
+        return Extension(folder, "off", unmet(folder.manifest, folder.packages))
     try:
         content = folder.content()
     except BrokenExtension as error:
         return Extension(folder, "broken", str(error))
     if content != state.content:
         return Extension(folder, "changed", _CHANGED)
-    return Extension(folder, "on", unmet(folder.manifest), content)
+    return Extension(folder, "on", unmet(folder.manifest, folder.packages), content)

@@ -103,8 +103,11 @@ class Manifest(BaseModel):
         return self.package or self.name.replace("-", "_")
 
 
-def read_manifest(folder: Path) -> Manifest:
-    """The manifest of an extension's folder. Raises BrokenExtension, in words for whoever wrote it."""
+def read_manifest(folder: Path, *, any_name: bool = False) -> Manifest:
+    """The manifest of an extension's folder. Raises BrokenExtension, in words for whoever wrote it.
+
+    `any_name`: the folder need not be called as the manifest says, for it is no installed one yet.
+    """
     try:
         with (folder / MANIFEST_FILE).open("rb") as file:
             content = file.read(MOST_BYTES + 1)
@@ -112,11 +115,11 @@ def read_manifest(folder: Path) -> Manifest:
         raise BrokenExtension(f"Its folder has no {MANIFEST_FILE} that can be read.") from error
     if len(content) > MOST_BYTES:
         raise BrokenExtension(f"Its {MANIFEST_FILE} is larger than {MOST_BYTES:,} bytes.")
-    return parse_manifest(content, folder.name)
+    return parse_manifest(content, None if any_name else folder.name)
 
 
-def parse_manifest(content: bytes, folder: str) -> Manifest:
-    """The manifest that some TOML holds, for a folder of that name. Raises BrokenExtension."""
+def parse_manifest(content: bytes, folder: str | None) -> Manifest:
+    """The manifest that some TOML holds, for a folder of that name, or of any. Raises BrokenExtension."""
     try:
         table = tomllib.loads(content.decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -129,7 +132,7 @@ def parse_manifest(content: bytes, folder: str) -> Manifest:
         raise BrokenExtension(
             f"Its {MANIFEST_FILE} has name = {manifest.name!r}: use small letters, digits, - and _ only."
         )
-    if manifest.name != folder:
+    if folder is not None and manifest.name != folder:
         raise BrokenExtension(f"Its {MANIFEST_FILE} says that it is {manifest.name!r}, but its folder is {folder!r}.")
     return manifest
 

@@ -13,6 +13,8 @@ from modules.config.paths import Paths
 from modules.config.settings import SettingsStore
 from modules.gallery.adopted_folders import AdoptedFolders
 from modules.gallery.albums import Albums
+from modules.hooks.extension_states import ExtensionStates
+from modules.hooks.extension_store import ExtensionStore
 from modules.hooks.route_registry import RouteRegistry
 from modules.jobs.event_log import EventLog
 from modules.jobs.queue import JobQueue
@@ -22,6 +24,7 @@ from modules.services.batches import BatchService
 from modules.services.data_folder import hold_data_folder
 from modules.services.doctor import Doctor
 from modules.services.downloads import DownloadService, open_downloads
+from modules.services.extension_manager import ExtensionManager, open_extension_manager
 from modules.services.extensions import ExtensionService
 from modules.services.generate import GenerateService
 from modules.services.inputs import InputService
@@ -91,6 +94,7 @@ class Services:
     scripts: ScriptService
     sections: SectionService
     extensions: ExtensionService
+    extension_manager: ExtensionManager
     restarting: Restarting
     starts: StartCount
     doctor: Doctor
@@ -106,6 +110,7 @@ class Services:
         self.generate.stop()
         self.hooks.stop()
         self.downloads.close()
+        self.extension_manager.close()
         self.merging.stop()
         self.model_files.close()
         self.database.close()
@@ -146,6 +151,9 @@ def build_services(
     adopted = AdoptedFolders(shop.database)
     reader = PictureReader(shop.scripts, shop.sections, shop.networks, shop.vaes, shop.inputs)
     pictures = PictureService(shop.database, shop.records, paths, reader, adopted)
+    extensions = ExtensionService(
+        shop.extensions, shop.plugins, shop.scripts.registry.names_of, without=options.without_extensions
+    )
     return Services(
         paths=paths,
         settings=shop.settings,
@@ -176,9 +184,8 @@ def build_services(
         upscalers=shop.upscalers,
         scripts=shop.scripts,
         sections=shop.sections,
-        extensions=ExtensionService(
-            shop.extensions, shop.plugins, shop.scripts.registry.names_of, without=options.without_extensions
-        ),
+        extensions=extensions,
+        extension_manager=open_extension_manager(shop.extensions, shop.extension_states, extensions, shop.settings),
         restarting=Restarting(),
         starts=StartCount(paths.unfinished_starts),
         doctor=Doctor(paths, shop.models, shop.engine, shop.counters, shop.upscalers, shop.scripts),
@@ -223,6 +230,7 @@ def _sweep(paths: Paths) -> None:
         sweep_temporary_files(folder)
     for folder in {paths.data, *(file.resolve().parent for file in paths.style_files)}:
         sweep_temporary_files(folder, deep=False)
+    ExtensionStore(paths.extensions, ExtensionStates(paths.extension_states)).recover()
 
 
 @contextmanager

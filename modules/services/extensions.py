@@ -9,6 +9,7 @@ from threading import Lock
 from modules.errors import NotAllowed, NotFound
 from modules.hooks import Plugins
 from modules.hooks.extension_files import ExtensionFiles
+from modules.hooks.extension_states import Origin
 from modules.hooks.extensions import Decision, Extension, Extensions
 from modules.hooks.manifest import Manifest
 
@@ -33,6 +34,8 @@ class ExtensionFacts:
     """Whether a new start would change it."""
     problem: str
     scripts: tuple[str, ...]
+    origin: Origin | None = None
+    """Where it was installed from; None: it came with the program, or somebody put it there."""
 
 
 class ExtensionService:
@@ -44,7 +47,8 @@ class ExtensionService:
         self._extensions = extensions
         self._plugins = plugins
         self._scripts_of = scripts_of
-        self._lock = Lock()
+        self.changing = Lock()
+        """Held while something of them is being changed."""
         self.without = without
         """Why none is taken in, as a sentence; empty otherwise."""
         self.may_change = False
@@ -60,22 +64,31 @@ class ExtensionService:
         """What lies beside the code of the extensions at work, by name."""
         return self._extensions.files_of(self._plugins.names)
 
+    @property
+    def waits_for_removed(self) -> bool:
+        """Whether something that was removed was taken in, so that a new start lets go of it."""
+        return not self._extensions.taken_in.keys() <= {one.name for one in self._extensions.all()}
+
     def enable(self, name: str) -> None:
         """Switch one on, once a process of its own has tried it; the next start takes it in.
 
         Raises NotAllowed, NotFound, BrokenExtension, StorageFull.
         """
-        with self._lock:
+        with self.changing:
             self._extensions.enable(self._changeable(name))
 
     def disable(self, name: str) -> None:
         """Switch one off; the next start leaves it out. Raises NotAllowed, NotFound, StorageFull."""
-        with self._lock:
+        with self.changing:
             self._extensions.disable(self._changeable(name))
 
-    def _changeable(self, name: str) -> Extension:
+    def check(self) -> None:
+        """Raise NotAllowed unless extensions may be changed from here."""
         if not self.may_change:
             raise NotAllowed(_NOT_ALLOWED)
+
+    def _changeable(self, name: str) -> Extension:
+        self.check()
         found = next((one for one in self._extensions.all() if one.name == name), None)
         if found is None:
             raise NotFound(f"There is no extension {name[:80]!r} in the folder of extensions.")
@@ -97,6 +110,7 @@ class ExtensionService:
             waits=wanted != taken_in and not self.without,
             problem=extension.problem or self._failures().get(extension.name, ""),
             scripts=self._scripts_of(extension.name),
+            origin=extension.origin,
         )
 
     def _built_in(self, name: str) -> ExtensionFacts:

@@ -60,7 +60,8 @@ class Workshop:
         self.records = PictureRecords(self.database)
         self.inputs = InputPictures(paths.input_pictures)
         self.plugins = Plugins()
-        self.extensions = Extensions(paths.extensions, ExtensionStates(paths.extension_states))
+        self.extension_states = ExtensionStates(paths.extension_states)
+        self.extensions = Extensions(paths.extensions, self.extension_states)
         if not options.without_extensions:
             self.extensions.load_into(self.plugins)
         self.plugin_settings = SettingRegistry(self.plugins)

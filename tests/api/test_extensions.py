@@ -37,6 +37,7 @@ def test_what_is_there_is_listed(idle_client: TestClient, services: Services) ->
         "name": "deep-sea", "title": "Deep sea", "version": "1.0", "author": "Ann", "description": "Waves.",
         "homepage": "", "requirements": ["numpy>=1"], "touches": ["scripts"], "is_built_in": False,
         "is_enabled": False, "can_be_enabled": True, "is_active": False, "waits": False, "problem": "", "scripts": [],
+        "source": "", "commit": "", "is_pinned": False, "previous": [],
     }  # fmt: skip
     assert found["xyz_plot"]["description"].startswith("X/Y/Z plot: one picture for every combination")
     assert found["xyz_plot"]["is_active"] and found["xyz_plot"]["scripts"] == ["X/Y/Z plot"]
@@ -63,7 +64,7 @@ def test_one_is_switched_on_and_off(idle_client: TestClient, services: Services)
         ("empty", 422, "no extension.toml that can be read"),
         ("nowhere", 404, "There is no extension 'nowhere'"),
         ("..", 404, ""),
-        ("%2e%2e%2fdeep-sea", 404, ""),
+        ("%2e%2e%2fdeep-sea", 405, ""),
         ("README.md", 404, "There is no extension 'README.md'"),
     ],
 )
