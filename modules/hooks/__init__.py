@@ -20,6 +20,17 @@ from modules.hooks.arguments import (
     read_arguments,
 )
 from modules.hooks.available import Available, RequestField
+from modules.hooks.passes import (
+    AfterGuidance,
+    AfterPass,
+    AfterStep,
+    BeforeNetwork,
+    BeforePass,
+    Evaluation,
+    NetworkPatch,
+    PassContext,
+    PassKind,
+)
 from modules.hooks.picture_sides import sides_of
 from modules.hooks.plugins import BUILTIN, PluginFailure, Plugins
 from modules.hooks.script_registry import ScriptRegistry
@@ -34,16 +45,25 @@ __all__ = [
     "BUILTIN",
     "SCRIPT_KEY",
     "VERSION",
+    "AfterGuidance",
+    "AfterPass",
+    "AfterStep",
     "Argument",
     "Arguments",
     "Available",
+    "BeforeNetwork",
+    "BeforePass",
     "Choice",
     "Drafting",
     "Drawn",
+    "Evaluation",
     "Interrupted",
     "InvalidRequest",
+    "NetworkPatch",
     "Number",
     "PaintedResult",
+    "PassContext",
+    "PassKind",
     "PluginFailure",
     "Plugins",
     "RequestField",

@@ -39,6 +39,21 @@ class PluginFailure:
         return f"{self.plugin} is left out: {self.problem}"
 
 
+@dataclass(frozen=True)
+class Implementation:
+    """A hook of one plugin."""
+
+    plugin: str
+    hook: str
+    function: Callable[..., Any]
+    parameters: tuple[str, ...]
+    """Those that it takes of the hook's."""
+
+    def __call__(self, **given: Any) -> Any:
+        """Its answer. Raises whatever it raises: whoever calls it says whose fault that is."""
+        return self.function(**{name: given[name] for name in self.parameters})
+
+
 class Plugins:
     """Plugins by name, and their hooks."""
 
@@ -87,13 +102,17 @@ class Plugins:
         if self._manager.has_plugin(name):
             self._manager.unregister(name=name)
 
+    def implementations(self, hook: str) -> tuple[Implementation, ...]:
+        """A hook of every plugin that has it, in the order in which they were registered."""
+        found = getattr(self._manager.hook, hook).get_hookimpls()
+        return tuple(Implementation(one.plugin_name, hook, one.function, tuple(one.argnames)) for one in found)
+
     def answers(self, hook: str, **parameters: Any) -> Iterator[tuple[str, Any]]:
         """The name and the answer of every plugin that has the hook, in the order in which they were registered."""
-        for implementation in getattr(self._manager.hook, hook).get_hookimpls():
-            given = {name: parameters[name] for name in implementation.argnames}
-            answer = self._answer_of(implementation.plugin_name, partial(implementation.function, **given))
+        for implementation in self.implementations(hook):
+            answer = self._answer_of(implementation.plugin, partial(implementation, **parameters))
             if answer is not None:
-                yield implementation.plugin_name, answer
+                yield implementation.plugin, answer
 
     def _answer_of(self, plugin: str, call: Callable[[], Any]) -> Any:
         """What a call into a plugin returns; None, with the plugin left out, where it fails."""

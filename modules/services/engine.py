@@ -22,12 +22,15 @@ from modules.checkpoints.registry import Checkpoint
 from modules.config.settings import SettingsStore
 from modules.diffusion.memory import ran_out_of_memory
 from modules.errors import Interrupted, OutOfMemory, Skipped, UserError
+from modules.hooks import Plugins
 from modules.pipeline.conditioning import count_tokens
 from modules.pipeline.extras import ExtrasTools, ProcessedPicture, process
 from modules.pipeline.first_pass_memory import FirstPassMemory
 from modules.pipeline.hires import refiner_of
 from modules.pipeline.img2img import img2img
+from modules.pipeline.network_patches import NetworkDamaged
 from modules.pipeline.networks import JobNetworks
+from modules.pipeline.pass_hooks import PaintingHooks
 from modules.pipeline.resources import PaintedPicture, Resources, SideKind, SidePicture
 from modules.pipeline.run_recording import Recorder
 from modules.pipeline.text_cache import TextCache
@@ -85,6 +88,7 @@ class Engine:
         counters: Counters,
         upscalers: UpscalerRegistry,
         tiny_decoder_folders: tuple[Path, ...],
+        plugins: Plugins,
     ) -> None:
         self._models = models
         self._vaes = vaes
@@ -93,6 +97,7 @@ class Engine:
         self._settings = settings
         self._counters = counters
         self._upscalers = upscalers
+        self._hooks = PaintingHooks(plugins)
         self._texts = TextCache()
         self._tokenizer: tuple[Path, PromptTokenizer] | None = None
         self.machine = Machine(options, settings)
@@ -180,6 +185,7 @@ class Engine:
                     preview_method=self._settings.current.show_progress_type,
                     networks=networks,
                     recorder=recorder,
+                    hooks=self._hooks,
                     sides=self._sides_wanted(),
                 )
                 for painted in _task(request, resources, frozenset(done)):
@@ -199,6 +205,9 @@ class Engine:
                 f"{_size_of(request)} at batch size {request.batch_size} does not fit into the memory of the device. "
                 "Make the picture or the batch smaller."
             ) from error
+        except NetworkDamaged:
+            self._let_go_but(())
+            raise
         finally:
             self._count_reuse()
 

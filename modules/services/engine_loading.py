@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modules.config.settings import SettingsStore
+from modules.hooks import Plugins
 from modules.services.counters import Counters
 from modules.services.models import ModelService
 from modules.services.network_files import NetworkFileService
@@ -32,8 +33,9 @@ class EngineLoader:
         counters: Counters,
         upscalers: UpscalerRegistry,
         tiny_decoder_folders: tuple[Path, ...],
+        plugins: Plugins,
     ) -> None:
-        self._made_of = (models, vaes, networks, settings, options, counters, upscalers, tiny_decoder_folders)
+        self._made_of = (models, vaes, networks, settings, options, counters, upscalers, tiny_decoder_folders, plugins)
         self._lock = threading.Lock()
         self._engine: Engine | None = None
 

@@ -81,6 +81,7 @@ class Workshop:
             self.counters,
             self.upscalers,
             paths.tiny_vae_folders,
+            self.plugins,
         )
 
     def bench(self, sink: Sink) -> Bench:

@@ -23,6 +23,7 @@ from modules.config.paths import Paths
 from modules.config.settings import SettingsStore
 from modules.diffusion.noise_levels import NoiseLevels
 from modules.errors import InvalidRequest, ModelNotFound, OutOfMemory, UserError
+from modules.hooks import Plugins
 from modules.pipeline.extras import process
 from modules.pipeline.resources import PaintedPicture, Resources
 from modules.schema.extras_request import ExtrasRequest
@@ -116,7 +117,7 @@ def machine(paths: Paths, database: Database, monkeypatch: pytest.MonkeyPatch, t
     upscalers = UpscalerRegistry([tmp_path / "upscalers"])
     settings = SettingsStore(paths.settings_file)
     vaes, networks = VaeService(models, settings), NetworkFileService(models)
-    machine = Machine(Engine(models, vaes, networks, settings, options, Counters(database), upscalers, ()))
+    machine = Machine(Engine(models, vaes, networks, settings, options, Counters(database), upscalers, (), Plugins(())))
     monkeypatch.setattr(model_keeping, "load_checkpoint", machine.load)
     monkeypatch.setattr(machine.engine.machine, "memory", lambda *_: MemoryPlan("resident", "It fits."))
     monkeypatch.setattr(engine_module, "txt2img", machine.task)
