@@ -20,6 +20,7 @@ from modules.hooks.arguments import (
     read_arguments,
 )
 from modules.hooks.available import Available, RequestField
+from modules.hooks.image_upscalers import ImageUpscaler, UpscaleContext
 from modules.hooks.passes import (
     AfterGuidance,
     AfterPass,
@@ -57,6 +58,7 @@ __all__ = [
     "Drafting",
     "Drawn",
     "Evaluation",
+    "ImageUpscaler",
     "Interrupted",
     "InvalidRequest",
     "NetworkPatch",
@@ -75,6 +77,7 @@ __all__ = [
     "Switch",
     "Task",
     "Text",
+    "UpscaleContext",
     "UserError",
     "arguments_of_infotext",
     "drawn_seed",

@@ -12,6 +12,7 @@ from typing import Any
 
 from pluggy import HookimplMarker, HookspecMarker
 
+from modules.hooks.image_upscalers import ImageUpscaler
 from modules.hooks.passes import (
     AfterGuidance,
     AfterPass,
@@ -78,4 +79,15 @@ def patch_network(context: NetworkPatch) -> AbstractContextManager[Any] | None:
     modules and register hooks on them. Whatever it replaced when it was entered is put back when it is over, also after
     an exception and by a manager that forgets to. It must not write into the tensors of the weights: that ends the job,
     and the model is loaded anew.
+    """
+
+
+@hookspec
+def register_upscalers() -> Iterable[ImageUpscaler]:  # type: ignore[empty-body]
+    """Image upscalers, which are offered in hires fix, SD upscale, Extras, the API and plots, after the built-in ones.
+
+    Each is an object with a `name` and a method `upscale(pixels, context)`, which gets (height, width, 3) uint8 and an
+    `UpscaleContext` (the wanted width and height, the device, and calls for stopping and for progress), and gives such
+    pixels of any size. It is called in the worker; one that fails ends its job. An extension with a name that another
+    upscaler has is left out.
     """

@@ -16,6 +16,7 @@ from modules.hooks.extension_code import import_extension
 from modules.hooks.extension_folders import extension_folder
 from modules.hooks.plugins import Plugins
 from modules.hooks.script_registry import ScriptRegistry
+from modules.hooks.upscaler_contributions import upscalers_of
 
 SECONDS = 60
 
@@ -46,6 +47,7 @@ def main(folder: Path, answer: Path) -> None:
     plugins = Plugins()
     plugins.take_in(folder.name, partial(import_extension, extension_folder(folder)))
     ScriptRegistry(plugins)
+    upscalers_of(plugins)
     answer.write_text(" ".join(failure.problem for failure in plugins.failures), "utf-8")
 
 

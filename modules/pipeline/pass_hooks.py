@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -168,9 +168,14 @@ def called(implementation: Implementation, context: object) -> Any:
         return implementation(context=context)
 
 
+def guarded(implementation: Implementation, passed: BaseException | None = None) -> AbstractContextManager[None]:
+    """Raises as `blaming` does, for a hook."""
+    return blaming(lambda error: failed(implementation, f"{type(error).__name__}: {error}"), passed)
+
+
 @contextmanager
-def guarded(implementation: Implementation, passed: BaseException | None = None) -> Iterator[None]:
-    """Raises PluginFailed where the code of an extension fails within it.
+def blaming(fault: Callable[[BaseException], PluginFailed], passed: BaseException | None = None) -> Iterator[None]:
+    """Raises `fault`, made of the error, where the code of an extension fails within it.
 
     What is no fault of the code's goes through: that somebody stopped the job, a refusal in words, too little memory,
     and `passed`, which it was given.
@@ -182,8 +187,9 @@ def guarded(implementation: Implementation, passed: BaseException | None = None)
     except (Exception, SystemExit) as error:  # others wrote it, and it may even try to end the program
         if error is passed or (isinstance(error, (RuntimeError, MemoryError)) and ran_out_of_memory(error)):
             raise  # with less in memory it may do
-        log.exception("The hook %s of the plugin %s failed", implementation.hook, implementation.plugin)
-        raise failed(implementation, f"{type(error).__name__}: {error}") from error
+        blamed = fault(error)
+        log.exception("%s", blamed)
+        raise blamed from error
 
 
 def failed(implementation: Implementation, problem: str) -> PluginFailed:

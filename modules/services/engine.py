@@ -42,6 +42,7 @@ from modules.schema.hires_fields import second_pass_sides
 from modules.schema.infotext import write_infotext
 from modules.schema.infotext_keys import INCOMPLETE_KEY
 from modules.schema.requests import NO_VAE, Resolved, ResolvedImg2Img, ResolvedTxt2Img
+from modules.services.brought_upscalers import BroughtUpscalers
 from modules.services.counters import TEXTS_ENCODED, TEXTS_FOUND, Counters
 from modules.services.finished_picture import FinishedPicture, FinishedSide
 from modules.services.look_inside_outlines import OutlineReader
@@ -89,6 +90,7 @@ class Engine:
         upscalers: UpscalerRegistry,
         tiny_decoder_folders: tuple[Path, ...],
         plugins: Plugins,
+        brought: BroughtUpscalers,
     ) -> None:
         self._models = models
         self._vaes = vaes
@@ -97,6 +99,7 @@ class Engine:
         self._settings = settings
         self._counters = counters
         self._upscalers = upscalers
+        self._brought = brought
         self._hooks = PaintingHooks(plugins)
         self._texts = TextCache()
         self._tokenizer: tuple[Path, PromptTokenizer] | None = None
@@ -245,9 +248,15 @@ class Engine:
         return models or upscalers
 
     def _upscale(self, watcher: Watcher, name: str, pixels: np.ndarray, width: int, height: int) -> np.ndarray:
-        upscaler = self._upscaler_cache.get(self._upscalers.find(name))
+        upscaler = self._upscaler(name)
         listener = Listener(check=watcher.check, tell=watcher.stage)
         return Enlargement(upscaler).apply(pixels, BySize(width, height), listener=listener)
+
+    def _upscaler(self, name: str, *, accept_noncommercial: bool = False) -> Upscaler:
+        entry = self._upscalers.find(name)
+        if entry.plugin:
+            return self._brought.get(entry, str(self.device))
+        return self._upscaler_cache.get(entry, accept_noncommercial=accept_noncommercial)
 
     def _model(self, request: Resolved, watcher: Watcher, name: str) -> LoadedModel:
         model = self._keeper.get(name, self._vae_for(request, name), tell=watcher.stage)
@@ -288,7 +297,7 @@ class Engine:
 
     def _extras_tools(self, *, accept_noncommercial: bool) -> ExtrasTools:
         def upscaler(name: str) -> Upscaler:
-            return self._upscaler_cache.get(self._upscalers.find(name), accept_noncommercial=accept_noncommercial)
+            return self._upscaler(name, accept_noncommercial=accept_noncommercial)
 
         def face_restorer(name: str) -> FaceRestorer:
             path = restorer_file(name, self._upscalers.models)

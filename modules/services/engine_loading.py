@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from modules.config.settings import SettingsStore
 from modules.hooks import Plugins
+from modules.services.brought_upscalers import BroughtUpscalers
 from modules.services.counters import Counters
 from modules.services.models import ModelService
 from modules.services.network_files import NetworkFileService
@@ -34,8 +35,10 @@ class EngineLoader:
         upscalers: UpscalerRegistry,
         tiny_decoder_folders: tuple[Path, ...],
         plugins: Plugins,
+        brought: BroughtUpscalers,
     ) -> None:
-        self._made_of = (models, vaes, networks, settings, options, counters, upscalers, tiny_decoder_folders, plugins)
+        files = (models, vaes, networks)
+        self._made_of = (*files, settings, options, counters, upscalers, tiny_decoder_folders, plugins, brought)
         self._lock = threading.Lock()
         self._engine: Engine | None = None
 

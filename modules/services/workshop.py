@@ -22,6 +22,7 @@ from modules.hooks.extensions import Extensions
 from modules.jobs.job_control import JobControl
 from modules.jobs.workers import Bench, Sink
 from modules.schema.jobs import Job
+from modules.services.brought_upscalers import BroughtUpscalers
 from modules.services.counters import Counters
 from modules.services.engine_loading import EngineLoader
 from modules.services.job_running import JobRunner
@@ -51,7 +52,6 @@ class Workshop:
             Registry(paths.checkpoint_folders, self.model_files), self.model_files, self.settings
         )
         self.counters = Counters(self.database)
-        self.upscalers = UpscalerRegistry(paths.upscaler_folders)
         self.vaes = VaeService(self.models, self.settings)
         self.networks = NetworkFileService(self.models)
         self.records = PictureRecords(self.database)
@@ -62,6 +62,8 @@ class Workshop:
         self.extensions = Extensions(paths.extensions, ExtensionStates(paths.extension_states))
         if not options.without_extensions:
             self.extensions.load_into(self.plugins)
+        brought = BroughtUpscalers(self.plugins, UpscalerRegistry(paths.upscaler_folders))
+        self.upscalers = UpscalerRegistry(paths.upscaler_folders, brought.entries)
         self.scripts = ScriptService(self.plugins, self.models, self.vaes, self.styles, self.upscalers, self.inputs)
         self.resolver = RequestResolver(
             self.models,
@@ -82,6 +84,7 @@ class Workshop:
             self.upscalers,
             paths.tiny_vae_folders,
             self.plugins,
+            brought,
         )
 
     def bench(self, sink: Sink) -> Bench:
