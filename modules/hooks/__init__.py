@@ -23,6 +23,18 @@ from modules.hooks.arguments import (
 )
 from modules.hooks.available import Available, RequestField
 from modules.hooks.contexts import ProcessContext, SavedContext, SavingChange, SavingContext
+from modules.hooks.image_upscalers import ImageUpscaler, UpscaleContext
+from modules.hooks.passes import (
+    AfterGuidance,
+    AfterPass,
+    AfterStep,
+    BeforeNetwork,
+    BeforePass,
+    Evaluation,
+    NetworkPatch,
+    PassContext,
+    PassKind,
+)
 from modules.hooks.picture_sides import sides_of
 from modules.hooks.plugins import BUILTIN, PluginFailure, Plugins
 from modules.hooks.routes import Route, RouteAnswer, RouteRequest
@@ -43,20 +55,30 @@ __all__ = [
     "SCRIPT_KEY",
     "SECTIONS_KEY",
     "VERSION",
+    "AfterGuidance",
+    "AfterPass",
+    "AfterStep",
     "Argument",
     "Arguments",
     "Available",
     "ChangeContext",
+    "BeforeNetwork",
+    "BeforePass",
     "Choice",
     "Colour",
     "Drafting",
     "Drawn",
     "ImageContext",
+    "Evaluation",
+    "ImageUpscaler",
     "Interrupted",
     "InvalidRequest",
+    "NetworkPatch",
     "Number",
     "PaintedResult",
     "Picture",
+    "PassContext",
+    "PassKind",
     "PluginFailure",
     "Plugins",
     "ProcessContext",
@@ -77,6 +99,7 @@ __all__ = [
     "Switch",
     "Task",
     "Text",
+    "UpscaleContext",
     "UserError",
     "arguments_of_infotext",
     "drawn_seed",

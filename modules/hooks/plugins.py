@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from pluggy import HookImpl, PluginManager, PluginValidationError
+from pluggy import PluginManager, PluginValidationError
 
 from modules.errors import BrokenExtension
 from modules.hooks import specs
@@ -40,6 +40,21 @@ class PluginFailure:
 
     def __str__(self) -> str:
         return f"{self.plugin} is left out: {self.problem}"
+
+
+@dataclass(frozen=True)
+class Implementation:
+    """A hook of one plugin."""
+
+    plugin: str
+    hook: str
+    function: Callable[..., Any]
+    parameters: tuple[str, ...]
+    """Those that it takes of the hook's."""
+
+    def __call__(self, **given: Any) -> Any:
+        """Its answer. Raises whatever it raises: whoever calls it says whose fault that is."""
+        return self.function(**{name: given[name] for name in self.parameters})
 
 
 class Plugins:
@@ -94,6 +109,11 @@ class Plugins:
         if self._manager.has_plugin(name):
             self._manager.unregister(name=name)
 
+    def implementations(self, hook: str) -> tuple[Implementation, ...]:
+        """A hook of every plugin that has it, in the order in which they were registered."""
+        found = getattr(self._manager.hook, hook).get_hookimpls()
+        return tuple(Implementation(one.plugin_name, hook, one.function, tuple(one.argnames)) for one in found)
+
     def answers(self, hook: str, **parameters: Any) -> Iterator[tuple[str, Any]]:
         """The name and the answer of every plugin that has the hook, in the order in which they were registered."""
         return self.answers_each(hook, lambda plugin: parameters)
@@ -107,19 +127,11 @@ class Plugins:
         seconds: Callable[[], float] = lambda: SECONDS,
     ) -> Iterator[tuple[str, Any]]:
         """The same with parameters for each plugin, and with another limit of time."""
-        for plugin, call in self.calls(hook):
-            if among is None or plugin in among:
-                given = partial(_called, call, parameters_of, plugin)
-                if (answer := self._answer_of(plugin, given, seconds())) is not None:
-                    yield plugin, answer
-
-    def calls(self, hook: str) -> Iterator[tuple[str, Callable[..., Any]]]:
-        """Every plugin that has the hook, in that order, and how to call it: with all parameters of the hook, by name.
-
-        For callers that judge faults themselves: it raises whatever others' code raises.
-        """
-        for implementation in getattr(self._manager.hook, hook).get_hookimpls():
-            yield implementation.plugin_name, partial(_with_those_it_takes, implementation)
+        for one in self.implementations(hook):
+            if among is None or one.plugin in among:
+                given = partial(_called, one, parameters_of)
+                if (answer := self._answer_of(one.plugin, given, seconds())) is not None:
+                    yield one.plugin, answer
 
     def _answer_of(self, plugin: str, call: Callable[[], Any], seconds: float = SECONDS) -> Any:
         """What a call into a plugin returns; None, with the plugin left out, where it fails."""
@@ -132,9 +144,5 @@ class Plugins:
             return None
 
 
-def _called(call: Callable[..., Any], parameters_of: Callable[[str], Mapping[str, Any]], plugin: str) -> Any:
-    return call(**parameters_of(plugin))
-
-
-def _with_those_it_takes(implementation: HookImpl, **parameters: Any) -> Any:
-    return implementation.function(**{name: parameters[name] for name in implementation.argnames})
+def _called(implementation: Implementation, parameters_of: Callable[[str], Mapping[str, Any]]) -> Any:
+    return implementation(**parameters_of(implementation.plugin))

@@ -7,11 +7,23 @@ here, so that a parameter which is added later breaks nobody.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from typing import Any
 
 from pluggy import HookimplMarker, HookspecMarker
 
 from modules.hooks.arguments import Argument
 from modules.hooks.contexts import ProcessContext, SavedContext, SavingChange, SavingContext
+from modules.hooks.image_upscalers import ImageUpscaler
+from modules.hooks.passes import (
+    AfterGuidance,
+    AfterPass,
+    AfterStep,
+    BeforeNetwork,
+    BeforePass,
+    NetworkPatch,
+    Tensor,
+)
 from modules.hooks.routes import Route
 from modules.hooks.scripts import Script
 from modules.hooks.sections import Section
@@ -75,3 +87,61 @@ def before_saving(context: SavingContext) -> SavingChange | None:
 @hookspec
 def after_saving(context: SavedContext) -> None:
     """A picture or a grid is on the disk. Where this fails the job says so at its end."""
+
+
+@hookspec
+def before_pass(context: BeforePass) -> Tensor | None:
+    """Before a sampler begins with a batch of pictures: other latents to begin with, or None.
+
+    Called in the worker, as all hooks of a pass are. One that raises ends its job with a sentence that names the
+    extension; no other job is hurt.
+    """
+
+
+@hookspec
+def before_network(context: BeforeNetwork) -> Tensor | None:
+    """Before the network looks at the noisy picture: other latents for this evaluation, or None.
+
+    The network and guidance see them; the sampler goes on from its own.
+    """
+
+
+@hookspec
+def after_guidance(context: AfterGuidance) -> Tensor | None:
+    """After guidance: another denoised picture for the sampler, or None. Masks and soft inpainting come afterwards."""
+
+
+@hookspec
+def after_step(context: AfterStep) -> Tensor | None:
+    """After each step of the sampler: other latents to go on with, or None.
+
+    Not called with DPM adaptive, whose pictures have steps of their own. UniPC and SA-Solver have looked at the
+    latents already when they are replaced; the change stays in what they go on with.
+    """
+
+
+@hookspec
+def after_pass(context: AfterPass) -> Tensor | None:
+    """After the last step of a pass: other latents to be enlarged or decoded, or None."""
+
+
+@hookspec
+def patch_network(context: NetworkPatch) -> AbstractContextManager[Any] | None:
+    """A context manager that changes a network for as long as it paints in a pass, or None.
+
+    It may replace attributes of modules (a forward, an attention processor, a weight by another tensor), exchange
+    modules and register hooks on them. Whatever it replaced when it was entered is put back when it is over, also after
+    an exception and by a manager that forgets to. It must not write into the tensors of the weights: that ends the job,
+    and the model is loaded anew.
+    """
+
+
+@hookspec
+def register_upscalers() -> Iterable[ImageUpscaler]:  # type: ignore[empty-body]
+    """Image upscalers, which are offered in hires fix, SD upscale, Extras, the API and plots, after the built-in ones.
+
+    Each is an object with a `name` and a method `upscale(pixels, context)`, which gets (height, width, 3) uint8 and an
+    `UpscaleContext` (the wanted width and height, the device, and calls for stopping and for progress), and gives such
+    pixels of any size. It is called in the worker; one that fails ends its job. An extension with a name that another
+    upscaler has is left out.
+    """

@@ -19,6 +19,7 @@ from modules.hooks.route_registry import RouteRegistry
 from modules.hooks.script_registry import ScriptRegistry
 from modules.hooks.section_registry import SectionRegistry
 from modules.hooks.setting_registry import SettingRegistry
+from modules.hooks.upscaler_contributions import upscalers_of
 
 SECONDS = 60
 
@@ -54,6 +55,7 @@ def main(folder: Path, answer: Path) -> None:
     RouteRegistry(plugins)
     ScriptRegistry(plugins)
     SectionRegistry(plugins)
+    upscalers_of(plugins)
     answer.write_text(" ".join(failure.problem for failure in plugins.failures), "utf-8")
 
 

@@ -130,6 +130,11 @@ class PassNetworks:
         """What texts depend on that are encoded now."""
         return () if self._session is None else self._session.text_encoder_key
 
+    @property
+    def changes_within(self) -> bool:
+        """Whether something is put in or taken out in the middle of the pass."""
+        return len(self._firsts) > 1
+
     def embeddings(self, text: str) -> Mapping[str, Embedding]:
         """The embeddings that a text may name: those that lie in files, and those that a LoRA in the pass brings."""
         lowered = text.lower()

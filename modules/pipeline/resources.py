@@ -12,6 +12,7 @@ from PIL import Image
 from modules.checkpoints.loaded import LoadedModel
 from modules.pipeline.first_pass_memory import FirstPassMemory
 from modules.pipeline.networks import JobNetworks
+from modules.pipeline.pass_hooks import PaintingHooks
 from modules.pipeline.run_recording import Recorder
 from modules.pipeline.text_cache import TextCache
 from modules.pipeline.watcher import PartWatcher
@@ -46,6 +47,8 @@ class Resources:
     """What prompts may name; without one given they may name nothing."""
     recorder: Recorder | None = None
     """Who wants to know how the pictures come to be; None: nobody, and nothing is recorded."""
+    hooks: PaintingHooks | None = None
+    """What extensions do in passes; None: nothing."""
     sides: frozenset[SideKind] = frozenset()
     """What is wanted besides the pictures."""
 

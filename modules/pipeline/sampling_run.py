@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -20,12 +20,15 @@ from modules.diffusion.noise_levels import NoiseLevels
 from modules.diffusion.refining import RefinedDenoiser, SwitchPoint
 from modules.diffusion.samplers import SAMPLERS, Callback, SamplerOptions
 from modules.errors import InvalidRequest
+from modules.hooks import PassKind
 from modules.pipeline.conditioning import PromptEncoder, PromptSteps
 from modules.pipeline.guiding import guidance_of
 from modules.pipeline.input_conditioning import ChannelsFor
 from modules.pipeline.learned_words import LearnedWords
+from modules.pipeline.network_patches import patched
 from modules.pipeline.networks import PassNetworks
 from modules.pipeline.noise_of_images import noise_of_images
+from modules.pipeline.pass_hooks import PassFacts, PassHooks
 from modules.pipeline.prompt_outline import PromptOutline
 from modules.pipeline.resources import Resources
 from modules.pipeline.run_recording import RunFacts, RunRecording, WordsAt
@@ -98,8 +101,9 @@ class SamplingRun:
         if isinstance(begin, torch.Tensor) and self.steps == 0:
             return begin
         sides = begin if isinstance(begin, tuple) else begin.shape[-2:]
-        with self._recording(indices, sides) as recording:
-            return self._latents(indices, report, begin, sides, mask, channels, recording)
+        with self._recording(indices, sides) as recording, ExitStack() as patches:
+            around = _Around(self._hooks(indices), recording, patches)
+            return self._latents(indices, report, begin, sides, mask, channels, around)
 
     def _latents(
         self,
@@ -109,13 +113,13 @@ class SamplingRun:
         sides: Sequence[int],
         mask: LatentMask | None,
         channels: ChannelsFor | None,
-        recording: RunRecording | None,
+        around: _Around,
     ) -> torch.Tensor:
-        request, sampler = self._request, self._sampler
+        request, sampler, hooks = self._request, self._sampler, around.hooks
 
         # 1. The words become conditioning, the model a denoiser that follows them.
         self._resources.watcher.stage("Reading the prompt")
-        denoiser: Denoiser = self._denoiser(indices, channels, recording)
+        denoiser: Denoiser = self._denoiser(indices, channels, around)
         if mask is not None:
             denoiser = MaskedDenoiser(denoiser, mask.original, mask.mask, mask.blend)
 
@@ -127,12 +131,14 @@ class SamplingRun:
             x = noise() * recipe.start_scale(start, sgm=request.sgm_noise_multiplier)
         else:
             x = noised(begin, noise(), start, multiplier=self._noise_multiplier, extra=request.img2img_extra_noise)
+        x = x if hooks is None else hooks.begun(x)
 
         # 3. The sampler takes the noise away, step by step.
-        options = _sampler_options(request, self._levels)
-        report = report if recording is None else recording.reporting(report)
+        options = _sampler_options(request, self._levels, hooks)
+        report = around.reporting(report)
         x = recipe.run(denoiser, x, self.sigmas, noise=noise, callback=report, options=options)
-        return recipe.finished_latents(x, float(self.sigmas[-1]))
+        latents = recipe.finished_latents(x, float(self.sigmas[-1]))
+        return latents if hooks is None else hooks.finished(latents)
 
     def noise(self, indices: Sequence[int], sides: Sequence[int]) -> SamplerNoise:
         """The noise of those pictures from its beginning, for latents of that height and width."""
@@ -155,10 +161,16 @@ class SamplingRun:
         facts = RunFacts(self._is_second, self._sampler.name, request.scheduler, self.sigmas.tolist())
         return RunRecording(recorder, self.model, facts, indices, (sides[0], sides[1]))
 
-    def _denoiser(
-        self, indices: Sequence[int], channels: ChannelsFor | None, recording: RunRecording | None
-    ) -> Denoiser:
-        base = self._guided(self.model, indices, channels, recording)
+    def _hooks(self, indices: Sequence[int]) -> PassHooks | None:
+        """What extensions do in the run; None: nothing."""
+        if self._resources.hooks is None:
+            return None
+        kind = _kind_of(self._request, is_second=self._is_second)
+        facts = PassFacts(self._request, kind, tuple(indices), tuple(self.sigmas.tolist()))
+        return self._resources.hooks.of_pass(facts)
+
+    def _denoiser(self, indices: Sequence[int], channels: ChannelsFor | None, around: _Around) -> Denoiser:
+        base = self._guided(self.model, indices, channels, around)
         if self._refiner is None:
             return base
         request = self._request
@@ -167,7 +179,7 @@ class SamplingRun:
             self._resources.watcher.stage(f"Loading the refiner {self._refiner}")
             model = self._resources.model(str(self._refiner))
             check_latents(self.model, model)
-            return self._guided(model, indices, channels, recording, evaluations_before=evaluations)
+            return self._guided(model, indices, channels, around, evaluations_before=evaluations)
 
         switch = SwitchPoint(request.refiner_switch_at, by_steps=request.refiner_switch_by_sample_steps)
         return RefinedDenoiser(base, refiner, switch, self._levels, steps=self._evaluations_run)
@@ -181,11 +193,11 @@ class SamplingRun:
         model: LoadedModel,
         indices: Sequence[int],
         channels: ChannelsFor | None,
-        recording: RunRecording | None,
+        around: _Around,
         *,
         evaluations_before: int = 0,
     ) -> GuidedDenoiser:
-        request, watcher = self._request, self._resources.watcher
+        request, watcher, recording = self._request, self._resources.watcher, around.recording
         seen = None if channels is None else channels(model)
         texts = [(request.prompt_of(index), request.negative_prompt_of(index)) for index in indices]
         networks = self._resources.networks.of_pass(
@@ -199,6 +211,7 @@ class SamplingRun:
             model, self._resources.texts, request, self._prompt_steps, watcher.check, networks=networks
         )
         told = networks.told(lambda: prompts.batch(texts))
+        around.patches.enter_context(patched(model, around.hooks, networks))
         if recording is not None:
             recording.follow(model, [self._words(model, networks, prompt) for prompt, _ in texts])
 
@@ -220,6 +233,7 @@ class SamplingRun:
             keep_negative=self._sampler.reads_negative,
             tell=watcher.stage,
             onlooker=recording,
+            changes=None if around.hooks is None else around.hooks.guidance_changes,
         )
 
     def _words(self, model: LoadedModel, networks: PassNetworks, prompt: str) -> WordsAt:
@@ -230,6 +244,27 @@ class SamplingRun:
         parts = outline.words(prompt)
         # A sampler may ask once more than it announced.
         return lambda evaluation: [words[min(evaluation, evaluations[-1])] for words in parts]
+
+
+@dataclass(frozen=True)
+class _Around:
+    """Who else is told of one run for a batch."""
+
+    hooks: PassHooks | None
+    recording: RunRecording | None
+    patches: ExitStack
+    """At whose end the networks are what they were."""
+
+    def reporting(self, report: Callback) -> Callback:
+        """The sampler's callback."""
+        report = report if self.hooks is None else self.hooks.counting(report)
+        return report if self.recording is None else self.recording.reporting(report)
+
+
+def _kind_of(request: Resolved, *, is_second: bool) -> PassKind:
+    if isinstance(request, ResolvedImg2Img):
+        return "img2img" if request.sd_upscale_upscaler is None else "tile"
+    return "hires pass" if is_second else "first pass"
 
 
 def check_latents(first: LoadedModel, second: LoadedModel) -> None:
@@ -244,7 +279,7 @@ def _latents_of(model: LoadedModel) -> tuple[int, int, float]:
     return model.latent_channels, model.pixels_per_latent, float(model.vae.config.scaling_factor)
 
 
-def _sampler_options(request: Resolved, levels: NoiseLevels) -> SamplerOptions:
+def _sampler_options(request: Resolved, levels: NoiseLevels, hooks: PassHooks | None) -> SamplerOptions:
     return SamplerOptions(
         eta=request.eta,
         s_noise=request.s_noise,
@@ -255,6 +290,7 @@ def _sampler_options(request: Resolved, levels: NoiseLevels) -> SamplerOptions:
         unipc_variant=request.uni_pc_variant,
         ge_gamma=request.ge_gamma,
         levels=levels,
+        after_step=None if hooks is None else hooks.after_step,
     )
 
 

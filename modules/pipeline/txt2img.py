@@ -88,8 +88,11 @@ def _shared_first_pass(
     request: ResolvedTxt2Img, run: SamplingRun, indices: list[int], progress: Progress, tools: Resources
 ) -> torch.Tensor:
     """The first pass, or its latents where the request before differed in its second pass alone."""
-    if refiner_of(request, "first pass") is not None:
-        return _first_pass(request, run, indices, progress)  # whose weights are not known here
+    hooked = tools.hooks is not None and not tools.hooks.is_idle
+    if hooked or refiner_of(request, "first pass") is not None:
+        return _first_pass(
+            request, run, indices, progress
+        )  # what extensions do, and a refiner's weights, are not known
     networks = tuple(
         tools.networks.key_of(request.prompt_of(index), request.negative_prompt_of(index)) for index in indices
     )

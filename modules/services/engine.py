@@ -22,12 +22,15 @@ from modules.checkpoints.registry import Checkpoint
 from modules.config.settings import SettingsStore
 from modules.diffusion.memory import ran_out_of_memory
 from modules.errors import Interrupted, OutOfMemory, Skipped, UserError
+from modules.hooks import Plugins
 from modules.pipeline.conditioning import count_tokens
 from modules.pipeline.extras import ExtrasTools, ProcessedPicture, process
 from modules.pipeline.first_pass_memory import FirstPassMemory
 from modules.pipeline.hires import refiner_of
 from modules.pipeline.img2img import img2img
+from modules.pipeline.network_patches import NetworkDamaged
 from modules.pipeline.networks import JobNetworks
+from modules.pipeline.pass_hooks import PaintingHooks
 from modules.pipeline.resources import PaintedPicture, Resources, SideKind, SidePicture
 from modules.pipeline.run_recording import Recorder
 from modules.pipeline.text_cache import TextCache
@@ -39,6 +42,7 @@ from modules.schema.hires_fields import second_pass_sides
 from modules.schema.infotext import write_infotext
 from modules.schema.infotext_keys import INCOMPLETE_KEY
 from modules.schema.requests import NO_VAE, Resolved, ResolvedImg2Img, ResolvedTxt2Img
+from modules.services.brought_upscalers import BroughtUpscalers
 from modules.services.counters import TEXTS_ENCODED, TEXTS_FOUND, Counters
 from modules.services.finished_picture import FinishedPicture, FinishedSide
 from modules.services.look_inside_outlines import OutlineReader
@@ -87,6 +91,8 @@ class Engine:
         upscalers: UpscalerRegistry,
         tiny_decoder_folders: tuple[Path, ...],
         sections: SectionService,
+        plugins: Plugins,
+        brought: BroughtUpscalers,
     ) -> None:
         self._models = models
         self._vaes = vaes
@@ -96,6 +102,8 @@ class Engine:
         self._counters = counters
         self._upscalers = upscalers
         self._sections = sections
+        self._brought = brought
+        self._hooks = PaintingHooks(plugins, sections.of_plugin)
         self._texts = TextCache()
         self._tokenizer: tuple[Path, PromptTokenizer] | None = None
         self.machine = Machine(options, settings)
@@ -183,6 +191,7 @@ class Engine:
                     preview_method=self._settings.current.show_progress_type,
                     networks=networks,
                     recorder=recorder,
+                    hooks=self._hooks,
                     sides=self._sides_wanted(),
                 )
                 for painted in _task(request, resources, frozenset(done)):
@@ -202,6 +211,9 @@ class Engine:
                 f"{_size_of(request)} at batch size {request.batch_size} does not fit into the memory of the device. "
                 "Make the picture or the batch smaller."
             ) from error
+        except NetworkDamaged:
+            self._let_go_but(())
+            raise
         finally:
             self._count_reuse()
 
@@ -240,9 +252,15 @@ class Engine:
         return models or upscalers
 
     def _upscale(self, watcher: Watcher, name: str, pixels: np.ndarray, width: int, height: int) -> np.ndarray:
-        upscaler = self._upscaler_cache.get(self._upscalers.find(name))
+        upscaler = self._upscaler(name)
         listener = Listener(check=watcher.check, tell=watcher.stage)
         return Enlargement(upscaler).apply(pixels, BySize(width, height), listener=listener)
+
+    def _upscaler(self, name: str, *, accept_noncommercial: bool = False) -> Upscaler:
+        entry = self._upscalers.find(name)
+        if entry.plugin:
+            return self._brought.get(entry, str(self.device))
+        return self._upscaler_cache.get(entry, accept_noncommercial=accept_noncommercial)
 
     def _model(self, request: Resolved, watcher: Watcher, name: str) -> LoadedModel:
         model = self._keeper.get(name, self._vae_for(request, name), tell=watcher.stage)
@@ -283,7 +301,7 @@ class Engine:
 
     def _extras_tools(self, *, accept_noncommercial: bool) -> ExtrasTools:
         def upscaler(name: str) -> Upscaler:
-            return self._upscaler_cache.get(self._upscalers.find(name), accept_noncommercial=accept_noncommercial)
+            return self._upscaler(name, accept_noncommercial=accept_noncommercial)
 
         def face_restorer(name: str) -> FaceRestorer:
             path = restorer_file(name, self._upscalers.models)

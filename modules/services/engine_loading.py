@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modules.config.settings import SettingsStore
+from modules.hooks import Plugins
+from modules.services.brought_upscalers import BroughtUpscalers
 from modules.services.counters import Counters
 from modules.services.models import ModelService
 from modules.services.network_files import NetworkFileService
@@ -34,8 +36,12 @@ class EngineLoader:
         upscalers: UpscalerRegistry,
         tiny_decoder_folders: tuple[Path, ...],
         sections: SectionService,
+        plugins: Plugins,
+        brought: BroughtUpscalers,
     ) -> None:
-        self._made_of = (models, vaes, networks, settings, options, counters, upscalers, tiny_decoder_folders, sections)
+        files = (models, vaes, networks)
+        painting = (sections, plugins, brought)
+        self._made_of = (*files, settings, options, counters, upscalers, tiny_decoder_folders, *painting)
         self._lock = threading.Lock()
         self._engine: Engine | None = None
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from modules.errors import PluginFailed
 from modules.hooks import Plugins, SavedContext, SavingChange, SavingContext
+from modules.hooks.plugins import Implementation
 from modules.schema.infotext import write_parameters
 from modules.schema.pictures import Picture
 from modules.schema.requests import Resolved
@@ -40,7 +41,7 @@ class SavingHooks:
         self, number: int, picture: FinishedPicture, request: Resolved | None, *, is_grid: bool
     ) -> FinishedPicture:
         """The picture as it is to be saved; as it was before an extension that fails."""
-        for plugin, call in self._plugins.calls("before_saving"):
+        for call in self._plugins.implementations("before_saving"):
             context = SavingContext(
                 pixels=picture.pixels.copy(),
                 infotext=picture.infotext,
@@ -49,15 +50,15 @@ class SavingHooks:
                 job_id=self._job_id,
                 user=self._user,
                 is_grid=is_grid,
-                settings=self._settings_of(plugin),
+                settings=self._settings_of(call.plugin),
             )
-            changed = partial(_changed, picture, call, context, plugin)
-            picture = self._tried(plugin, "before_saving", changed) or picture
+            changed = partial(_changed, picture, call, context)
+            picture = self._tried(call.plugin, "before_saving", changed) or picture
         return picture
 
     def after(self, saved: Picture, path: Path, number: int, request: Resolved | None, *, is_grid: bool) -> None:
         """Tell of a picture that is there."""
-        for plugin, call in self._plugins.calls("after_saving"):
+        for call in self._plugins.implementations("after_saving"):
             context = SavedContext(
                 path=path,
                 picture_id=saved.id,
@@ -67,9 +68,9 @@ class SavingHooks:
                 job_id=self._job_id,
                 user=self._user,
                 is_grid=is_grid,
-                settings=self._settings_of(plugin),
+                settings=self._settings_of(call.plugin),
             )
-            self._tried(plugin, "after_saving", partial(call, context=context))
+            self._tried(call.plugin, "after_saving", partial(call, context=context))
 
     def tell(self) -> None:
         """Raise PluginFailed where any of them failed; to be called once everything is saved."""
@@ -89,9 +90,7 @@ class SavingHooks:
             return None
 
 
-def _changed(
-    picture: FinishedPicture, call: Callable[..., Any], context: SavingContext, plugin: str
-) -> FinishedPicture | None:
+def _changed(picture: FinishedPicture, call: Implementation, context: SavingContext) -> FinishedPicture | None:
     """Raises what the hook raises, and TypeError and ValueError for an answer that is no picture."""
     change = call(context=context)
     if change is None:
@@ -99,7 +98,7 @@ def _changed(
     if not isinstance(change, SavingChange):
         raise TypeError(f"it returned {type(change).__name__} instead of a SavingChange")
     pixels = picture.pixels if change.pixels is None else _picture(change.pixels)
-    return replace(picture, pixels=pixels, infotext=_with_parameters(picture.infotext, plugin, change.parameters))
+    return replace(picture, pixels=pixels, infotext=_with_parameters(picture.infotext, call.plugin, change.parameters))
 
 
 def _picture(pixels: np.ndarray) -> np.ndarray:

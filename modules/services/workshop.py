@@ -24,6 +24,7 @@ from modules.hooks.setting_registry import SettingRegistry
 from modules.jobs.job_control import JobControl
 from modules.jobs.workers import Bench, Sink
 from modules.schema.jobs import Job
+from modules.services.brought_upscalers import BroughtUpscalers
 from modules.services.counters import Counters
 from modules.services.engine_loading import EngineLoader
 from modules.services.job_running import JobRunner
@@ -54,7 +55,6 @@ class Workshop:
             Registry(paths.checkpoint_folders, self.model_files), self.model_files, self.settings
         )
         self.counters = Counters(self.database)
-        self.upscalers = UpscalerRegistry(paths.upscaler_folders)
         self.vaes = VaeService(self.models, self.settings)
         self.networks = NetworkFileService(self.models)
         self.records = PictureRecords(self.database)
@@ -67,6 +67,8 @@ class Workshop:
         self.plugin_settings = SettingRegistry(self.plugins)
         self.styles = StyleService(paths.style_files, self._styles_of_extensions)
         self.wildcards = WildcardService(paths.wildcards_folder, self._wildcards_of_extensions)
+        brought = BroughtUpscalers(self.plugins, UpscalerRegistry(paths.upscaler_folders))
+        self.upscalers = UpscalerRegistry(paths.upscaler_folders, brought.entries)
         self.scripts = ScriptService(self.plugins, self.models, self.vaes, self.styles, self.upscalers, self.inputs)
         self.sections = SectionService(self.plugins, self.scripts.available, self.inputs)
         self.resolver = RequestResolver(
@@ -89,6 +91,8 @@ class Workshop:
             self.upscalers,
             paths.tiny_vae_folders,
             self.sections,
+            self.plugins,
+            brought,
         )
 
     def bench(self, sink: Sink) -> Bench:

@@ -1,11 +1,11 @@
-"""Which upscalers there are: three that are built in, and the model files below the upscaler folders.
+"""Which upscalers there are: three that are built in, what extensions bring, and files below the upscaler folders.
 
 Names are those infotexts carry: a file's name without its suffix. Looking reads no weights.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,11 +46,13 @@ _ALIASES = {
 
 @dataclass(frozen=True)
 class UpscalerEntry:
-    """An upscaler that can be asked for; without a `path` it is built in."""
+    """An upscaler that can be asked for; without a `path` and a `plugin` it is built in."""
 
     name: str
     path: Path | None = None
     aliases: tuple[str, ...] = ()
+    plugin: str = ""
+    """The extension that brings it."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -87,8 +89,10 @@ def yunet_file(*models: Path) -> Path | None:
 class UpscalerRegistry:
     """The upscalers of some folders. Every question looks at the disk, so that new files are found at once."""
 
-    def __init__(self, folders: Sequence[Path]) -> None:
+    def __init__(self, folders: Sequence[Path], brought: Callable[[], Sequence[UpscalerEntry]] = tuple) -> None:
+        """`brought` tells those that extensions bring."""
         self._folders = tuple(folders)
+        self._brought = brought
 
     @property
     def models(self) -> tuple[Path, ...]:
@@ -96,13 +100,14 @@ class UpscalerRegistry:
         return tuple(dict.fromkeys(folder.parent for folder in self._folders))
 
     def all(self) -> list[UpscalerEntry]:
-        """The built-in ones, then files by name; of two with one name the one in the earlier folder."""
+        """The built-in ones, those of extensions, then files by name; of two with one name the one that comes first."""
         found: dict[str, UpscalerEntry] = {}
         for path in (path for folder in self._folders for path in model_files(folder)):
             aliases = tuple(alias for alias, stems in _ALIASES.items() if path.stem.lower() in map(str.lower, stems))
             found.setdefault(path.stem.lower(), UpscalerEntry(path.stem, path, aliases))
-        files = [entry for key, entry in sorted(found.items()) if key not in map(str.lower, BUILT_IN)]
-        return [*map(UpscalerEntry, BUILT_IN), *files]
+        others = [*map(UpscalerEntry, BUILT_IN), *self._brought()]
+        names = {entry.name.lower() for entry in others}
+        return [*others, *(entry for key, entry in sorted(found.items()) if key not in names)]
 
     def find(self, name: str) -> UpscalerEntry:
         """The upscaler of that name, alias or file name, in any case. Raises ModelNotFound."""

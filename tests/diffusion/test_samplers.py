@@ -483,3 +483,52 @@ def test_names_and_functions_agree() -> None:
     assert [row.name for row in SAMPLER_NAMES] == list(SAMPLERS)
     for recipe in SAMPLERS.values():
         assert re.search(r"(19|20)\d\d\)", recipe.run.__doc__ or ""), recipe.run  # the paper, with its year
+
+
+HAS_STEPS = [row.name for row in SAMPLER_NAMES if row.name != "DPM adaptive"]
+
+
+def stepped(name: str, after: Callable[[torch.Tensor, float], torch.Tensor]) -> tuple[torch.Tensor, list[float]]:
+    """Result of a sampler, and the sigmas after whose steps `after` was asked."""
+    sigmas: list[float] = []
+
+    def after_step(x: torch.Tensor, sigma: float) -> torch.Tensor:
+        sigmas.append(sigma)
+        return after(x, sigma)
+
+    result, _, _ = run(name, evenly_in_log(6), options=SamplerOptions(after_step=after_step))
+    return result, sigmas
+
+
+@pytest.mark.parametrize("name", HAS_STEPS)
+def test_what_is_seen_after_steps_changes_nothing(name: str) -> None:
+    seen: list[torch.Tensor] = []
+
+    def kept(x: torch.Tensor, sigma: float) -> torch.Tensor:
+        seen.append(x)
+        return x
+
+    result, sigmas = stepped(name, kept)
+    assert torch.equal(result, run(name, evenly_in_log(6))[0])
+    assert torch.equal(result, seen[-1])
+    if name not in ("Restart", "DPM fast"):  # whose steps are their own
+        assert sigmas == evenly_in_log(6).tolist()[1:]
+    assert sigmas[-1] == pytest.approx(min(sigmas))
+
+
+@pytest.mark.parametrize("name", HAS_STEPS)
+def test_a_run_goes_on_with_what_is_given_after_a_step(name: str) -> None:
+    plain = run(name, evenly_in_log(6))[0]
+    first: list[float] = []
+
+    def once(x: torch.Tensor, sigma: float) -> torch.Tensor:
+        first.append(sigma)
+        return x + 0.5 * sigma if len(first) == 1 else x
+
+    assert (stepped(name, once)[0] - plain).abs().max() > 1e-3
+    ended = stepped(name, lambda x, sigma: torch.zeros_like(x))[0]
+    assert torch.equal(ended, torch.zeros_like(ended))
+
+
+def test_the_adaptive_sampler_has_no_steps_to_be_asked_after() -> None:
+    assert stepped("DPM adaptive", lambda x, sigma: torch.zeros_like(x))[1] == []

@@ -157,3 +157,19 @@ def test_the_negative_is_seen_through_the_wrapping() -> None:
     )
     # 0.75 of the picture, and the noise of the negative's picture, x / 0.5, times 0.25.
     assert torch.allclose(result, 0.75 * mixture_flow_denoiser(x, sigmas[:1]) + 0.5 * x, rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["Euler", "DPM++ 2M", "Euler a"])
+def test_steps_are_seen_as_the_flow_model_has_them(name: str) -> None:
+    seen: list[tuple[torch.Tensor, float]] = []
+
+    def after_step(x: torch.Tensor, sigma: float) -> torch.Tensor:
+        seen.append((x, sigma))
+        return x
+
+    sigmas = shifted(6)
+    result, _ = run(name, sigmas, SamplerOptions(after_step=after_step))
+    assert [sigma for _, sigma in seen] == pytest.approx(sigmas.tolist()[1:])
+    assert torch.allclose(seen[-1][0], result) and torch.allclose(result, run(name, sigmas)[0])
+    # x = (1 - sigma) picture + sigma noise: its size stays near one on the whole way.
+    assert all(0.3 < float(x.std()) < 1.5 for x, _ in seen)

@@ -1,4 +1,4 @@
-"""The documentation speaks of every hook, script, argument and axis."""
+"""docs/scripts.md speaks of every script, argument and axis; docs/hooks.md of every hook, each of which is tested."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ import re
 from pathlib import Path
 from types import SimpleNamespace
 
-from pluggy import PluginManager
-
 from modules.builtin.axes import A1111_AXES
-from modules.hooks import Drawn, Plugins, Script, ScriptRegistry, specs
+from modules.hooks import Drawn, Plugins, Script, ScriptRegistry
 from tests.builtin.painter import run, words
+from tools import hooks_page
 
-DOCS = Path(__file__).parent.parent.parent / "docs"
-PAGE = (DOCS / "scripts.md").read_text(encoding="utf-8")
+TESTS = Path(__file__).parent.parent
+PAGE = (TESTS.parent / "docs" / "scripts.md").read_text(encoding="utf-8")
 WORDS = " ".join(PAGE.split())
 
 
@@ -23,15 +22,22 @@ def scripts() -> list[Script]:
     return [registry.find(name, "img2img") for name in registry.names("img2img")]
 
 
-def test_every_hook_is_documented_and_tested() -> None:
-    manager = PluginManager(specs.PROJECT)
-    manager.add_hookspecs(specs)
-    hooks = [name for name in vars(manager.hook) if not name.startswith("_")]
-    pages = PAGE + (DOCS / "extensions.md").read_text(encoding="utf-8")
+def test_the_page_of_hooks_is_up_to_date() -> None:
+    assert hooks_page.PAGE.read_text("utf-8") == hooks_page.page(), "run python -m tools.hooks_page"
+
+
+def test_every_hook_says_what_it_is_for_and_has_a_test() -> None:
+    texts = [path.read_text("utf-8") for path in TESTS.rglob("*.py") if path != Path(__file__)]
+    hooks = hooks_page.hooks()
     assert len(hooks) > 5
-    assert [name for name in hooks if f"`{name}`" not in pages and f"def {name}(" not in pages] == []
-    tests = [path.read_text(encoding="utf-8") for path in DOCS.parent.joinpath("tests").rglob("*.py")]
-    assert [name for name in hooks if not any(f"def {name}(" in text for text in tests)] == []
+    for name, hook in hooks.items():
+        assert hook.__doc__ and f"\n## {name}\n" in hooks_page.page()
+        assert any(re.search(rf"\b{name}\b", text) for text in texts), f"no test names the hook {name}"
+
+
+def test_every_field_that_a_hook_is_told_has_its_meaning() -> None:
+    tables = hooks_page.page().split("## What hooks are told")[1]
+    assert "`latents`" in tables and not re.search(r"^\| `\w+` \| .* \|  \|$", tables, re.MULTILINE)
 
 
 def test_every_script_has_its_section() -> None:

@@ -18,8 +18,10 @@ from modules.checkpoints.loaded import LoadedModel
 from modules.checkpoints.loading import load_checkpoint
 from modules.checkpoints.registry import Registry
 from modules.errors import Interrupted
+from modules.hooks import Plugins
 from modules.pipeline.img2img import img2img
 from modules.pipeline.networks import JobNetworks, NetworkFiles
+from modules.pipeline.pass_hooks import PaintingHooks
 from modules.pipeline.resources import Resources
 from modules.pipeline.text_cache import TextCache
 from modules.pipeline.txt2img import txt2img
@@ -113,6 +115,15 @@ class Studio:
     models: Mapping[str, LoadedModel]
     pictures: dict[str, Image.Image] = field(default_factory=dict)
     networks: NetworkFiles | None = None
+    hooks: PaintingHooks | None = None
+
+    def with_plugins(self, **plugins: object) -> Studio:
+        """The same studio with objects that have hooks, by their names."""
+        known = Plugins(())
+        for name, plugin in plugins.items():
+            known.register(plugin, name)
+        assert known.failures == ()
+        return replace(self, hooks=PaintingHooks(known))
 
     def with_networks(self, files: NetworkFiles) -> Studio:
         """The same studio, where prompts may name networks."""
@@ -126,6 +137,7 @@ class Studio:
             self.pictures.__getitem__,
             repeated_pixels,
             networks=JobNetworks(self.networks),
+            hooks=self.hooks,
         )
 
     def paint(

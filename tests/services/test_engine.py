@@ -31,6 +31,7 @@ from modules.schema.extras_request import ExtrasRequest
 from modules.schema.requests import ResolvedTxt2Img
 from modules.services import engine as engine_module
 from modules.services import model_keeping
+from modules.services.brought_upscalers import BroughtUpscalers
 from modules.services.counters import Counters
 from modules.services.engine import Engine
 from modules.services.network_files import NetworkFileService
@@ -119,9 +120,11 @@ def machine(paths: Paths, database: Database, monkeypatch: pytest.MonkeyPatch, t
     upscalers = UpscalerRegistry([tmp_path / "upscalers"])
     settings = SettingsStore(paths.settings_file)
     vaes, networks = VaeService(models, settings), NetworkFileService(models)
-    sections = SectionService(Plugins(()), lambda task: Available(task), InputPictures(paths.input_pictures))
-    counters = Counters(database)
-    machine = Machine(Engine(models, vaes, networks, settings, options, counters, upscalers, (), sections))
+    plugins, counters = Plugins(()), Counters(database)
+    sections = SectionService(plugins, lambda task: Available(task), InputPictures(paths.input_pictures))
+    brought = BroughtUpscalers(plugins, upscalers)
+    made_of = (models, vaes, networks, settings, options, counters, upscalers, (), sections, plugins, brought)
+    machine = Machine(Engine(*made_of))
     monkeypatch.setattr(model_keeping, "load_checkpoint", machine.load)
     monkeypatch.setattr(machine.engine.machine, "memory", lambda *_: MemoryPlan("resident", "It fits."))
     monkeypatch.setattr(engine_module, "txt2img", machine.task)

@@ -33,6 +33,24 @@ class GuidanceOnlooker(Protocol):
         """What guidance made of it."""
 
 
+class GuidanceChanges(Protocol):
+    """May change what an evaluation of a guided denoiser begins with, and what it gives; all tensors of x's shape."""
+
+    def before_network(self, x: torch.Tensor, sigma: torch.Tensor, moment: Moment) -> torch.Tensor:
+        """The x that the network and guidance see; sigma is (batch,)."""
+
+    def after_guidance(
+        self,
+        guided: torch.Tensor,
+        positive: torch.Tensor,
+        negative: torch.Tensor | None,
+        x: torch.Tensor,
+        sigma: torch.Tensor,
+        moment: Moment,
+    ) -> torch.Tensor:
+        """The denoised picture that the sampler gets; no negative where the network did not look at it."""
+
+
 class GuidedDenoiser:
     """denoised = denoiser(x, sigma) of one run: each image of the batch follows its own prompt and negative.
 
@@ -57,6 +75,7 @@ class GuidedDenoiser:
         keep_negative: bool = False,
         tell: Callable[[str], None] | None = None,
         onlooker: GuidanceOnlooker | None = None,
+        changes: GuidanceChanges | None = None,
     ) -> None:
         """`evaluations_before`: how many of the run another denoiser has made already.
 
@@ -67,6 +86,7 @@ class GuidedDenoiser:
         before_call = None if onlooker is None else onlooker.before_call
         self._denoise = RowDenoiser(network, levels, prediction_type, max_rows, tell, before_call)
         self._onlooker = onlooker
+        self._changes = changes
         self._prediction_type = prediction_type
         self._conditioning = conditioning
         self._guidance = guidance
@@ -90,6 +110,8 @@ class GuidedDenoiser:
     def _guided(self, x: torch.Tensor, sigma: torch.Tensor, onlooker: GuidanceOnlooker | None = None) -> torch.Tensor:
         moment = Moment(self._evaluations, self._steps, float(sigma[0]))
         self._evaluations += 1
+        if self._changes is not None:
+            x = self._changes.before_network(x, sigma, moment)
         images = conditioning_at(self._conditioning, moment.step)
         if len(images) != len(x):
             raise ValueError(f"There are {len(images)} conditionings for {len(x)} images.")
@@ -104,11 +126,19 @@ class GuidedDenoiser:
         if onlooker is not None:
             onlooker.see(positive, self.last_negative)
         if not guides:
-            return positive
-        negative = torch.stack(negatives) if self.last_negative is None else self.last_negative
+            guided = positive
+        else:
+            negative = torch.stack(negatives) if self.last_negative is None else self.last_negative
+            without = torch.stack(bare) if bare else None
+            views = Views(x, sigma, positive, negative, moment, self._prediction_type, without)
+            guided = self._combined(views, skips=skips)
+        if self._changes is not None:
+            guided = self._changes.after_guidance(guided, positive, self.last_negative, x, sigma, moment)
+        return guided
+
+    def _combined(self, views: Views, *, skips: bool) -> torch.Tensor:
         if skips:
-            return negative + (positive - negative) * self._guidance.rule.scale
-        views = Views(x, sigma, positive, negative, moment, self._prediction_type, torch.stack(bare) if bare else None)
+            return views.negative + (views.positive - views.negative) * self._guidance.rule.scale
         return self._guidance.combine(views, self._memory)
 
     def _see(

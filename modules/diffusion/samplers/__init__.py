@@ -26,6 +26,7 @@ from modules.diffusion.samplers import (
     unipc,
 )
 from modules.diffusion.samplers.contract import (
+    AfterStep,
     Callback,
     Denoiser,
     Noise,
@@ -38,6 +39,7 @@ from modules.diffusion.samplers.flow import for_flow
 
 __all__ = [
     "SAMPLERS",
+    "AfterStep",
     "Callback",
     "Denoiser",
     "Noise",

@@ -46,7 +46,7 @@ def dpmpp_2m_cfg_plus_plus(run: Run, x: torch.Tensor) -> torch.Tensor:
                 x = x + (denoised - last) * ((1 - sigma_next / sigma) * width / (2 * last_width))
             last_width = width
         last = negative
-        run.tell(denoised)
+        x = run.stepped(denoised, x, sigma_next)
     return x
 
 
@@ -65,7 +65,7 @@ def dpmpp_2s_ancestral_cfg_plus_plus(run: Run, x: torch.Tensor) -> torch.Tensor:
             x = moved(shifted, run.see(moved(shifted, denoised, sigma, middle), middle), sigma, down)
         if up > 0:
             x = x + run.fresh(up)
-        run.tell(denoised)
+        x = run.stepped(denoised, x, sigma_next)
     return x
 
 
@@ -82,5 +82,5 @@ def _ancestral(run: Run, x: torch.Tensor, eta: float) -> torch.Tensor:
         x = _renoised(x, denoised, run.negative(denoised), sigma, down)
         if up > 0:
             x = x + run.fresh(up)
-        run.tell(denoised)
+        x = run.stepped(denoised, x, sigma_next)
     return x

@@ -41,6 +41,8 @@ class StepReport:
 
 
 Callback = Callable[[StepReport], None]
+AfterStep = Callable[[torch.Tensor, float], torch.Tensor]
+"""x = after_step(x, sigma): what a run goes on with after a step, which left x at the noise level sigma."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,8 @@ class SamplerOptions:
     """How far Gradient Estimation trusts the change of direction; 1 is Euler."""
     levels: Levels | None = None
     """The model's noise levels, for samplers that reckon in timesteps (TCD, SA-Solver); None: Stable Diffusion's."""
+    after_step: AfterStep | None = None
+    """Asked after each step; not by DPM adaptive, whose images have steps of their own."""
 
 
 class Sampler(Protocol):
@@ -124,6 +128,15 @@ class Run:
         """One step more is done."""
         self._done += 1
         self.callback(StepReport(self._done, self.steps, denoised))
+
+    def stepped(self, denoised: torch.Tensor, x: torch.Tensor, sigma: float) -> torch.Tensor:
+        """One step more is done, which left x at sigma; the x to go on with."""
+        self.tell(denoised)
+        return self.settled(x, sigma)
+
+    def settled(self, x: torch.Tensor, sigma: float) -> torch.Tensor:
+        """The x to go on with after steps that were told of already."""
+        return x if self.options.after_step is None else self.options.after_step(x, sigma)
 
 
 def sampler(body: Callable[[Run, torch.Tensor], torch.Tensor]) -> Sampler:

@@ -47,6 +47,7 @@ def dpm_fast(run: Run, x: torch.Tensor) -> torch.Tensor:
         x = _STEPS[order](look, x, epsilon, time, below)[-1]
         if place < len(orders) - 1 and eta > 0:
             x = x + run.fresh(1.0) * up.to(x)
+        x = run.settled(x, float((-time_next).exp().max()))
     return x
 
 

@@ -23,7 +23,7 @@ def dpmpp_2m(run: Run, x: torch.Tensor) -> torch.Tensor:
             estimate = torch.lerp(last, denoised, 1 + width / (2 * last_width))
         x = moved(x, estimate, sigma, sigma_next)
         last, last_width = denoised, width
-        run.tell(denoised)
+        x = run.stepped(denoised, x, sigma_next)
     return x
 
 
@@ -39,7 +39,7 @@ def dpmpp_2s_ancestral(run: Run, x: torch.Tensor) -> torch.Tensor:
         x = moved(x, denoised, sigma, down)
         if up > 0:
             x = x + run.fresh(up)
-        run.tell(first)
+        x = run.stepped(first, x, sigma_next)
     return x
 
 
@@ -54,7 +54,7 @@ def dpmpp_sde(run: Run, x: torch.Tensor) -> torch.Tensor:
             guess = _sde_step(run, x, first, (sigma, middle), eta)
             denoised = run.see(guess, middle)
         x = _sde_step(run, x, denoised, (sigma, sigma_next), eta)
-        run.tell(first)
+        x = run.stepped(first, x, sigma_next)
     return x
 
 
@@ -96,7 +96,7 @@ def dpmpp_3m_sde(run: Run, x: torch.Tensor) -> torch.Tensor:
                 x = x + slope * phi_2
             x = _with_sde_noise(run, x, sigma, sigma_next, eta)
         seen, widths = [denoised, *seen[:1]], [width, *widths[:1]]
-        run.tell(denoised)
+        x = run.stepped(denoised, x, sigma_next)
     return x
 
 
@@ -147,7 +147,7 @@ def _multistep_sde(run: Run, x: torch.Tensor, *, heun: bool) -> torch.Tensor:
                 x = x + (denoised - last) * (weight * width / last_width)
             x = _with_sde_noise(run, x, sigma, sigma_next, eta)
         last, last_width = denoised, width
-        run.tell(denoised)
+        x = run.stepped(denoised, x, sigma_next)
     return x
 
 
@@ -170,5 +170,5 @@ def _refined_multistep(run: Run, x: torch.Tensor, eta: float) -> torch.Tensor:
         if up > 0:
             x = x + run.fresh(up)
         last, last_sigma, last_down = denoised, sigma, down
-        run.tell(denoised)
+        x = run.stepped(denoised, x, sigma_next)
     return x

@@ -18,7 +18,7 @@ def euler(run: Run, x: torch.Tensor) -> torch.Tensor:
         x, higher = churned(run, x, sigma)
         denoised = run.see(x, higher)
         x = moved(x, denoised, higher, sigma_next)
-        run.tell(denoised)
+        x = run.stepped(denoised, x, sigma_next)
     return x
 
 
@@ -43,7 +43,7 @@ def ddpm(run: Run, x: torch.Tensor) -> torch.Tensor:
         x = torch.lerp(denoised, x, kept)
         if sigma_next > 0:
             x = x + run.fresh(sigma_next * math.sqrt(1 - kept))
-        run.tell(denoised)
+        x = run.stepped(denoised, x, sigma_next)
     return x
 
 
@@ -54,7 +54,7 @@ def lcm(run: Run, x: torch.Tensor) -> torch.Tensor:
         x = denoised = run.see(x, sigma)
         if sigma_next > 0:
             x = denoised + run.fresh(sigma_next)
-        run.tell(denoised)
+        x = run.stepped(denoised, x, sigma_next)
     return x
 
 
@@ -68,7 +68,7 @@ def tcd(run: Run, x: torch.Tensor) -> torch.Tensor:
         x = moved(x, denoised, sigma, below)
         if sigma_next > below:
             x = x + run.fresh(math.sqrt(sigma_next**2 - below**2))
-        run.tell(denoised)
+        x = run.stepped(denoised, x, sigma_next)
     return x
 
 
@@ -83,7 +83,7 @@ def gradient_estimation(run: Run, x: torch.Tensor) -> torch.Tensor:
         if last is not None and sigma_next > 0:
             x = x + (now - last) * ((run.options.ge_gamma - 1) * (sigma_next - sigma))
         last = now
-        run.tell(denoised)
+        x = run.stepped(denoised, x, sigma_next)
     return x
 
 
@@ -94,7 +94,7 @@ def _ancestral(run: Run, x: torch.Tensor, eta: float) -> torch.Tensor:
         x = moved(x, denoised, sigma, down)
         if up > 0:
             x = x + run.fresh(up)
-        run.tell(denoised)
+        x = run.stepped(denoised, x, sigma_next)
     return x
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import torch
 
 from modules.diffusion.samplers.contract import (
+    AfterStep,
     Callback,
     Denoiser,
     Noise,
@@ -56,6 +57,16 @@ class _FlowNoise:
         return self._noise.between(sigma / (1 + sigma), sigma_next / (1 + sigma_next))
 
 
+def _of_flow(after_step: AfterStep) -> AfterStep:
+    """For a sampler that walks on x / (1 - sigma): `after_step` sees x and sigma as the flow model does."""
+
+    def settled(x: torch.Tensor, sigma: float) -> torch.Tensor:
+        signal = 1 / (1 + sigma)
+        return after_step(x * signal, sigma * signal) / signal
+
+    return settled
+
+
 def _straight(run: Sampler) -> Sampler:
     def sample(
         denoiser: Denoiser,
@@ -88,6 +99,7 @@ def _converted(run: Sampler) -> Sampler:
             denoised = denoiser(x, sigmas[:1].expand(x.shape[0]))
             x, first = moved(x, denoised, float(sigmas[0]), float(sigmas[1])), 1
             callback(StepReport(1, steps, denoised))
+            x = x if options.after_step is None else options.after_step(x, float(sigmas[1]))
         rest = sigmas[first:]
         if len(rest) < 2:
             return x
@@ -98,7 +110,7 @@ def _converted(run: Sampler) -> Sampler:
             rest / (1 - rest),
             noise=_FlowNoise(noise),
             callback=lambda report: callback(StepReport(report.step + first, steps, report.denoised)),
-            options=options,
+            options=replace(options, after_step=options.after_step and _of_flow(options.after_step)),
         )
         return x * (1 - last)
 

@@ -31,7 +31,7 @@ def lms(run: Run, x: torch.Tensor) -> torch.Tensor:
         directions.appendleft(direction(x, denoised, sigma))
         nodes = run.sigmas[max(step - order + 1, 0) : step + 1][::-1]
         x = x + combined(interpolation_weights(nodes, sigma, sigma_next), directions)
-        run.tell(denoised)
+        x = run.stepped(denoised, x, sigma_next)
     return x
 
 
@@ -46,7 +46,7 @@ def ipndm(run: Run, x: torch.Tensor) -> torch.Tensor:
             x = denoised
         else:
             x = x + combined(_ADAMS_BASHFORTH[len(directions) - 1], directions) * (sigma_next - sigma)
-        run.tell(denoised)
+        x = run.stepped(denoised, x, sigma_next)
     return x
 
 
@@ -64,8 +64,8 @@ def plms(run: Run, x: torch.Tensor) -> torch.Tensor:
         if len(directions) == 1 and sigma_next > 0:
             guess = moved(x, denoised, sigma, sigma_next)
             slope = (slope + direction(guess, run.see(guess, sigma_next), sigma_next)) / 2
-        run.tell(x - slope * sigma)
-        x = x + slope * (sigma_next - sigma)
+        shown = x - slope * sigma
+        x = run.stepped(shown, x + slope * (sigma_next - sigma), sigma_next)
     return x
 
 
@@ -89,5 +89,5 @@ def deis(run: Run, x: torch.Tensor) -> torch.Tensor:
             use = min(len(nodes), run.steps - step if run.steps < _FEW_STEPS else order)
             weights = interpolation_weights(list(nodes)[:use], nodes[0], math.log(sigma_next), np.exp)
             x = x + combined(weights, list(directions)[:use])
-        run.tell(denoised)
+        x = run.stepped(denoised, x, sigma_next)
     return x

@@ -18,7 +18,7 @@ def heun(run: Run, x: torch.Tensor) -> torch.Tensor:
     for sigma, sigma_next in run.pairs():
         x, higher = churned(run, x, sigma)
         x, denoised = _heun_step(run, x, higher, sigma_next)
-        run.tell(denoised)
+        x = run.stepped(denoised, x, sigma_next)
     return x
 
 
@@ -28,7 +28,7 @@ def dpm2(run: Run, x: torch.Tensor) -> torch.Tensor:
     for sigma, sigma_next in run.pairs():
         x, higher = churned(run, x, sigma)
         x, denoised = _midpoint_step(run, x, higher, sigma_next)
-        run.tell(denoised)
+        x = run.stepped(denoised, x, sigma_next)
     return x
 
 
@@ -40,7 +40,7 @@ def dpm2_ancestral(run: Run, x: torch.Tensor) -> torch.Tensor:
         x, denoised = _midpoint_step(run, x, sigma, down)
         if up > 0:
             x = x + run.fresh(up)
-        run.tell(denoised)
+        x = run.stepped(denoised, x, sigma_next)
     return x
 
 
@@ -58,7 +58,7 @@ def restart(run: Run, x: torch.Tensor) -> torch.Tensor:
             x = x + run.fresh(math.sqrt(sigma**2 - reached**2))
         x, denoised = _heun_step(run, x, sigma, sigma_next)
         reached = sigma_next
-        run.tell(denoised)
+        x = run.stepped(denoised, x, sigma_next)
     return x
 
 

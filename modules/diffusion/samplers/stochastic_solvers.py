@@ -39,7 +39,7 @@ def er_sde(run: Run, x: torch.Tensor) -> torch.Tensor:
                 last_slope = slope
             x = x + run.fresh(math.sqrt(max(sigma_next**2 - (sigma * kept) ** 2, 0)))
         last = denoised
-        run.tell(denoised)
+        x = run.stepped(denoised, x, sigma_next)
     return x
 
 
@@ -75,7 +75,10 @@ def sa_solver(run: Run, x: torch.Tensor) -> torch.Tensor:
             if tau > 0:
                 noise = run.fresh(sigma_next * math.sqrt(-math.expm1(-2 * tau**2 * math.log(sigma / sigma_next))))
                 x = x + noise
-        run.tell(denoised)
+        changed = run.stepped(denoised, x, sigma_next)
+        if changed is not x:  # the next step takes this one once more
+            noise = changed - x if noise is None else noise + (changed - x)
+            x = changed
     return x
 
 

@@ -30,7 +30,7 @@ def unipc(run: Run, x: torch.Tensor) -> torch.Tensor:
             use = min(order, len(seen), run.steps - step)
             x = _step(run, x, seen, times, (sigma, sigma_next), use, last=step == run.steps - 1)
             del seen[order:], times[order:]
-        run.tell(told)
+        x = run.stepped(told, x, sigma_next)
     return x
 
 
