@@ -17,8 +17,9 @@ import random
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -31,7 +32,7 @@ from tools.demo_model.checkpoint import optimizer_tensors, read_state, restore_o
 from tools.demo_model.grounds import GROUNDS, WEATHERS
 from tools.demo_model.latents import picture_tensor
 from tools.demo_model.networks import device_of_choice
-from tools.demo_model.painting import Spot, paint, standing
+from tools.demo_model.painting import paint, standing
 from tools.demo_model.palette import COLOURS
 from tools.demo_model.scene import PLACES, STYLES, Scene, sample_scene
 from tools.demo_model.subjects import SUBJECTS
@@ -50,6 +51,7 @@ WHOLE: dict[str, tuple[str, ...]] = {
     "place": PLACES,
 }
 IGNORED = -100
+MOST_SPOTS = 4
 STAGE = torch.channels_last
 
 logger = logging.getLogger(__name__)
@@ -101,11 +103,12 @@ def whole_labels(scenes: Sequence[Scene]) -> dict[str, Tensor]:
     return {name: torch.tensor(row) for name, row in rows.items()}
 
 
-def cut(picture: Tensor, x: float, y: float, reach: float) -> Tensor:
-    """The patch around (x, y) of a picture (3, side, side), `reach` to each side in shares of it, at PATCH pixels."""
-    theta = torch.tensor([[[2 * reach, 0, 2 * x - 1], [0, 2 * reach, 2 * y - 1]]])
-    grid = functional.affine_grid(theta, [1, 3, PATCH, PATCH], align_corners=False)
-    return functional.grid_sample(picture[None], grid, padding_mode="border", align_corners=False)[0]
+def cut(pictures: Tensor, x: Tensor, y: Tensor, reach: Tensor) -> Tensor:
+    """Patches at PATCH pixels around (x, y) of pictures (n, 3, side, side), `reach` to each side in shares of it."""
+    still = torch.zeros_like(x)
+    across, down = torch.stack([2 * reach, still, 2 * x - 1], -1), torch.stack([still, 2 * reach, 2 * y - 1], -1)
+    grid = functional.affine_grid(torch.stack([across, down], 1), [len(pictures), 3, PATCH, PATCH], align_corners=False)
+    return functional.grid_sample(pictures, grid, padding_mode="border", align_corners=False)
 
 
 @torch.no_grad()
@@ -123,7 +126,8 @@ def _verdict(judge: Judge, picture: Image.Image, scene: Scene) -> dict[str, bool
     pixels = picture_tensor(picture.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BOX))
     whole = {name: WHOLE[name][int(row[0].argmax())] for name, row in judge.read_whole(pixels[None].to(device)).items()}
     places = standing(scene)
-    patches = torch.stack([cut(pixels, x, y, half * PATCH_REACH) for _, x, y, half in places])
+    x, y, half = torch.tensor([spot[1:] for spot in places]).unbind(1)
+    patches = cut(pixels.expand(len(places), -1, -1, -1), x, y, half * PATCH_REACH)
     kind_scores, colour_scores = judge.read_patches(patches.to(device))
     kinds = [KINDS[number] == spot[0].kind for number, spot in zip(kind_scores.argmax(1).tolist(), places, strict=True)]
     colours = [
@@ -175,61 +179,94 @@ def _judge_picture(seed: int) -> Image.Image:
 
 @dataclass(frozen=True)
 class Drawings:
-    """Pictures for the judge to learn from, as bytes, with their scenes and where the subjects really stand."""
+    """Pictures for the judge to learn from, as bytes, with the answers and where the subjects really stand.
+
+    `spots` (pictures, 4, 3) are x, y and half-size; `kinds` and `colours` (pictures, 4); only the first `counts` hold.
+    """
 
     pictures: Tensor
-    scenes: list[Scene]
-    places: list[list[Spot]]
+    answers: dict[str, Tensor]
+    spots: Tensor
+    kinds: Tensor
+    colours: Tensor
+    counts: Tensor
 
     @staticmethod
     def draw(count: int, drawers: int) -> Drawings:
         """Draw the scenes of so many seeds, in so many processes if any."""
-        scenes = [judge_scene(seed) for seed in range(count)]
         pictures = torch.empty(count, 3, SIDE, SIDE, dtype=torch.uint8)
         with contextlib.ExitStack() as stack:
             drawn: Iterator[Image.Image] = map(_judge_picture, range(count))
             if drawers:
                 pool = stack.enter_context(ProcessPoolExecutor(drawers, multiprocessing.get_context("spawn")))
-                drawn = pool.map(_judge_picture, range(count), chunksize=16)
+                drawn = pool.map(_judge_picture, range(count), chunksize=64)
             for number, picture in enumerate(drawn):
                 pictures[number] = torch.from_numpy(np.array(picture)).permute(2, 0, 1)
-        return Drawings(pictures, scenes, [standing(scene) for scene in scenes])
+        scenes = [judge_scene(seed) for seed in range(count)]
+        places = [standing(scene) for scene in scenes]
+        return Drawings(
+            pictures=pictures,
+            answers=whole_labels(scenes),
+            spots=torch.tensor([_padded([spot[1:] for spot in row]) for row in places]),
+            kinds=torch.tensor([_padded([KINDS.index(spot[0].kind) for spot in row]) for row in places]),
+            colours=torch.tensor([_padded([COLOUR_NAMES.index(spot[0].colour) for spot in row]) for row in places]),
+            counts=torch.tensor([len(row) for row in places]),
+        )
 
-    def patches(self, pixels: Tensor, rows: Sequence[int], rng: random.Random) -> tuple[Tensor, Tensor, Tensor]:
-        """From each picture a patch with a subject, from some one without; with their kinds and colours."""
-        found, kinds, colours = [], [], []
-        for picture, row in zip(pixels, rows, strict=True):
-            thing, x, y, half = rng.choice(self.places[row])
-            reach = half * PATCH_REACH * rng.uniform(0.9, 1.15)
-            shift = [half * rng.uniform(-0.2, 0.2) for _ in range(2)]
-            found.append(cut(picture, x + shift[0], y + shift[1], reach))
-            kinds.append(KINDS.index(thing.kind))
-            colours.append(COLOUR_NAMES.index(thing.colour))
-            if row % 4 == 0 and (empty := _empty_spot(self.places[row], rng)) is not None:
-                found.append(cut(picture, *empty))
-                kinds.append(KINDS.index("nothing"))
-                colours.append(IGNORED)
-        return torch.stack(found), torch.tensor(kinds), torch.tensor(colours)
+    def on(self, device: torch.device) -> Drawings:
+        """All of it on the device."""
+        answers = {name: labels.to(device) for name, labels in self.answers.items()}
+        rest = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "answers"}
+        return Drawings(answers=answers, **{name: tensor.to(device) for name, tensor in rest.items()})
+
+    def patches(self, pixels: Tensor, rows: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """From each picture a patch with a subject, from a quarter one without; with their kinds and colours."""
+        spots, every = self.spots[rows], torch.arange(len(rows), device=rows.device)
+        chosen = (_dice(len(rows), 1, generator)[:, 0] * self.counts[rows]).long()
+        x, y, half = spots[every, chosen].unbind(1)
+        wide, right, down = _dice(len(rows), 3, generator).unbind(1)
+        reach = half * PATCH_REACH * (0.9 + 0.25 * wide)
+        found = cut(pixels, x + half * (0.4 * right - 0.2), y + half * (0.4 * down - 0.2), reach)
+        quarter = every[::4]
+        empty, free = _empty_spots(spots[quarter], self.counts[rows[quarter]], generator)
+        nothing = torch.where(free, KINDS.index("nothing"), IGNORED)
+        kinds = torch.cat([self.kinds[rows, chosen], nothing])
+        colours = torch.cat([self.colours[rows, chosen], torch.full_like(nothing, IGNORED)])
+        return torch.cat([found, cut(pixels[quarter], *empty.unbind(1))]), kinds, colours
 
 
-def _empty_spot(places: Sequence[Spot], rng: random.Random) -> tuple[float, float, float] | None:
-    for _ in range(8):
-        x, y, reach = rng.uniform(0.15, 0.85), rng.uniform(0.15, 0.85), rng.uniform(0.15, 0.3)
-        if all(max(abs(x - a), abs(y - b)) > reach + half for _, a, b, half in places):
-            return x, y, reach
-    return None
+def _padded(row: list[Any]) -> list[Any]:
+    """Four entries: the last is repeated."""
+    return [*row, *(row[-1:] * (MOST_SPOTS - len(row)))]
+
+
+def _dice(rows: int, columns: int, generator: torch.Generator) -> Tensor:
+    return torch.rand(rows, columns, generator=generator, device=generator.device)
+
+
+def _empty_spots(spots: Tensor, counts: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """For each row x, y and reach of a place without subjects, and whether one was found among eight tries."""
+    rows, tries = len(spots), 8
+    tried = _dice(rows, 3 * tries, generator).view(rows, tries, 3)
+    tried = torch.cat([0.15 + 0.7 * tried[..., :2], 0.15 + 0.15 * tried[..., 2:]], -1)
+    apart = (tried[:, :, None, :2] - spots[:, None, :, :2]).abs().amax(-1)
+    clear = apart > tried[:, :, None, 2] + spots[:, None, :, 2]
+    beyond = torch.arange(spots.shape[1], device=spots.device) >= counts[:, None]
+    good = (clear | beyond[:, None]).all(-1)
+    return tried[torch.arange(rows, device=spots.device), good.int().argmax(1)], good.any(1)
 
 
 def roughened(pictures: Tensor, generator: torch.Generator) -> Tensor:
     """Blur, noise and small changes of brightness, so that a decoder's softness does not mislead the judge."""
-    dice = float(torch.rand(1, generator=generator))
+    device = pictures.device
+    dice, strength = torch.rand(2, generator=generator, device=device).tolist()
     if dice < 0.3:
         pictures = functional.avg_pool2d(functional.pad(pictures, (1, 1, 1, 1), mode="replicate"), 3, 1)
     elif dice < 0.6:
         pictures = functional.interpolate(functional.avg_pool2d(pictures, 2), scale_factor=2.0, mode="bilinear")
-    strength = 0.1 * float(torch.rand(1, generator=generator))
-    gain = 1 + 0.08 * (torch.rand(len(pictures), 3, 1, 1, generator=generator) - 0.5)
-    return pictures * gain + strength * torch.randn(pictures.shape, generator=generator)
+    gain = 1 + 0.08 * (torch.rand(len(pictures), 3, 1, 1, generator=generator, device=device) - 0.5)
+    noise: Tensor = 0.1 * strength * torch.randn(pictures.shape, generator=generator, device=device)
+    return pictures * gain + noise
 
 
 def main() -> None:
@@ -254,8 +291,8 @@ def main() -> None:
 
 
 def _train(output: Path, data: Drawings, epochs: int, batch: int, rate: float) -> Judge:
-    drawings = len(data.scenes)
     device = device_of_choice()
+    data, drawings = data.on(device), len(data.pictures)
     torch.manual_seed(0)
     judge = Judge()
     judge.to(device, memory_format=STAGE)  # type: ignore[call-overload]
@@ -274,9 +311,9 @@ def _train(output: Path, data: Drawings, epochs: int, batch: int, rate: float) -
             falling = 0.5 * (1 + math.cos(math.pi * step / (epochs * per_epoch)))
             group["lr"] = rate * min(1.0, (step + 1) / 100) * falling
         order = torch.randperm(drawings, generator=torch.Generator().manual_seed(step // per_epoch))
-        rows = order[(step % per_epoch) * batch :][:batch].tolist()
+        rows = order[(step % per_epoch) * batch :][:batch].to(device)
         judge.train()
-        loss = _loss(judge, data, rows, step)
+        loss = _loss(judge, data, rows, torch.Generator(device).manual_seed(step))
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
@@ -289,16 +326,14 @@ def _train(output: Path, data: Drawings, epochs: int, batch: int, rate: float) -
     return judge
 
 
-def _loss(judge: Judge, data: Drawings, rows: list[int], step: int) -> Tensor:
-    device = next(judge.parameters()).device
-    pixels = roughened(data.pictures[rows].float() / 127.5 - 1, torch.Generator().manual_seed(step))
-    patches, kinds, colours = data.patches(pixels, rows, random.Random(step))
-    kind_scores, colour_scores = judge.read_patches(patches.to(device, memory_format=STAGE))
-    loss = functional.cross_entropy(kind_scores, kinds.to(device))
-    loss = loss + functional.cross_entropy(colour_scores, colours.to(device))
-    answers = judge.read_whole(pixels.to(device, memory_format=STAGE))
-    for name, labels in whole_labels([data.scenes[row] for row in rows]).items():
-        loss = loss + functional.cross_entropy(answers[name], labels.to(device))
+def _loss(judge: Judge, data: Drawings, rows: Tensor, generator: torch.Generator) -> Tensor:
+    pixels = roughened(data.pictures[rows].float() / 127.5 - 1, generator)
+    patches, kinds, colours = data.patches(pixels, rows, generator)
+    kind_scores, colour_scores = judge.read_patches(patches.contiguous(memory_format=STAGE))
+    loss = functional.cross_entropy(kind_scores, kinds) + functional.cross_entropy(colour_scores, colours)
+    answers = judge.read_whole(pixels.contiguous(memory_format=STAGE))
+    for name, labels in data.answers.items():
+        loss = loss + functional.cross_entropy(answers[name], labels[rows])
     return loss
 
 

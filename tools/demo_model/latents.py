@@ -1,7 +1,8 @@
 """Draws training scenes and keeps their VAE latents in shards: `latents-<first seed>.safetensors`.
 
 A shard holds only latents; its scenes come back from their seeds. Shards that exist are skipped, so the command may be
-cut at any time, or run several times at once with different --part.
+cut at any time, or run several times at once with different --part. With --drawings, shards of drawings at hand are
+encoded instead of drawing again, shrunk if wanted.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import functools
-import itertools
 import logging
 import multiprocessing
 from collections.abc import Callable
@@ -22,14 +22,16 @@ import torch
 from diffusers import AutoencoderKL
 from PIL import Image
 from torch import Tensor
+from torch.nn import functional
 
 from tools.demo_model.checkpoint import read_state, write_state
+from tools.demo_model.drawings import SHARD, Pictures, read_shard, shard_path
 from tools.demo_model.networks import SCALING_FACTOR, device_of_choice
 from tools.demo_model.painting import paint
 from tools.demo_model.scene import Scene, training_scene
 
-SHARD = 512
-BATCH = 4  # what a CPU's cache holds; twice as fast as 32 there
+CPU_BATCH = 4  # what a CPU's cache holds; twice as fast as 32 there
+CUDA_BATCH = 128
 
 logger = logging.getLogger(__name__)
 
@@ -50,19 +52,29 @@ def training_picture(side: int, seed: int) -> Image.Image:
     return paint(training_scene(seed), seed, side)
 
 
-def write_shard(vae: AutoencoderKL, path: Path, first: int, side: int, pool: Executor | None = None) -> None:
-    """Draw and encode the scenes of SHARD seeds."""
-    device = next(vae.parameters()).device
-    generator = torch.Generator(device).manual_seed(first)
+def draw_pictures(first: int, side: int, pool: Executor | None) -> Pictures:
+    """The drawings of SHARD seeds, in the processes of the pool if there is one."""
     seeds, draw = range(first, first + SHARD), functools.partial(training_picture, side)
     drawn = map(draw, seeds) if pool is None else pool.map(draw, seeds, chunksize=8)
+    return np.stack([np.asarray(picture) for picture in drawn])
+
+
+@torch.no_grad()
+def write_shard(vae: AutoencoderKL, path: Path, first: int, pictures: Pictures, shrink: int = 1) -> None:
+    """Encode the drawings of SHARD seeds, shrunk by a whole factor."""
+    device = next(vae.parameters()).device
+    generator = torch.Generator(device).manual_seed(first)
     parts = []
-    for _ in range(SHARD // BATCH):
-        pictures = [picture_tensor(picture) for picture in itertools.islice(drawn, BATCH)]
-        with torch.no_grad():
-            batch = torch.stack(pictures).to(device, memory_format=torch.channels_last)
-            latent = vae.encode(batch).latent_dist.sample(generator)
-        parts.append((latent * SCALING_FACTOR).half())
+    size = CUDA_BATCH if device.type == "cuda" else CPU_BATCH
+    for start in range(0, len(pictures), size):
+        batch = torch.from_numpy(pictures[start : start + size])
+        pixels = (batch.to(device).float() / 127.5 - 1).permute(0, 3, 1, 2)
+        if shrink > 1:
+            pixels = functional.avg_pool2d(pixels, shrink)
+        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+            spread = vae.encode(pixels.contiguous(memory_format=torch.channels_last)).latent_dist
+        parts.append((spread.sample(generator) * SCALING_FACTOR).half())
+    side = pictures.shape[1] // shrink
     write_state(path, {"latents": torch.cat(parts)}, {"first_seed": first, "side": side})
 
 
@@ -102,6 +114,10 @@ def main() -> None:
     parser.add_argument("--vae", type=Path, required=True, help="diffusers folder of the trained VAE")
     parser.add_argument("--side", type=int, default=128, help="side of the pictures in pixels")
     parser.add_argument("--count", type=int, default=16384, help="how many pictures, in whole shards")
+    parser.add_argument(
+        "--drawings", type=Path, help="folder that tools.demo_model.drawings fills; --side is not asked"
+    )
+    parser.add_argument("--shrink", type=int, default=1, help="encode the drawings at this fraction of their side")
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--part", default="0/1", help="k/n: only every n-th shard from the k-th on")
     parser.add_argument("--drawers", type=int, default=0, help="processes that draw while the device encodes")
@@ -122,7 +138,11 @@ def main() -> None:
         for number, first in enumerate(seeds):
             path = arguments.output / f"latents-{first:08d}.safetensors"
             if number % parts == part and not path.exists():
-                write_shard(vae, path, first, arguments.side, pool)
+                if arguments.drawings is None:
+                    pictures = draw_pictures(first, arguments.side, pool)
+                else:
+                    pictures = read_shard(shard_path(arguments.drawings, first // SHARD))
+                write_shard(vae, path, first, pictures, arguments.shrink)
                 logger.info("%s written", path)
 
 

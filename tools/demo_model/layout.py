@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tools.demo_model.grounds import GROUNDS, WEATHERS
-from tools.demo_model.networks import TEXT_WIDTH
 from tools.demo_model.painting import standing
 from tools.demo_model.palette import COLOURS
 from tools.demo_model.scene import STYLES, Scene
@@ -33,11 +32,11 @@ NOTHING = KINDS.index("nothing")
 class LayoutHeads(nn.Module):
     """Reads kinds, colours and the whole scene from the last ten text states."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: int) -> None:
         super().__init__()
-        self.kind = nn.Linear(TEXT_WIDTH, len(KINDS))
-        self.colour = nn.Linear(TEXT_WIDTH, len(COLOURS))
-        self.whole = nn.Linear(TEXT_WIDTH, sum(WHOLE))
+        self.kind = nn.Linear(width, len(KINDS))
+        self.colour = nn.Linear(width, len(COLOURS))
+        self.whole = nn.Linear(width, sum(WHOLE))
 
     def loss(self, states: Tensor, labels: Tensor) -> Tensor:
         """How wrong the answers are; states (captions, 77, width), labels as `layout_labels` gives them."""

@@ -12,14 +12,17 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from tools.demo_model.tokenizer import MAX_TOKENS
 
-TEXT_WIDTH = 128
+TEXT_WIDTH = 192
+TEXT_LAYERS = 4
+UNET_WIDTHS = (96, 128, 160)
+VAE_WIDTHS = (32, 64, 128, 128)
 LATENT_CHANNELS = 4
 DOWNSCALE = 8
 SCALING_FACTOR = 0.18215
 TRAIN_TIMESTEPS = 1000
 
 
-def new_vae(widths: tuple[int, ...] = (32, 32, 64, 128)) -> AutoencoderKL:
+def new_vae(widths: tuple[int, ...] = VAE_WIDTHS) -> AutoencoderKL:
     """An untrained autoencoder: factor 8, four latent channels."""
     return AutoencoderKL(
         down_block_types=("DownEncoderBlock2D",) * 4,
@@ -58,7 +61,9 @@ def start_as_chain(vae: AutoencoderKL) -> None:
         vae.quant_conv.weight[LATENT_CHANNELS:].mul_(0.1)
 
 
-def new_unet(widths: tuple[int, ...] = (64, 128, 160), layers: int = 1, heads: int = 4) -> UNet2DConditionModel:
+def new_unet(
+    widths: tuple[int, ...] = UNET_WIDTHS, layers: int = 1, heads: int = 4, text_width: int = TEXT_WIDTH
+) -> UNet2DConditionModel:
     """An untrained noise predictor whose residual branches start silent."""
     unet = UNet2DConditionModel(
         sample_size=32,
@@ -69,7 +74,7 @@ def new_unet(widths: tuple[int, ...] = (64, 128, 160), layers: int = 1, heads: i
         norm_num_groups=16,
         down_block_types=("DownBlock2D", *("CrossAttnDownBlock2D",) * (len(widths) - 1)),
         up_block_types=(*("CrossAttnUpBlock2D",) * (len(widths) - 1), "UpBlock2D"),
-        cross_attention_dim=TEXT_WIDTH,
+        cross_attention_dim=text_width,
         attention_head_dim=heads,  # diffusers reads this as the number of heads
     )
     for name, module in unet.named_modules():
@@ -81,17 +86,17 @@ def new_unet(widths: tuple[int, ...] = (64, 128, 160), layers: int = 1, heads: i
     return unet
 
 
-def new_text_encoder(tokenizer: CLIPTokenizer, layers: int = 2) -> CLIPTextModel:
+def new_text_encoder(tokenizer: CLIPTokenizer, layers: int = TEXT_LAYERS, width: int = TEXT_WIDTH) -> CLIPTextModel:
     """An untrained CLIP text encoder for the tokenizer."""
     return CLIPTextModel(
         CLIPTextConfig(
             vocab_size=len(tokenizer),
-            hidden_size=TEXT_WIDTH,
-            intermediate_size=4 * TEXT_WIDTH,
+            hidden_size=width,
+            intermediate_size=4 * width,
             num_hidden_layers=layers,
-            num_attention_heads=4,
+            num_attention_heads=width // 32,
             max_position_embeddings=MAX_TOKENS,
-            projection_dim=TEXT_WIDTH,
+            projection_dim=width,
             hidden_act="quick_gelu",
             bos_token_id=tokenizer.bos_token_id,
             eos_token_id=tokenizer.eos_token_id,

@@ -21,22 +21,21 @@ class Wording:
 
     def __init__(self, tokenizer: CLIPTokenizer) -> None:
         self._tokenizer = tokenizer
+        self._padding = int(tokenizer.pad_token_id)
+        self._start, self._end = int(tokenizer.bos_token_id), int(tokenizer.eos_token_id)
         self._known: dict[str, list[int]] = {}
 
     def ids(self, texts: Sequence[str]) -> Tensor:
         """Token ids, cut or padded as Stable Diffusion does it."""
-        rows = torch.full((len(texts), MAX_TOKENS), int(self._tokenizer.pad_token_id), dtype=torch.long)
-        for number, text in enumerate(texts):
-            tokens = self._tokens(text)
-            rows[number, : len(tokens)] = torch.tensor(tokens)
-        return rows
+        rows = [self._tokens(text) for text in texts]
+        return torch.tensor([row + [self._padding] * (MAX_TOKENS - len(row)) for row in rows])
 
     def _tokens(self, text: str) -> list[int]:
         if not PLAIN.fullmatch(text):
             whole: list[int] = self._tokenizer(text, truncation=True, max_length=MAX_TOKENS).input_ids
             return whole
         inner = [token for word in WORD.findall(text.lower()) for token in self._word(word)]
-        return [self._tokenizer.bos_token_id, *inner[: MAX_TOKENS - 2], self._tokenizer.eos_token_id]
+        return [self._start, *inner[: MAX_TOKENS - 2], self._end]
 
     def _word(self, word: str) -> list[int]:
         if word not in self._known:
