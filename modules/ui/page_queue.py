@@ -20,6 +20,9 @@ MOST_OF_A_SESSION = 50
 """Events of one page of which it has not taken the answer."""
 SECONDS_UNHEARD = 15.0
 """A page's stream asks for the next message every ten seconds at least."""
+SECONDS_BETWEEN_LOOKS = 0.01
+"""How long an event may wait for being seen; gradio's own thousand looks a second cost a twentieth of a core."""
+SECONDS_BETWEEN_PROGRESS = 0.1
 _NAMELESS = "The request does not say which page it comes from. Reload the page."
 _FULL = "The page is asked for more than it can answer. Try again in a few seconds."
 
@@ -69,6 +72,8 @@ class PageQueue(Queue):
             blocks=page,
             default_concurrency_limit=None,
         )
+        self.sleep_when_free = SECONDS_BETWEEN_LOOKS
+        self.progress_update_sleep_when_free = SECONDS_BETWEEN_PROGRESS
 
     async def push(self, body: PredictBodyInternal, request: Any, username: str | None) -> Any:
         """Take in an event, at the cost of who does not listen."""
