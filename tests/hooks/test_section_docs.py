@@ -22,9 +22,10 @@ def sections() -> list[Section]:
     return [registry.find(name, "img2img") for name in registry.names("img2img")]
 
 
-def example(page: str, number: int) -> Section:
-    """The one section that an example registers."""
-    code = re.findall(r"```python\n(.*?)```", page, re.DOTALL)[number]
+def example(page: str) -> Section:
+    """The one section that the one example with sections registers."""
+    examples = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    (code,) = [one for one in examples if "def register_sections(" in one]
     names: dict[str, object] = {}
     exec(compile(ast.parse("from modules.hooks import *\n" + code), "an example", "exec"), names)
     plugins = Plugins(())
@@ -50,14 +51,14 @@ def test_every_section_and_argument_is_named() -> None:
 
 
 def test_the_example_darkens_the_corners() -> None:
-    result = made(example(PAGE, 0), np.full((65, 129, 3), 200, np.uint8), strength=50)
+    result = made(example(PAGE), np.full((65, 129, 3), 200, np.uint8), strength=50)
     assert result.dtype == np.uint8
     assert [int(result[y, x, 0]) for y, x in ((0, 0), (64, 128), (32, 64), (32, 0))] == [100, 100, 200, 150]
 
 
 def test_the_example_of_the_page_on_extensions_inverts() -> None:
     page = (DOCS / "extensions.md").read_text(encoding="utf-8")
-    section = example(page, -1)
+    section = example(page)
     pixels = np.full((2, 2, 3), 55, np.uint8)
     assert made(section, pixels, red=False)[0, 0].tolist() == [200, 200, 200]
     assert made(section, pixels, red=True)[0, 0].tolist() == [200, 55, 55]

@@ -223,11 +223,12 @@ def assert_set(event: threading.Event) -> None:
 
 def test_job_that_keeps_what_it_has_is_given_time_for_that(database: Database) -> None:
     """It was interrupted in time; what it then does, such as decoding, may take longer than it had for obeying."""
-    queue, obeyed = JobQueue(database), threading.Event()
+    queue, has_part, obeyed = JobQueue(database), threading.Event(), threading.Event()
 
     def run(job: Job, control: JobControl) -> None:
         try:
             with control.part(only=True):
+                has_part.set()  # before it there is nothing to keep: the worker ends the job itself
                 while True:
                     control.check()
                     time.sleep(0.002)
@@ -239,7 +240,7 @@ def test_job_that_keeps_what_it_has_is_given_time_for_that(database: Database) -
 
     with dispatching(queue, thread_on(run), limits=limits(obey=3.0)) as (dispatcher, _):
         job = add(queue)
-        until(lambda: queue.get(job.id).state == "running")
+        until(has_part.is_set)
         dispatcher.interrupt(job.id)
         until(lambda: queue.get(job.id).is_over)
         assert obeyed.is_set()

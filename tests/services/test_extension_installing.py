@@ -109,7 +109,8 @@ def zipped(tmp_path: Path, files: dict[str, str], name: str = "sea.zip") -> Path
 
 
 def test_a_repository_is_looked_at_and_installed(here: Installation, server: GitServer) -> None:
-    commit = server.put("sea.git", {**files_of(), "javascript/sea.js": "", "README.md": "words"})
+    files = files_of(touches='["page"]')
+    commit = server.put("sea.git", {**files, "javascript/sea.js": "", "README.md": "words"})
     address = f"{server.address}/sea.git"
     look = here.look(address)
     assert (look.state, look.name, look.commit, look.files) == ("ready", "sea", commit, 4), look.problem

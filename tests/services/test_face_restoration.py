@@ -12,9 +12,12 @@ from PIL import Image
 from modules.config.paths import Paths
 from modules.config.settings import SettingsStore
 from modules.errors import BrokenModel, ModelNotFound, UnsupportedModel
+from modules.hooks import Plugins
 from modules.schema.extras_request import ExtrasRequest
+from modules.services.brought_upscalers import BroughtUpscalers
 from modules.services.engine import Engine
 from modules.services.options import EngineOptions
+from modules.services.sections import SectionService
 from modules.upscaling.registry import UpscalerRegistry, upscaler_folders
 from tests.pipeline.painting import Onlooker
 from tests.upscaling.face_networks import gfpgan
@@ -33,7 +36,10 @@ def engine(paths: Paths) -> Engine:
     settings = SettingsStore(paths.settings_file)
     options = EngineOptions(use_cpu=True, precision="full")
     upscalers = UpscalerRegistry(upscaler_folders(paths.models))
-    return Engine(unused, unused, unused, settings, options, unused, upscalers, (), unused, unused, unused)
+    plugins = Plugins(())
+    sections = SectionService(plugins, unused, unused)
+    brought = BroughtUpscalers(plugins, upscalers)
+    return Engine(unused, unused, unused, settings, options, unused, upscalers, (), sections, plugins, brought)
 
 
 def processed(engine: Engine, pixels: np.ndarray, **fields: object) -> tuple[np.ndarray, dict[str, str], list[str]]:
