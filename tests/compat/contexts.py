@@ -86,7 +86,12 @@ def after_guidance(negative: torch.Tensor | None, **fields: Any) -> AfterGuidanc
     """The same, with the pictures 1 and `negative` put together with a scale of 7."""
     positive = torch.ones(1, 4, 2, 2)
     guided = positive if negative is None else negative + (positive - negative) * 7
-    seen: dict[str, Any] = {"latents": torch.zeros(1, 4, 2, 2), "positive": positive, "negative": negative, "denoised": guided}
+    seen: dict[str, Any] = {
+        "latents": torch.zeros(1, 4, 2, 2),
+        "positive": positive,
+        "negative": negative,
+        "denoised": guided,
+    }
     return AfterGuidance(**_of_pass(None, **fields), **_AT, **seen)
 
 
