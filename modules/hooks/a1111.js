@@ -4,10 +4,12 @@ if (!window.gradioApp) {
     const called = {loaded: [], update: [], after: [], tab: []};
     const state = {is_loaded: false, tab: "", waits: false};
     const call = (callbacks, changes) => {
-        for (const callback of callbacks) {
+        for (const callback of [...callbacks]) {
             try {
                 callback(changes);
             } catch (error) {
+                // The message about it changes the page, which would call it again.
+                callbacks.splice(callbacks.indexOf(callback), 1);
                 reportError(error);
             }
         }
