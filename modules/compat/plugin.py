@@ -15,11 +15,13 @@ from modules.compat.images import images_module
 from modules.compat.options import OptionInfo, Options
 from modules.compat.passes import ScriptsInPasses
 from modules.compat.processing import Painting, processing_module
+from modules.compat.program import program_modules
 from modules.compat.saving import after_saving, before_saving, index_of
 from modules.compat.script_callbacks import Callbacks
 from modules.compat.scripts import ALWAYS_VISIBLE, A1111Script, scripts_module
 from modules.compat.shared import State, samplers_module, shared_module
 from modules.compat.surroundings import Surroundings
+from modules.compat.ui_components import ui_components_module
 from modules.hooks import (
     Argument,
     Arguments,
@@ -61,6 +63,8 @@ class A1111Plugin:
             shared_module(self._state, self._options, templates),
             samplers_module(),
             self._callbacks.module(),
+            ui_components_module(),
+            *program_modules(folder),
             GradioOfA1111("gradio"),
         )
         self._surroundings = Surroundings(folder, package, {one.__name__: one for one in given})

@@ -80,6 +80,7 @@ def shared_module(state: State, options: Options, templates: dict[str, OptionInf
             "cmd_opts": NothingOfA1111("shared.cmd_opts"),
             "OptionInfo": OptionInfo,
             "options_section": options_section,
+            "hide_dirs": {"visible": True},
             "options_templates": templates,
         },
     )

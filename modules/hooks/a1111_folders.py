@@ -51,8 +51,8 @@ def language_of(name: str) -> str:
 def a1111_manifest(folder: Path) -> Manifest:
     """A manifest in the place of the one that A1111 knows nothing of. Raises BrokenExtension.
 
-    Such an extension does not say what it touches, which so is everything. Its install.py is never run: what it needs
-    is what its requirements.txt says.
+    Such an extension does not say what it touches, which so is everything where it has scripts. Its install.py is never
+    run: what it needs is what its requirements.txt says.
     """
     try:
         return Manifest(
@@ -62,7 +62,7 @@ def a1111_manifest(folder: Path) -> Manifest:
             description="Written for A1111.",
             hooks=">=1",
             requirements=tuple(_requirements(folder)),
-            touches=get_args(Touched),
+            touches=get_args(Touched) if has_scripts(folder) else ("page",),
         )
     except ValidationError as error:
         raise BrokenExtension(refused(error, REQUIREMENTS_FILE)) from error

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from modules.config.paths import resolve_paths
+from modules.errors import BrokenExtension
 from modules.hooks.extension_files import A1111_SCRIPT
 from modules.hooks.extension_folders import extension_folder
 from modules.hooks.extension_states import ExtensionStates
@@ -16,6 +17,7 @@ from modules.schema.infotext import parse_infotext
 from modules.services.build import Services, running_services
 from modules.services.options import EngineOptions
 from tests.compat.kinds import KINDS, put_kinds
+from tests.hooks.extension_makers import extensions_of, found
 from tests.services.jobs_to_end import ended, made, txt2img
 from tests.services.test_generate import pixels
 
@@ -34,10 +36,21 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
 
 
 def test_all_load_but_the_one_that_misses_a_name(services: Services) -> None:
-    found = {one.name: one for one in services.extensions.all() if one.decision is not None}
-    assert found.keys() == KINDS.keys()
-    assert [name for name, one in found.items() if not one.is_active] == ["turner"]
-    assert found["turner"].problem.endswith(WITHOUT_A_TAB)
+    facts = {one.name: one for one in services.extensions.all() if one.decision is not None}
+    assert facts.keys() == KINDS.keys()
+    assert [name for name, one in facts.items() if not one.is_active] == ["turner"]
+    assert facts["turner"].problem.endswith(WITHOUT_A_TAB)
+
+
+def test_they_are_tried_before_they_are_switched_on(tmp_path: Path) -> None:
+    root = tmp_path / "extensions"
+    put_kinds(root)
+    extensions = extensions_of(root)
+    extensions.enable(found(extensions, "rescale"))
+    with pytest.raises(BrokenExtension, match=WITHOUT_A_TAB):
+        extensions.enable(found(extensions, "turner"))
+    # What was tried lies there as it was.
+    assert found(extensions, "rescale").is_wanted and found(extensions, "turner").decision == "off"
 
 
 def test_a_prompt_randomiser(services: Services) -> None:

@@ -35,6 +35,7 @@ def test_each_of_these_alone_makes_one(tmp_path: Path, path: str) -> None:
     content = "{}" if path.endswith(".json") else ""
     folder = extension_folder(put_files(tmp_path, "Some", {path: content}))
     assert folder.is_of_a1111 and folder.manifest is not None and folder.manifest.name == "Some"
+    assert ("programs" in folder.manifest.touches) == path.endswith(".py") and "page" in folder.manifest.touches
 
 
 @pytest.mark.parametrize("path", ["README.md", "javascript/notes.txt", "locales/de.json", "some/__init__.py"])
