@@ -36,14 +36,16 @@ class AlwaysVisibleScript(Section):
         scripts: Mapping[Task, A1111Script],
         asked: Mapping[Task, list[Asked]],
         pasted: Callable[[], Sequence[Pasted]] = tuple,
+        is_own: Callable[[str], bool] = lambda key: False,
     ) -> None:
-        """`pasted` are the callbacks for infotexts that are read."""
+        """`pasted` are the callbacks for infotexts that are read; `is_own` tells the extension's keys among theirs."""
         self.name = title
         self.tasks = tuple(scripts)
         merged = {one.argument.name: one.argument for rows in asked.values() for one in rows if one.argument}
         self._scripts = scripts
         self._asked = asked
         self._pasted = pasted
+        self._is_own = is_own
         self._some = next(iter(scripts.values()))
         does_both = self.changes_requests and self.processes_images
         self.arguments = (*merged.values(), *([_FINAL] if does_both else ()))
@@ -102,7 +104,7 @@ class AlwaysVisibleScript(Section):
         for callback in self._pasted():
             callback(write_parameters(parameters), changed)
         touched = {key for key in changed.keys() | parameters.keys() if changed.get(key) != parameters.get(key)}
-        if others := sorted(key for key in touched if not self.explains(key)):
+        if others := sorted(key for key in touched if not (self.explains(key) or self._is_own(key))):
             raise NotImplementedError(f"changing {others[0]!r} in on_infotext_pasted is not here")
         return super().arguments_of({key: str(value) for key, value in changed.items()})
 
@@ -124,8 +126,8 @@ def written(extra: Mapping[str, Any]) -> dict[str, str]:
         one = value[0] if isinstance(value, list) and value else value
         if callable(one):
             raise NotImplementedError(f"a function as p.extra_generation_params[{key!r}] is not here")
-        if one is not None:
-            found[as_infotexts_have_it(key)] = str(one)
+        if one is not None and (plain := as_infotexts_have_it(key)):
+            found[plain] = str(one)
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -145,6 +146,9 @@ class A1111Plugin:
     def _sections(self) -> list[AlwaysVisibleScript]:
         return [one for one in self._made if isinstance(one, AlwaysVisibleScript)]
 
+    def _explains(self, key: str) -> bool:
+        return any(one.explains(key) for one in self._sections())
+
     def _parameters(self, context: SavingContext) -> dict[str, str]:
         """What its scripts add to the infotext of a picture."""
         request = context.request
@@ -187,7 +191,8 @@ class A1111Plugin:
         if is_always_visible:
             if missing := script_class.missing():
                 raise NotImplementedError(f"its script {title!r} has {missing[0]}, which is not here")
-            return AlwaysVisibleScript(name, scripts, asked, lambda: self._callbacks.of("infotext_pasted"))
+            pasted = partial(self._callbacks.of, "infotext_pasted")
+            return AlwaysVisibleScript(name, scripts, asked, pasted, self._explains)
         return SelectableScript(self, title, scripts, asked)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from modules.config.paths import resolve_paths
+from modules.config.paths import Paths, resolve_paths
 from modules.errors import BrokenExtension
 from modules.hooks.extension_files import A1111_SCRIPT
 from modules.hooks.extension_folders import extension_folder
@@ -24,14 +24,22 @@ from tests.services.test_generate import pixels
 WITHOUT_A_TAB = "A1111's modules.script_callbacks.on_ui_tabs is not here"
 
 
-@pytest.fixture(scope="module")
-def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
-    paths = resolve_paths(data_dir=tmp_path_factory.mktemp("data"))
+OPTIONS = EngineOptions(use_cpu=True, precision="full")
+
+
+def switched_on(paths: Paths) -> Paths:
+    """The same, with all of them."""
     put_kinds(paths.extensions)
     states = ExtensionStates(paths.extension_states)
     for name in KINDS:
         states.switch(name, content=extension_folder(paths.extensions / name).content())
-    with running_services(paths, EngineOptions(use_cpu=True, precision="full")) as opened:
+    return paths
+
+
+@pytest.fixture(scope="module")
+def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
+    paths = switched_on(resolve_paths(data_dir=tmp_path_factory.mktemp("data")))
+    with running_services(paths, OPTIONS) as opened:
         yield opened
 
 
@@ -161,3 +169,14 @@ def test_one_that_fails_says_so_and_loses_no_picture(services: Services, tmp_pat
     )
     assert len(services.pictures.of_job(job.id)) == 2
     assert len(made(services, txt2img())) == 1
+
+
+def test_a_worker_of_its_own_paints_the_same(services: Services, paths: Paths) -> None:
+    sections = {"Guidance rescale": {"amount": 1.0}, "Notes": {"note": "dusk"}, "Corner mark": {}}
+    asked = txt2img(cfg_scale=15, batch_size=2, sections=sections)
+    here = made(services, asked)
+    with running_services(switched_on(paths), OPTIONS, processes=True, workers=1) as others:
+        there = made(others, asked)
+        assert [one.infotext for one in there] == [one.infotext for one in here]
+        for one, other in zip(there, here, strict=True):
+            assert np.array_equal(pixels(others, one), pixels(services, other))

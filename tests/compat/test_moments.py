@@ -12,6 +12,7 @@ from modules.hooks import ChangeContext, ImageContext, Plugins, Section, read_ar
 from modules.hooks.section_registry import SectionRegistry
 from tests.builtin.painter import Painter, words
 from tests.compat.contexts import INFOTEXT, called, plugin_with, problem_of, saving
+from tests.compat.makers import put_a1111
 
 SCRIPT = """
 import gradio as gr
@@ -184,6 +185,19 @@ def test_a_pasted_infotext_is_shown_to_its_callback(root: Path) -> None:
     assert section.arguments_of({"Made words": "ink", "Steps": "20"}) == {"words": "INK"}
     with pytest.raises(NotImplementedError, match="changing 'Steps' in on_infotext_pasted is not here"):
         section.arguments_of({"Made words": "other", "Steps": "20"})
+
+
+def test_a_callback_may_change_what_another_section_of_its_extension_is_given(root: Path) -> None:
+    behind = (
+        SCRIPT.replace("{moments}", "").replace('"Made"', '"Other"').replace("Made ", "Other ")
+        + "\ndef pasted(infotext, params):\n    params['Other words'] = 'pen'\n"
+        "script_callbacks.on_infotext_pasted(pasted)\n"
+    )
+    put_a1111(root, "made", scripts__other=behind)
+    plugins = plugins_of(root, EXTRA)
+    assert section_of(plugins).arguments_of({"Made words": "ink"}) == {"words": "ink"}
+    other = SectionRegistry(plugins).find("Other", "txt2img")
+    assert other.arguments_of({"Made words": "ink"}) == {"words": "pen"}
 
 
 def test_moments_that_are_not_here_are_named(root: Path) -> None:
