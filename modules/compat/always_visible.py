@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from modules.compat.chance import Chance
 from modules.compat.components import Asked, as_infotexts_have_it
 from modules.compat.moments import AFTER, BEFORE, call_after, call_before, processing_of
+from modules.compat.processing import Processing
 from modules.compat.scripts import A1111Script
 from modules.hooks import PROMPT_FIELDS, Arguments, ChangeContext, ImageContext, Resolved, Section, Switch, Task
 from modules.schema.infotext import write_parameters
@@ -37,8 +39,10 @@ class AlwaysVisibleScript(Section):
         asked: Mapping[Task, list[Asked]],
         pasted: Callable[[], Sequence[Pasted]] = tuple,
         is_own: Callable[[str], bool] = lambda key: False,
+        chance: Chance | None = None,
     ) -> None:
-        """`pasted` are the callbacks for infotexts that are read; `is_own` tells the extension's keys among theirs."""
+        """`pasted` are the callbacks for infotexts that are read; `is_own` tells the extension's keys among theirs;
+        `chance` is what it draws from."""
         self.name = title
         self.tasks = tuple(scripts)
         merged = {one.argument.name: one.argument for rows in asked.values() for one in rows if one.argument}
@@ -46,6 +50,7 @@ class AlwaysVisibleScript(Section):
         self._asked = asked
         self._pasted = pasted
         self._is_own = is_own
+        self._chance = chance or Chance()
         self._some = next(iter(scripts.values()))
         does_both = self.changes_requests and self.processes_images
         self.arguments = (*merged.values(), *([_FINAL] if does_both else ()))
@@ -68,7 +73,7 @@ class AlwaysVisibleScript(Section):
             return None
         request = context.request
         p = processing_of(request, [context.index], context.seed)
-        call_before(self._copy(request), p, self._given(request, context.arguments))
+        self._call_before(self._copy(request), p, self._given(request, context.arguments))
         for name, row in (("prompt", p.prompts), ("negative_prompt", p.negative_prompts)):
             if row[0] != getattr(request, name):
                 setattr(p, name, row[0])
@@ -81,14 +86,15 @@ class AlwaysVisibleScript(Section):
         request, given = context.request, self._given(context.request, context.arguments)
         script = self._copy(request)
         p = processing_of(request, [context.index], context.seed)
-        call_before(script, p, given)
+        self._call_before(script, p, given)
         p.prompt, p.negative_prompt = request.prompt_of(context.index), request.negative_prompt_of(context.index)
         p.all_prompts, p.all_negative_prompts = [p.prompt], [p.negative_prompt]
         return call_after(script, p, context.pixels, given)
 
     def prepare_pass(self, request: Resolved, indices: Sequence[int], arguments: Arguments) -> None:
         """Tell the script itself of the pictures that are about to be painted."""
-        call_before(self._scripts[request.task], processing_of(request, indices), self._given(request, arguments))
+        script, given = self._scripts[request.task], self._given(request, arguments)
+        self._call_before(script, processing_of(request, indices), given)
 
     def extra_parameters(self, request: Resolved, index: int, arguments: Arguments) -> dict[str, str]:
         """What it adds to a picture's infotext besides its arguments.
@@ -96,7 +102,7 @@ class AlwaysVisibleScript(Section):
         Raises NotImplementedError for a value that A1111 would ask the script for later.
         """
         p = processing_of(request, [index])
-        call_before(self._copy(request), p, self._given(request, arguments))
+        self._call_before(self._copy(request), p, self._given(request, arguments))
         return {key: value for key, value in written(p.extra_generation_params).items() if key not in self.keys}
 
     def arguments_of(self, parameters: Mapping[str, str]) -> dict[str, str]:
@@ -111,6 +117,10 @@ class AlwaysVisibleScript(Section):
     def task_of(self, script: A1111Script) -> Task | None:
         """The task that one of its scripts is for; None for the script of somebody else."""
         return next((task for task, one in self._scripts.items() if one is script), None)
+
+    def _call_before(self, script: A1111Script, p: Processing, given: Sequence[Any]) -> None:
+        self._chance.begin(self.name, p.all_seeds[0])
+        call_before(script, p, given)
 
     def _copy(self, request: Resolved) -> A1111Script:
         return copy.copy(self._scripts[request.task])

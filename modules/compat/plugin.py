@@ -10,6 +10,7 @@ from typing import Any
 
 from modules.compat.always_visible import AlwaysVisibleScript, written
 from modules.compat.app import routes_of
+from modules.compat.chance import Chance
 from modules.compat.components import Asked, as_infotexts_have_it, asked_by, in_a_form
 from modules.compat.gradio_of_a1111 import GradioOfA1111
 from modules.compat.images import images_module
@@ -50,6 +51,7 @@ class A1111Plugin:
         self._painting: Painting | None = None
         self._callbacks = Callbacks(folder.name)
         self._options = Options()
+        self._chance = Chance()
         self._state = State(lambda: self._painting)
 
         class ScriptOfThisExtension(A1111Script):
@@ -67,6 +69,7 @@ class A1111Plugin:
             ui_components_module(),
             *program_modules(folder),
             GradioOfA1111("gradio"),
+            self._chance.module(),
         )
         self._surroundings = Surroundings(folder, package, {one.__name__: one for one in given})
         try:
@@ -129,6 +132,7 @@ class A1111Plugin:
     def painting(self, painting: Painting) -> Iterator[None]:
         """While a script of it runs, `process_images` paints with this."""
         self._painting = painting
+        self._chance.begin(painting.processing.seed)
         try:
             yield
         finally:
@@ -192,7 +196,7 @@ class A1111Plugin:
             if missing := script_class.missing():
                 raise NotImplementedError(f"its script {title!r} has {missing[0]}, which is not here")
             pasted = partial(self._callbacks.of, "infotext_pasted")
-            return AlwaysVisibleScript(name, scripts, asked, pasted, self._explains)
+            return AlwaysVisibleScript(name, scripts, asked, pasted, self._explains, self._chance)
         return SelectableScript(self, title, scripts, asked)
 
 

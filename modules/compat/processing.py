@@ -37,6 +37,7 @@ class Processing(PartOfA1111):
     """The number of the batch."""
     prompt: str
     negative_prompt: str
+    seed: int
     width: int
     height: int
     all_prompts: list[str]

@@ -167,6 +167,32 @@ def test_extra_parameters_reach_the_infotext_beside_those_of_arguments(root: Pat
     assert called(plugins, "before_saving", context=saving()) is None
 
 
+DRAWING = (
+    "process(self, p, *args):\n"
+    "        import random\n"
+    "        from random import choice\n"
+    "        word = choice('abcdefghijklm') + str(random.randint(0, 10**9)) + str(random.Random(1).random())\n"
+    "        p.all_prompts = [f'{one} {word}' for one in p.all_prompts]\n"
+    "        p.extra_generation_params['Drawn'] = word"
+)
+
+
+def test_what_it_draws_follows_from_the_seed_of_the_picture(root: Path) -> None:
+    plugins = plugins_of(root, DRAWING)
+    section = section_of(plugins)
+
+    def prompt(seed: int) -> str:
+        changed = section.change_request(ChangeContext(words(), arguments_of(section), 2, seed))
+        assert changed is not None
+        return changed["prompt"]
+
+    first, *others = [prompt(seed) for seed in (100, 101, 100)]
+    assert first == others[1] != others[0]
+    # So the infotext tells what was drawn for the picture when its request was accepted.
+    context = saving(words(sections={"Made": {}}))
+    assert called(plugins, "before_saving", context=context).parameters["Drawn"] == first.removeprefix("a red house ")
+
+
 def test_a_function_as_a_parameter_is_refused(root: Path) -> None:
     plugins = plugins_of(root, "process(self, p, *args):\n        p.extra_generation_params['Late'] = lambda **_: 1")
     with pytest.raises(NotImplementedError, match=r"extra_generation_params\['Late'\] is not here"):
