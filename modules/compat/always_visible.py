@@ -2,48 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import copy
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
-from modules.compat.components import Asked
+from modules.compat.chance import Chance
+from modules.compat.components import Asked, as_infotexts_have_it
+from modules.compat.moments import AFTER, BEFORE, call_after, call_before, processing_of
 from modules.compat.processing import Processing
-from modules.compat.scripts import A1111Script, PostprocessImageArgs
-from modules.hooks import PROMPT_FIELDS, Arguments, ChangeContext, ImageContext, Section, Switch, Task
+from modules.compat.scripts import A1111Script
+from modules.hooks import PROMPT_FIELDS, Arguments, ChangeContext, ImageContext, Resolved, Section, Switch, Task
+from modules.schema.infotext import write_parameters
 
-_PROMPTS = {"prompt": "all_prompts", "negative_prompt": "all_negative_prompts"}
 _FINAL = Switch(
     name="leave_prompts",
     label="Leave the prompts as they are",
     help="only the finished pictures are worked on, as for a picture whose prompts were changed already",
 )
 """Of scripts that change both."""
-_BEFORE = ("setup", "before_process", "process")
-"""What may change prompts, in A1111's order."""
+Pasted = Callable[[str, dict[str, Any]], object]
 
 
 class AlwaysVisibleScript(Section):
-    """One of them. What it does before painting is done once for each picture, so that each is the same alone."""
+    """One of them. What it does is done once for each picture, so that each is the same alone.
 
-    def __init__(self, title: str, scripts: Mapping[Task, A1111Script], asked: Mapping[Task, list[Asked]]) -> None:
+    Each time it is done by a copy of the script, so that what one picture leaves in it is not seen by another. Passes
+    alone are given the script itself, whose callbacks know it.
+    """
+
+    def __init__(
+        self,
+        title: str,
+        scripts: Mapping[Task, A1111Script],
+        asked: Mapping[Task, list[Asked]],
+        pasted: Callable[[], Sequence[Pasted]] = tuple,
+        is_own: Callable[[str], bool] = lambda key: False,
+        chance: Chance | None = None,
+    ) -> None:
+        """`pasted` are the callbacks for infotexts that are read; `is_own` tells the extension's keys among theirs;
+        `chance` is what it draws from."""
         self.name = title
         self.tasks = tuple(scripts)
         merged = {one.argument.name: one.argument for rows in asked.values() for one in rows if one.argument}
         self._scripts = scripts
         self._asked = asked
+        self._pasted = pasted
+        self._is_own = is_own
+        self._chance = chance or Chance()
         self._some = next(iter(scripts.values()))
         does_both = self.changes_requests and self.processes_images
         self.arguments = (*merged.values(), *([_FINAL] if does_both else ()))
 
     @property
     def changes_requests(self) -> bool:
-        return any(self._some.does(name) for name in _BEFORE)
+        return any(self._some.does(name) for name in BEFORE)
 
     @property
     def processes_images(self) -> bool:
-        return self._some.does("postprocess_image")
+        return any(self._some.does(name) for name in AFTER)
 
     def carried_out(self, arguments: Arguments) -> Arguments | None:
         if not self.processes_images:
@@ -53,31 +71,74 @@ class AlwaysVisibleScript(Section):
     def change_request(self, context: ChangeContext) -> Mapping[str, str] | None:
         if context.arguments.get(_FINAL.name):
             return None
-        script, given = self._of(context)
-        p = Processing(context.request)
-        for name, row in _PROMPTS.items():
-            setattr(p, row, [getattr(p, name)])
-        p.all_seeds, p.all_subseeds = [context.seed], [context.request.subseed_of(context.index)]
-        for moment in _BEFORE:
-            getattr(script, moment)(p, *given)
-        for name, row in _PROMPTS.items():
-            if getattr(p, name) == getattr(context.request, name):
-                setattr(p, name, getattr(p, row)[0])
+        request = context.request
+        p = processing_of(request, [context.index], context.seed)
+        self._call_before(self._copy(request), p, self._given(request, context.arguments))
+        for name, row in (("prompt", p.prompts), ("negative_prompt", p.negative_prompts)):
+            if row[0] != getattr(request, name):
+                setattr(p, name, row[0])
         changed = p.changes(_refuse_pictures)
         if others := sorted(changed.keys() - set(PROMPT_FIELDS)):
             raise NotImplementedError(f"changing {', '.join(others)} in process is not here: prompts may be changed")
         return changed or None
 
     def process_image(self, context: ImageContext) -> np.ndarray | None:
-        script, given = self._of(context)
-        picture = PostprocessImageArgs(Image.fromarray(context.pixels), context.index)
-        script.postprocess_image(Processing(context.request), picture, *given)
-        mode = "RGBA" if picture.image.mode == "RGBA" else "RGB"
-        return np.asarray(picture.image.convert(mode))
+        request, given = context.request, self._given(context.request, context.arguments)
+        script = self._copy(request)
+        p = processing_of(request, [context.index], context.seed)
+        self._call_before(script, p, given)
+        p.prompt, p.negative_prompt = request.prompt_of(context.index), request.negative_prompt_of(context.index)
+        p.all_prompts, p.all_negative_prompts = [p.prompt], [p.negative_prompt]
+        return call_after(script, p, context.pixels, given)
 
-    def _of(self, context: ChangeContext | ImageContext) -> tuple[A1111Script, list[Any]]:
-        task = context.request.task
-        return self._scripts[task], [one.given(context.arguments) for one in self._asked[task]]
+    def prepare_pass(self, request: Resolved, indices: Sequence[int], arguments: Arguments) -> None:
+        """Tell the script itself of the pictures that are about to be painted."""
+        script, given = self._scripts[request.task], self._given(request, arguments)
+        self._call_before(script, processing_of(request, indices), given)
+
+    def extra_parameters(self, request: Resolved, index: int, arguments: Arguments) -> dict[str, str]:
+        """What it adds to a picture's infotext besides its arguments.
+
+        Raises NotImplementedError for a value that A1111 would ask the script for later.
+        """
+        p = processing_of(request, [index])
+        self._call_before(self._copy(request), p, self._given(request, arguments))
+        return {key: value for key, value in written(p.extra_generation_params).items() if key not in self.keys}
+
+    def arguments_of(self, parameters: Mapping[str, str]) -> dict[str, str]:
+        changed: dict[str, Any] = dict(parameters)
+        for callback in self._pasted():
+            callback(write_parameters(parameters), changed)
+        touched = {key for key in changed.keys() | parameters.keys() if changed.get(key) != parameters.get(key)}
+        if others := sorted(key for key in touched if not (self.explains(key) or self._is_own(key))):
+            raise NotImplementedError(f"changing {others[0]!r} in on_infotext_pasted is not here")
+        return super().arguments_of({key: str(value) for key, value in changed.items()})
+
+    def task_of(self, script: A1111Script) -> Task | None:
+        """The task that one of its scripts is for; None for the script of somebody else."""
+        return next((task for task, one in self._scripts.items() if one is script), None)
+
+    def _call_before(self, script: A1111Script, p: Processing, given: Sequence[Any]) -> None:
+        self._chance.begin(self.name, p.all_seeds[0])
+        call_before(script, p, given)
+
+    def _copy(self, request: Resolved) -> A1111Script:
+        return copy.copy(self._scripts[request.task])
+
+    def _given(self, request: Resolved, arguments: Arguments) -> list[Any]:
+        return [one.given(arguments) for one in self._asked[request.task]]
+
+
+def written(extra: Mapping[str, Any]) -> dict[str, str]:
+    """`p.extra_generation_params` of one picture as parameters. Raises NotImplementedError for what is called later."""
+    found: dict[str, str] = {}
+    for key, value in extra.items():
+        one = value[0] if isinstance(value, list) and value else value
+        if callable(one):
+            raise NotImplementedError(f"a function as p.extra_generation_params[{key!r}] is not here")
+        if one is not None and (plain := as_infotexts_have_it(key)):
+            found[plain] = str(one)
+    return found
 
 
 def _refuse_pictures(pixels: np.ndarray) -> str:

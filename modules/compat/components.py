@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import gradio as gr
 from gradio.components import Component
 
-from modules.hooks import Argument, Choice, Number, SeveralChoices, Switch, Text
+from modules.hooks import Argument, Choice, Colour, Number, SeveralChoices, Switch, Text
 
+Made = TypeVar("Made")
 _FAR = 1e15
 """Where a number field names no bounds."""
 
@@ -62,11 +64,22 @@ def asked_by(components: Iterable[Component], title: str, keys: Mapping[int, str
             "help": str(getattr(component, "info", None) or ""),
             "key": (keys or {}).get(id(component)) or as_infotexts_have_it(f"{title} {shown}"),
         }
-        found.append(_asked(component, words))
+        found.append(asked(component, words))
     return found
 
 
-def _asked(component: Component, words: dict[str, Any]) -> Asked:
+def in_a_form(make: Callable[[], Made]) -> Made:
+    """What a call returns that makes components."""
+
+    async def laid_out() -> Made:
+        with gr.Blocks():
+            return make()
+
+    return asyncio.run(laid_out())  # outside of a loop gradio opens several, and closes none
+
+
+def asked(component: Component, words: dict[str, Any]) -> Asked:
+    """What one component asks for; `words` are the argument's name, label, help and key."""
     value = component.value
     if callable(value):
         value = value()
@@ -80,6 +93,10 @@ def _asked(component: Component, words: dict[str, Any]) -> Asked:
         return Asked(Text(default=str(value or ""), lines=max(component.lines, 1), **words), None)
     if isinstance(component, gr.Dropdown | gr.Radio | gr.CheckboxGroup):
         return _of_choices(component, value, words)
+    if isinstance(component, gr.ColorPicker):
+        colour = str(value or "").strip().lower()
+        usual = colour if re.fullmatch("#[0-9a-f]{6}", colour) else "#000000"
+        return Asked(Colour(default=usual, **words), None)
     return Asked(None, value)
 
 
@@ -102,11 +119,14 @@ def _of_choices(component: Any, value: Any, words: dict[str, Any]) -> Asked:
     rows = [(str(shown), given) for shown, given in component.choices]
     numbered = getattr(component, "type", "value") == "index"
     choices = tuple((shown, place if numbered else given) for place, (shown, given) in enumerate(rows))
+    is_list = isinstance(component, gr.CheckboxGroup) or getattr(component, "multiselect", False)
+    if not rows:  # a list that is filled once there are files, say
+        return Asked(None, []) if is_list else Asked(Text(default=str(value or ""), **words), None)
     by_value = {str(given): shown for shown, given in reversed(rows)}
     names = tuple(shown for shown, _ in rows)
-    if isinstance(component, gr.CheckboxGroup) or getattr(component, "multiselect", False):
+    if is_list:
         chosen = value if isinstance(value, list) else [value] if value is not None else []
         usual = tuple(by_value[str(one)] for one in chosen if str(one) in by_value)
         return Asked(SeveralChoices(choices=names, default=usual, **words), None, choices)
-    first = by_value.get(str(value), names[0] if names else "")
+    first = by_value.get(str(value), names[0])
     return Asked(Choice(choices=names, default=first, **words), None, choices)

@@ -8,16 +8,30 @@ from __future__ import annotations
 
 import functools
 import inspect
+from abc import ABCMeta
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
 import gradio as gr
 from gradio.blocks import Block
+from gradio.component_meta import ComponentMeta, updateable
 
 from modules.compat.surroundings import A1111Module
 
 _RENAMED = {"Box": gr.Group, "Variable": gr.State}
+
+
+class WithoutInterfaceFile(ComponentMeta):  # type: ignore[misc]  # gradio is checked without types
+    """Of classes that are derived from gradio's components.
+
+    gradio writes a file beside the code of each, which in an extension's folder is one that nobody agreed to.
+    """
+
+    def __new__(cls, name: str, bases: tuple[type, ...], attributes: dict[str, Any]) -> Any:
+        if "__init__" in attributes:
+            attributes["__init__"] = updateable(attributes["__init__"])
+        return ABCMeta.__new__(cls, name, bases, attributes)
 
 
 class ComponentOfA1111:
@@ -40,7 +54,14 @@ class ComponentOfA1111:
         return isinstance(instance, self._real)
 
     def __mro_entries__(self, bases: tuple[object, ...]) -> tuple[type[Block]]:
-        return (self._real,)
+        return (self._base,)
+
+    @functools.cached_property
+    def _base(self) -> type[Block]:
+        """What classes are derived from in its place."""
+        real = self._real
+        made: type[Block] = WithoutInterfaceFile(real.__name__, (real,), {}) if type(real) is ComponentMeta else real
+        return made
 
     def __getattr__(self, name: str) -> Any:
         return gr.update if name == "update" else getattr(self._real, name)

@@ -9,6 +9,7 @@ from typing import Any, get_args
 import numpy as np
 from PIL import Image
 
+from modules.compat.not_here import PartOfA1111
 from modules.compat.surroundings import A1111Module
 from modules.hooks import PaintedResult, Resolved, ScriptContext, typed
 from modules.schema.field_types import MaskedContentName, ResizeModeName
@@ -28,15 +29,25 @@ _NUMBERED: dict[str, tuple[str, ...]] = {
 """Fields that A1111 gives as the place in a list; requests read that too."""
 
 
-class Processing:
+class Processing(PartOfA1111):
     """What A1111 calls `p`: the request's fields under A1111's names, which a script reads and changes."""
 
+    a1111_name = "p"
+    iteration = 0
+    """The number of the batch."""
+    prompt: str
+    negative_prompt: str
+    seed: int
     width: int
     height: int
     all_prompts: list[str]
     all_negative_prompts: list[str]
     all_seeds: list[int]
     all_subseeds: list[int]
+    prompts: list[str]
+    negative_prompts: list[str]
+    seeds: list[int]
+    subseeds: list[int]
 
     def __init__(self, request: Resolved, pixels: Callable[[str], np.ndarray] | None = None) -> None:
         """Without `pixels` it has no pictures, and none can be put in."""
@@ -111,11 +122,20 @@ class Painting:
         self.processing = Processing(base, context.input_pixels)
         self._painted: set[int] = set()
         self._alive: list[Any] = []  # an id is of one object only as long as that lives
+        self._asked: tuple[Resolved, Processing] | None = None
+
+    def parameters_of(self, request: Resolved | None) -> dict[str, Any]:
+        """What the script adds to the infotexts of a request that is being painted for it."""
+        if self._asked is None or request is None or self._asked[0] != request:
+            return {}
+        return self._asked[1].extra_generation_params
 
     def process(self, p: Processing) -> Processed:
         """Paint what `p` says. Raises whatever painting raises."""
         request = self.context.changed(p.request, p.changes(self.context.keep))
+        self._asked = request, p
         results = self.context.paint(request, shown=not p.do_not_save_samples)
+        self._asked = None
         images = [self._image(one, not p.do_not_save_samples) for one in results]
         return Processed(
             p,

@@ -21,10 +21,16 @@ class PostprocessImageArgs:
     index: int = 0
 
 
+@dataclass
+class PostprocessBatchListArgs:
+    """What `postprocess_batch_list` may change: tensors, each (3, height, width), from 0 to 1."""
+
+    images: list[Any]
+
+
 _NOT_HERE = (
-    *("before_process_batch", "after_extra_networks_activate", "process_batch", "process_before_every_sampling"),
-    *("before_hr", "on_mask_blend", "post_sample", "postprocess_batch", "postprocess_batch_list"),
-    *("postprocess_maskoverlay", "postprocess_image_after_composite", "postprocess"),
+    *("after_extra_networks_activate", "process_before_every_sampling", "before_hr", "on_mask_blend", "post_sample"),
+    *("postprocess_maskoverlay", "postprocess_image_after_composite"),
     *("before_component", "after_component", "on_before_component", "on_after_component"),
 )
 """Moments of A1111's that this program does not call scripts at."""
@@ -67,6 +73,21 @@ class A1111Script:
     def process(self, p: Any, *args: Any) -> None:
         """Before a request is painted."""
 
+    def before_process_batch(self, p: Any, *args: Any, **batch: Any) -> None:
+        """Before a batch is painted; `prompts` may be changed in place."""
+
+    def process_batch(self, p: Any, *args: Any, **batch: Any) -> None:
+        """Behind `before_process_batch`."""
+
+    def postprocess_batch(self, p: Any, *args: Any, **batch: Any) -> None:
+        """With the finished pictures of a batch: `images` is (batch, 3, height, width), from 0 to 1."""
+
+    def postprocess_batch_list(self, p: Any, pp: PostprocessBatchListArgs, *args: Any, **batch: Any) -> None:
+        """With the same as a list."""
+
+    def postprocess(self, p: Any, processed: Any, *args: Any) -> None:
+        """With everything that was painted."""
+
     def postprocess_image(self, p: Any, pp: PostprocessImageArgs, *args: Any) -> None:
         """Of an always-visible script: with each finished picture."""
 
@@ -99,6 +120,7 @@ def scripts_module(folder: Path, script_class: type[A1111Script], base: Callable
             "Script": script_class,
             "AlwaysVisible": ALWAYS_VISIBLE,
             "PostprocessImageArgs": PostprocessImageArgs,
+            "PostprocessBatchListArgs": PostprocessBatchListArgs,
             "basedir": base,
         },
     )

@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import TypeVar
 
 from modules.errors import BrokenExtension
+from modules.hooks.a1111_folders import has_scripts
 from modules.hooks.extension_folders import ExtensionFolder
 
 SECONDS = 20.0
@@ -60,7 +61,7 @@ class EndedItself(Exception):
 
 def prepare_for(folder: ExtensionFolder) -> None:
     """Import what runs that kind of extension, which may take longer than an extension may."""
-    if folder.is_of_a1111:
+    if folder.is_of_a1111 and has_scripts(folder.path):
         importlib.import_module(COMPAT)
 
 
@@ -76,6 +77,8 @@ def import_extension(folder: ExtensionFolder) -> object:
     if packages not in sys.path and folder.packages.is_dir():
         sys.path.append(packages)  # behind all others: what the program has is never taken from there
     if folder.is_of_a1111:
+        if not has_scripts(folder.path):
+            return ModuleType(name)  # what it has is for the page, or for prompts
         return importlib.import_module(COMPAT).plugin_of(folder.path, name)
     if not any(isinstance(finder, _ExtensionFinder) for finder in sys.meta_path):
         sys.meta_path.insert(0, _ExtensionFinder())

@@ -13,11 +13,15 @@ from functools import cached_property
 from pathlib import Path
 
 from modules.errors import BrokenExtension
+from modules.hooks.a1111_folders import language_of
 from modules.hooks.extension_folders import ExtensionFolder
 
 SCRIPTS_FOLDER = "javascript"
 STYLE_FILE = "style.css"
+A1111_SCRIPT = "a1111.js"
+"""What the page's scripts of A1111's extensions ask for; it goes before them."""
 LOCALES_FOLDER = "locales"
+A1111_LOCALES_FOLDER = "localizations"
 WILDCARDS_FOLDER = "wildcards"
 STYLES_FILE = "styles.csv"
 MOST_BYTES = 2 * 2**20
@@ -56,22 +60,43 @@ def read_extension_files(folder: ExtensionFolder) -> ExtensionFiles:
     """What lies in a folder. Raises BrokenExtension for a file that cannot be used, and for one of the page where the
     manifest does not say that the page is touched."""
     root = folder.path
-    found = [*sorted((root / SCRIPTS_FOLDER).glob("*.js")), root / STYLE_FILE]
-    of_page = {path.relative_to(root).as_posix(): _text(path, root).encode() for path in found if path.is_file()}
+    patterns = ("*.js", "*.mjs") if folder.is_of_a1111 else ("*.js",)
+    scripts = sorted(path for pattern in patterns for path in (root / SCRIPTS_FOLDER).glob(pattern))
+    of_page = {
+        path.relative_to(root).as_posix(): _text(path, root).encode()
+        for path in (*scripts, root / STYLE_FILE)
+        if path.is_file()
+    }
+    if folder.is_of_a1111 and scripts:
+        of_page = {A1111_SCRIPT: (Path(__file__).parent / A1111_SCRIPT).read_bytes(), **of_page}
     if of_page and folder.manifest is not None and "page" not in folder.manifest.touches:
         raise BrokenExtension(
             f'It has {next(iter(of_page))}, but "page" is not among what its extension.toml says that it touches. '
             "People read there what they agree to."
         )
-    texts = sorted(path for path in (root / LOCALES_FOLDER).glob("*.json") if path.is_file())
     wildcards, styles = root / WILDCARDS_FOLDER, root / STYLES_FILE
     return ExtensionFiles(
         extension=folder.name,
         of_page=of_page,
-        locales={path.stem: _locale(path, root) for path in texts},
+        locales=_of_a1111(root) if folder.is_of_a1111 else _locales(root),
         wildcards=wildcards if wildcards.is_dir() else None,
         styles=styles if styles.is_file() else None,
     )
+
+
+def _locales(root: Path) -> Mapping[str, Mapping[str, str]]:
+    texts = sorted(path for path in (root / LOCALES_FOLDER).glob("*.json") if path.is_file())
+    return {path.stem: _locale(path, root) for path in texts}
+
+
+def _of_a1111(root: Path) -> Mapping[str, Mapping[str, str]]:
+    """Localizations by their languages. Of several of one language the first by name goes before the others."""
+    found: dict[str, Mapping[str, str]] = {}
+    for path in sorted((root / A1111_LOCALES_FOLDER).glob("*.json")):
+        language = language_of(path.stem)
+        if path.is_file() and language:
+            found[language] = {**_locale(path, root), **found.get(language, {})}
+    return found
 
 
 def _text(path: Path, root: Path) -> str:

@@ -233,3 +233,11 @@ def test_a_form_in_the_gradio_of_that_time(root: Path) -> None:
     assert plugins.failures == ()
     painter = run(script_of(plugins, "Old"), words(), words="a cup")
     assert [one.prompt for one in painter.asked] == ["a cup"]
+
+
+def test_what_it_draws_follows_from_the_seed(root: Path) -> None:
+    code = script("p.prompt = str(random.random()); return processing.process_images(p)", before="import random")
+    put_a1111(root, "drawing", scripts__main=code)
+    made = script_of(taken_in(root, "drawing"), "Made")
+    first, again, other = (run(made, words(seed=seed)).asked[0].prompt for seed in (1, 1, 2))
+    assert first == again != other

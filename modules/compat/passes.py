@@ -1,0 +1,62 @@
+"""A1111's scripts while pictures are painted: they are told of each pass, and their callbacks see its evaluations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from modules.compat.always_visible import AlwaysVisibleScript
+from modules.compat.guidance_callbacks import after_guidance, before_network
+from modules.compat.script_callbacks import Callbacks
+from modules.compat.scripts import A1111Script
+from modules.compat.shared import State
+from modules.hooks import AfterGuidance, BeforeNetwork, BeforePass, PassContext, hookimpl
+
+_OF_PASSES = ("cfg_denoiser", "cfg_denoised", "cfg_after_cfg")
+
+
+class ScriptsInPasses:
+    """What one extension does in passes. Where it has sections and none of them is on, it does nothing."""
+
+    def __init__(self, sections: Iterable[AlwaysVisibleScript], callbacks: Callbacks, state: State) -> None:
+        self._sections = {one.name: one for one in sections}
+        self._callbacks = callbacks
+        self._state = state
+
+    @property
+    def are_wanted(self) -> bool:
+        """Whether there may be something to do."""
+        scripts = any(one.changes_requests for one in self._sections.values())
+        return scripts or any(self._callbacks.of(kind) for kind in _OF_PASSES)
+
+    @hookimpl
+    def before_pass(self, context: BeforePass) -> None:
+        """Its scripts are told, which so know what their callbacks are to do."""
+        self._state.sampling_step, self._state.sampling_steps = 0, len(context.sigmas) - 1
+        for name, arguments in context.sections.items():
+            self._sections[name].prepare_pass(context.request, context.indices, arguments)
+
+    @hookimpl
+    def before_network(self, context: BeforeNetwork) -> Any:
+        """on_cfg_denoiser."""
+        self._state.sampling_step = context.step - 1
+        called = self._called("cfg_denoiser", context)
+        return before_network(context, called) if called else None
+
+    @hookimpl
+    def after_guidance(self, context: AfterGuidance) -> Any:
+        """on_cfg_denoised and on_cfg_after_cfg."""
+        return after_guidance(context, self._called("cfg_denoised", context), self._called("cfg_after_cfg", context))
+
+    def _called(self, kind: str, context: PassContext) -> list[Callable[[Any], object]]:
+        """The callbacks of a kind; without those of scripts that the request has nothing to do with."""
+        if self._sections and not context.sections:
+            return []
+        return [one for one in self._callbacks.of(kind) if not self._is_of_another(one, context)]
+
+    def _is_of_another(self, callback: Callable[[Any], object], context: PassContext) -> bool:
+        script = getattr(callback, "__self__", None)
+        if not isinstance(script, A1111Script):
+            return False
+        tasks = {name: task for name, one in self._sections.items() if (task := one.task_of(script))}
+        return bool(tasks) and not any(tasks.get(name) == context.request.task for name in context.sections)
