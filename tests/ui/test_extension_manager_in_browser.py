@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import http.server
+import io
+import json
+import threading
+import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -160,3 +166,146 @@ def _is_removed(page: Page) -> None:
     open_tab(page, "Settings")
     expect(page.get_by_label("Search settings")).to_be_visible()
     expect(page.get_by_text("Depth of version")).to_have_count(0)
+
+
+class _IndexAnswer(http.server.BaseHTTPRequestHandler):
+    content = b""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(self.content)))
+        self.end_headers()
+        self.wfile.write(self.content)
+
+    def log_message(self, *given: object) -> None:
+        pass
+
+
+@contextmanager
+def index_server(git: GitServer) -> Iterator[str]:
+    """The address of an index that knows two extensions, of which the git server has one."""
+    rows = [
+        {
+            "name": "Lake <b>x</b>",
+            "url": "https://example.org/lake",
+            "tags": ["tab"],
+            "stars": 900,
+            "description": "Calm.",
+        },
+        {"name": "Sea", "url": f"{git.address}/sea", "tags": ["script"], "stars": 12, "description": "Waves."},
+    ]
+    content = json.dumps({"tags": {"script": "adds scripts", "tab": "adds a tab"}, "extensions": rows}).encode()
+    answer = type("Answer", (_IndexAnswer,), {"content": content})
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), answer) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/index.json"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_zip_files_the_index_and_whole_sets(tmp_path: Path, browser: Browser, git: GitServer) -> None:
+    with (
+        index_server(git) as index,
+        serving(tmp_path, "--allow-private-extensions") as (server, port),
+        browser.new_context(viewport={"width": 390, "height": 844}, color_scheme="dark") as one,
+    ):
+        assert is_ready(server)
+        page = one.new_page()
+        page.set_default_timeout(120_000)
+        page.goto(f"http://127.0.0.1:{port}")
+        expect(page.locator("#model input")).not_to_have_value("")
+        open_tab(page, "Extensions")
+        page.get_by_role("button", name="Install", exact=True).click()
+        _has_no_index(page, index)
+        _comes_from_the_index(page)
+        _comes_as_a_zip_file(page)
+        _all_are_updated(page, git)
+        _is_had_again(page, tmp_path)
+
+
+def _has_no_index(page: Page, index: str) -> None:
+    expect(page.get_by_text("No index is set.")).to_be_visible()
+    page.get_by_role("button", name="Open the settings").click()
+    expect(page.get_by_label("Extension index URL", exact=True)).to_be_focused()
+    page.get_by_label("Extension index URL", exact=True).fill(index)
+    page.get_by_role("button", name="Apply", exact=True).click()
+    expect(page.get_by_role("button", name="Apply", exact=True)).to_be_hidden()
+    open_tab(page, "Extensions")
+    page.get_by_role("button", name="Installed", exact=True).click()
+    page.get_by_role("button", name="Install", exact=True).click()
+
+
+def _comes_from_the_index(page: Page) -> None:
+    names = page.locator(".index-row .look-name")
+    expect(names).to_have_text(["Lake <b>x</b>", "Sea"])
+    page.get_by_label("Search the index").fill("waves")
+    expect(names).to_have_text(["Sea"])
+    page.get_by_label("Search the index").fill("")
+    page.get_by_role("button", name="tab", exact=True).click()
+    expect(names).to_have_text(["Lake <b>x</b>"])
+    page.get_by_role("button", name="tab", exact=True).click()
+    page.get_by_label("Sorted by").select_option("Most stars")
+    expect(names).to_have_text(["Lake <b>x</b>", "Sea"])
+    assert grave_faults(page, ".extensions") == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.get_by_role("button", name="Look at Sea").click()
+    page.locator(".look").get_by_role("button", name="Install and switch on").click()
+    expect(page.locator(CARD)).to_contain_text("On after the next start")
+
+
+def _comes_as_a_zip_file(page: Page) -> None:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for name, text in files("1.0").items():
+            archive.writestr(f"pond-main/{name.replace('sea', 'pond')}", text.replace('"sea"', '"pond"'))
+    page.get_by_role("button", name="Install", exact=True).click()
+    form = page.locator("form.source").filter(has_text="From a zip file")
+    look_at = form.get_by_role("button", name="Look at it")
+    look_at.click()
+    expect(page.locator("#extension-zip-problem")).to_have_text("Choose a file.")
+    field = page.get_by_label("Zip file", exact=True)
+    field.set_input_files({"name": "pond.zip", "mimeType": "application/zip", "buffer": b"no zip"})
+    look_at.click()
+    expect(page.locator("#extension-zip-problem")).to_have_text("It is no zip file that can be read.")
+    field.set_input_files({"name": "pond.zip", "mimeType": "application/zip", "buffer": content.getvalue()})
+    look_at.click()
+    page.locator(".look").get_by_role("button", name="Cancel").click()
+    expect(page.locator(".look")).to_have_count(0)
+    look_at.click()
+    page.locator(".look").get_by_role("button", name="Install", exact=True).click()
+    expect(page.locator(".extension[data-name=pond]").get_by_text("Off", exact=True)).to_be_visible()
+
+
+def _all_are_updated(page: Page, git: GitServer) -> None:
+    git.put("sea", files("2.0"), "Storms")
+    page.get_by_role("button", name="Check for updates").click()
+    page.get_by_role("button", name="Update all (1)").click()
+    question = page.get_by_role("dialog")
+    expect(question.get_by_role("listitem")).to_have_text([f"{TITLE}: 1.0 → 2.0"])
+    question.get_by_role("button", name="Update all").click()
+    expect(_fact(page, "Earlier versions")).to_have_text("1.0")
+    expect(page.locator(CARD)).to_contain_text("On after the next start")
+
+
+def _is_had_again(page: Page, folder: Path) -> None:
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Back up").click()
+    download.value.save_as(folder / "set.json")
+    page.locator(CARD).get_by_role("button", name="Remove").click()
+    page.get_by_role("dialog").get_by_role("button", name="Remove").click()
+    page.locator(".extension-removed").get_by_role("button", name="Delete for good").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete for good").click()
+    expect(page.locator(".extension-removed")).to_have_count(0)
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name="Restore", exact=True).click()
+    chooser.value.set_files(folder / "set.json")
+    page.get_by_role("dialog").get_by_role("button", name="Restore", exact=True).click()
+    expect(page.get_by_role("heading", name="The set was restored")).to_be_visible()
+    expect(page.locator(".set-row[data-state=done]")).to_have_count(2)
+    expect(page.locator(CARD)).to_contain_text("On after the next start")
+    expect(_fact(page, "Earlier versions")).to_have_count(0)
+    page.locator(".extension-set").get_by_role("button", name="Close").click()
+    expect(page.locator(".extension-set")).to_be_hidden()

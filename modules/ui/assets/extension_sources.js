@@ -6,7 +6,18 @@
   const MOST_ZIP_BYTES = 100 * 2 ** 20;
   const SOON = 250;
   const SORTS = { name: "Name", added: "Newest", stars: "Most stars" };
+  const MOST_FRAMES = 1200;
   const OF_REFERENCE = /^Branch\b|branch or tag/;
+
+  /** Goes to a field of a tab that is being opened: gradio lays it out when it is first looked at. */
+  const nextTo = async (id) => {
+    for (let frame = 0; frame < MOST_FRAMES; frame += 1) {
+      const found = document.getElementById(id);
+      if (found?.checkVisibility()) return found.focus();
+      await new Promise((done) => requestAnimationFrame(done));
+    }
+    return undefined;
+  };
 
   /** A labelled field, with the place of what is wrong with it. */
   const field = (id, label, help, how) => {
@@ -140,9 +151,9 @@
 
     without() {
       const words = make("span", "", { text: "No index is set. Its address belongs into “Extension index URL” in the Settings tab." });
-      const open = () => {
+      const open = async () => {
         window.atelier.header.openTab("Settings");
-        document.getElementById("setting-extension-index")?.focus();
+        await nextTo("setting-extension-index");
       };
       return [words, " ", button("Open the settings", "settings", open)];
     }

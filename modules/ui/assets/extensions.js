@@ -224,11 +224,10 @@
       const act = isRunning
         ? button("Cancel", "set", () => this.doing(() => this.desk.ask("/restore/cancel", "POST")))
         : button("Close", "set", () => this.desk.forgetRestored());
-      const inside = [
-        make("h3", "", { text: ENDS[restored.state], role: "status" }),
-        make("ul", "set-rows", {}, ...restored.rows.map(row)),
-        make("div", "look-buttons", {}, act),
-      ];
+      this.setTitle ??= make("h3");
+      if (this.setTitle.textContent !== ENDS[restored.state]) this.setTitle.textContent = ENDS[restored.state];
+      this.setHead ??= make("div", "", { role: "status" }, this.setTitle);
+      const inside = [this.setHead, make("ul", "set-rows", {}, ...restored.rows.map(row)), make("div", "look-buttons", {}, act)];
       parts.keepingFocus(this.restored, () => this.restored.replaceChildren(...inside));
     }
 
