@@ -22,7 +22,7 @@ from tests.ui.journeys import KEPT
 from tests.ui.tabs import open_tab
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Locator, Page
+    from playwright.sync_api import Browser, Locator, Page, Route
 
 pytestmark = pytest.mark.browser
 
@@ -224,6 +224,7 @@ def test_zip_files_the_index_and_whole_sets(tmp_path: Path, browser: Browser, gi
         _comes_as_a_zip_file(page)
         _all_are_updated(page, git)
         _is_had_again(page, tmp_path)
+        _is_only_looked_at_by_others(one.new_page(), f"http://127.0.0.1:{port}")
 
 
 def _has_no_index(page: Page, index: str) -> None:
@@ -309,3 +310,23 @@ def _is_had_again(page: Page, folder: Path) -> None:
     expect(_fact(page, "Earlier versions")).to_have_count(0)
     page.locator(".extension-set").get_by_role("button", name="Close").click()
     expect(page.locator(".extension-set")).to_be_hidden()
+
+
+def _is_only_looked_at_by_others(page: Page, address: str) -> None:
+    """Who may change nothing from here is offered nothing, and asks for nothing that would be refused."""
+    asked: list[str] = []
+
+    def answer(route: Route) -> None:
+        answered = route.fetch()
+        route.fulfill(response=answered, json={**answered.json(), "can_be_changed": False})
+
+    page.route("**/api/v1/extensions", answer)
+    page.on("request", lambda request: asked.append(request.url) if "/extensions/looks" in request.url else None)
+    page.set_default_timeout(120_000)
+    page.goto(address)
+    expect(page.locator("#model input")).not_to_have_value("")
+    open_tab(page, "Extensions")
+    expect(page.locator(CARD).get_by_role("heading")).to_be_visible()
+    expect(page.get_by_text("Extensions are changed on the computer of the server")).to_be_visible()
+    expect(page.locator(".extensions button:visible")).to_have_count(0)
+    assert asked == []

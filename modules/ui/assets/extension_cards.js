@@ -120,7 +120,7 @@
       const found = [];
       if (one.is_pinned) found.push(make("span", "extension-mark is-pinned", { text: "Pinned" }));
       if (update?.state === "fetching") found.push(make("span", "extension-mark", { text: "Looking for an update…" }));
-      if (update?.state === "ready") found.push(make("span", "extension-mark is-new", {}, make("span", "", { text: "Update" }), " ", parts.foreign(update.version)));
+      if (update?.state === "ready") found.push(make("span", "extension-mark is-new", {}, make("span", "", { text: "New version" }), " ", parts.foreign(update.version)));
       const rows = found.length ? [make("div", "extension-marks", {}, ...found)] : [];
       if (update?.state === "failed") {
         const words = make("span", "", { text: "No update could be looked at." });
