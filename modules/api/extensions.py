@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from fastapi import APIRouter, Path, Request
 from fastapi.concurrency import run_in_threadpool
 
@@ -46,6 +48,8 @@ class ExtensionReport(Report):
     """Why it was left out; empty where there is nothing wrong with it."""
     scripts: list[str]
     """What it adds to the list of scripts."""
+    kind: Literal["git", "zip", "folder", ""]
+    """What it was installed from; empty where somebody put it there, or it comes with the program."""
     source: str
     """Where it was installed from; empty where somebody put it there, or it comes with the program."""
     commit: str
@@ -65,6 +69,8 @@ class ExtensionList(Report):
     """Why this start took in no extension; empty where it took in those that are switched on."""
     can_be_changed: bool
     """Whether you may switch extensions on and off, and start the server anew, from here."""
+    takes_folders: bool
+    """Whether one may be installed from a folder of the server's computer."""
     removed: list[str]
     """The names of extensions that were removed and can be had again."""
     waits: bool
@@ -77,7 +83,8 @@ def extension_routes(services: Services) -> APIRouter:
     """The routes; every refusal is {"detail": a sentence}."""
     router = APIRouter(prefix="/api/v1/extensions", tags=["extensions"], responses=refusals())
     tell = Teller(services.paths)
-    extensions, changes = services.extensions, services.extension_manager.changes
+    extensions, manager = services.extensions, services.extension_manager
+    changes = manager.changes
 
     @router.get("")
     def listed(request: Request) -> ExtensionList:
@@ -89,6 +96,7 @@ def extension_routes(services: Services) -> APIRouter:
             waits=any(one.waits for one in found) or extensions.waits_for_removed,
             left_out=extensions.without,
             can_be_changed=extensions.may_change and visitor(request).is_owner,
+            takes_folders=manager.installer.takes_folders,
             start=services.restarting.start,
         )
 
@@ -131,6 +139,7 @@ def _report(one: ExtensionFacts, tell: Teller, previous: list[str]) -> Extension
     }
     return ExtensionReport(
         **readable(known),
+        kind=one.origin.kind if one.origin else "",
         is_built_in=one.decision is None,
         is_enabled=one.decision in ("on", "changed", None),
         can_be_enabled=one.decision not in ("broken", None),

@@ -65,6 +65,7 @@ def test_from_a_repository_to_its_removal(idle_client: TestClient, services: Ser
     assert installed(idle_client, services, look, enable=True)["state"] == "done"
     found = row(idle_client)
     assert (found["source"], found["commit"], found["is_pinned"], found["previous"]) == (address, commit, False, [])
+    assert found["kind"] == "git" and idle_client.get(PLACE).json()["takes_folders"]
     assert found["is_enabled"] and found["waits"] and idle_client.get(PLACE).json()["waits"]
 
     server.put("sea", files("2.0"), "Storm")

@@ -37,7 +37,7 @@ def test_what_is_there_is_listed(idle_client: TestClient, services: Services) ->
         "name": "deep-sea", "title": "Deep sea", "version": "1.0", "author": "Ann", "description": "Waves.",
         "homepage": "", "requirements": ["numpy>=1"], "touches": ["scripts"], "is_built_in": False,
         "is_enabled": False, "can_be_enabled": True, "is_active": False, "waits": False, "problem": "", "scripts": [],
-        "source": "", "commit": "", "is_pinned": False, "previous": [],
+        "kind": "", "source": "", "commit": "", "is_pinned": False, "previous": [],
     }  # fmt: skip
     assert found["xyz_plot"]["description"].startswith("X/Y/Z plot: one picture for every combination")
     assert found["xyz_plot"]["is_active"] and found["xyz_plot"]["scripts"] == ["X/Y/Z plot"]

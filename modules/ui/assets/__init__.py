@@ -19,6 +19,7 @@ _STYLES = (
     "queue.css",
     "header.css",
     "settings.css",
+    "extensions.css",
     "look_inside.css",
 )
 _SCRIPTS = (
@@ -54,6 +55,11 @@ _SCRIPTS = (
     "preferences.js",
     "machine.js",
     "settings.js",
+    "extension_desk.js",
+    "extension_parts.js",
+    "extension_looks.js",
+    "extension_cards.js",
+    "extension_sources.js",
     "extensions.js",
     "extension_faults.js",
     "tour.js",

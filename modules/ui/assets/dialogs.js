@@ -38,9 +38,12 @@
   const yes = (label, act, look = "") =>
     element("button", `chip-button question-yes ${look}`, { text: label, on: { click: act } });
 
+  /** @param {HTMLElement[]} parts what is to be agreed to @returns {Promise<boolean>} */
+  const agreed = async (title, parts, label, look = "") =>
+    (await asked(title, parts, (answer) => [yes(label, () => answer(true), look)])) === true;
+
   /** @returns {Promise<boolean>} */
-  const sure = async (title, text, label) =>
-    (await asked(title, [element("p", "", { text })], (answer) => [yes(label, () => answer(true), "is-grave")])) === true;
+  const sure = (title, text, label) => agreed(title, [element("p", "", { text })], label, "is-grave");
 
   /** @returns {Promise<string | null>} a text without spaces around it, which is not empty */
   const text = (title, label, { value = "", most = 200, action = "Save" } = {}) => {
@@ -67,5 +70,5 @@
     });
   };
 
-  window.atelier.ask = { sure, text, oneOf };
+  window.atelier.ask = { sure, agreed, text, oneOf };
 })();

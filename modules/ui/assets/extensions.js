@@ -1,181 +1,264 @@
-// The Extensions tab: what is there, what it adds and touches, switching on and off, and starting the server anew.
+// The Extensions tab: what is there and what could be, updates, whole sets, and starting the server anew.
 (() => {
-  const { element: make } = window.atelier;
+  const { element: make, extensionParts: parts, ask, toast } = window.atelier;
+  const { button, foreign } = parts;
   const SECONDS_TO_START = 120;
-  const TOUCHED = {
-    scripts: "the list of scripts",
-    settings: "the settings",
-    page: "this page",
-    routes: "addresses of the server",
-    sampling: "how pictures are made",
-    network: "the model's network",
-    files: "files of this computer",
-    internet: "the internet",
-    programs: "other programs",
-  };
+  const MOST_SET_BYTES = 4 * 2 ** 20;
+  const STATES = { waiting: "Waiting", running: "At work", done: "Done", failed: "Failed" };
+  const ENDS = { running: "A set is being restored", done: "The set was restored", cancelled: "Restoring was cancelled" };
 
-  const state = (one) => {
-    if (one.waits) return ["waits", one.is_enabled && !one.problem ? "On after the next start" : "Off after the next start"];
-    if (one.is_active) return ["active", "At work"];
-    return one.problem ? ["wrong", "Left out"] : ["off", "Off"];
-  };
-
-  const chips = (title, names, translate) =>
-    make(
-      "div",
-      "extension-adds",
-      {},
-      make("span", "", { text: title }),
-      make("ul", "", {}, ...names.map((text) => make("li", "chip", { text, ...(translate ? {} : { translate: "no" }) }))),
-    );
-
-  const facts = (one) => {
-    const parts = [];
-    if (one.description) parts.push(make("p", "extension-about", { text: one.description }));
-    if (one.homepage) {
-      parts.push(make("a", "extension-home", { text: one.homepage, href: one.homepage, rel: "noreferrer", target: "_blank", translate: "no" }));
-    }
-    if (one.problem) parts.push(make("p", "extension-problem", { text: one.problem, role: "note" }));
-    if (one.scripts.length) parts.push(chips("Scripts", one.scripts, false));
-    if (one.touches.length) parts.push(chips("It touches", one.touches.map((word) => TOUCHED[word] ?? word), true));
-    if (one.requirements.length) parts.push(chips("It needs", one.requirements, false));
-    return parts;
-  };
-
-  const signature = (one) => [one.name !== one.title && one.name, one.version, one.author].filter(Boolean).join(" · ");
-
-  /** The page of one mount: what it shows follows from the last answer of the server. */
+  /** The page of one mount: what it shows follows from the last answers of the server. */
   class Extensions {
     /** @param {HTMLElement} root */
     constructor(root) {
-      this.root = root;
-      this.list = make("div", "extension-lists");
-      this.notice = make("p", "setting-problem", { role: "alert", hidden: "" });
-      root.replaceChildren(this.notice, this.list);
+      this.view = "installed";
+      this.desk = new window.atelier.ExtensionDesk(
+        () => this.paint(),
+        (look, isOpened) => this.ended(look, isOpened),
+      );
+      this.notice = make("p", "setting-problem", { role: "alert" });
+      this.lines = make("div", "extension-head-lines");
+      this.bar = make("div", "extensions-bar", { hidden: true });
+      this.restored = make("div", "extension-set", { hidden: true });
+      this.looks = new window.atelier.ExtensionLooks(this.desk);
+      this.cards = new window.atelier.ExtensionCards(
+        this.desk,
+        (sentence) => this.refused(sentence),
+        () => this.open("install"),
+      );
+      this.sources = new window.atelier.ExtensionSources(this.desk);
+      root.replaceChildren(this.notice, this.lines, this.bar, this.looks.root, this.restored, this.cards.root, this.sources.root);
     }
 
-    async load() {
-      await this.asked("api/v1/extensions");
+    load() {
+      return this.doing(async () => {
+        this.isOwner = (await window.atelier.machine())?.is_owner ?? false;
+        await this.desk.load();
+      });
     }
 
-    /** @param {string} address @param {string} method */
-    async asked(address, method = "GET") {
-      this.notice.hidden = true;
-      try {
-        const answer = await fetch(address, { method });
-        const content = await answer.json();
-        if (answer.ok) this.paint(content);
-        else this.refused(content.detail);
-      } catch {
-        this.refused("The server does not answer. Open the tab again.");
-      }
-    }
-
-    /** @param {string} sentence */
+    /** @param {string} sentence empty: there is nothing wrong */
     refused(sentence) {
       this.notice.textContent = sentence;
-      this.notice.hidden = false;
+      if (sentence) this.notice.scrollIntoView({ block: "nearest" });
     }
 
-    paint(found) {
-      this.start = found.start;
-      this.canBeChanged = found.can_be_changed;
-      const own = found.extensions.filter((one) => !one.is_built_in);
-      const builtIn = found.extensions.filter((one) => one.is_built_in);
-      const parts = [this.head(found, own)];
-      parts.push(
-        own.length
-          ? this.section("Installed", "What lies in the folder “extensions”. It runs once you have switched it on.", own)
-          : make("p", "setting-help", { text: "Nothing lies in the folder “extensions” yet." }),
-      );
-      parts.push(
-        this.section("Built in", "Features that come with the program and are written as extensions.", builtIn),
-      );
-      this.list.replaceChildren(...parts.filter(Boolean));
+    async doing(act) {
+      this.refused("");
+      try {
+        await act();
+      } catch (refused) {
+        if (!(refused instanceof window.atelier.ExtensionRefused)) throw refused;
+        this.refused(refused.message);
+      }
     }
 
-    head(found, own) {
+    paint() {
+      if (!this.desk.list) return;
+      const left = this.looks.paint();
+      this.paintLines();
+      this.paintBar();
+      this.paintRestored();
+      this.cards.paint();
+      if (left) this.focusBehind(left);
+    }
+
+    /** Where the focus goes when the panel that it was on is gone. */
+    focusBehind(look) {
+      if (this.view === "installed" && this.desk.own.some((one) => one.name === look.name)) this.cards.focus(look.name);
+      else this.bar.querySelector("[aria-pressed=true]")?.focus();
+    }
+
+    ended(look, isOpened) {
+      window.atelier.toldOfLook(look);
+      if (look.state !== "done" || !isOpened) return;
+      this.open("installed");
+      this.sources.renew();
+      this.cards.focus(look.name);
+    }
+
+    /** @param {"installed" | "install"} view */
+    open(view) {
+      const isOther = this.view !== view;
+      this.view = view;
+      this.cards.root.hidden = view !== "installed";
+      this.sources.root.hidden = view !== "install";
+      if (isOther && view === "install") this.sources.show();
+      this.paint();
+    }
+
+    paintLines() {
+      const { list, canChange, own } = this.desk;
       const lines = [];
-      if (found.left_out) lines.push(make("p", "extension-problem", { text: found.left_out, role: "note" }));
-      if (found.can_be_changed && (own.some((one) => one.waits) || found.left_out)) {
-        const again = make("button", "extension-restart", { type: "button", text: "Start the server anew" });
-        again.addEventListener("click", () => this.restart(again));
-        lines.push(
-          make(
-            "div",
-            "extension-again",
-            {},
-            make("p", "", {
-              text: "Changes act when the server is started anew. What waits in the queue stays, and this page comes back with what is typed in it.",
-            }),
-            again,
-          ),
+      if (list.left_out) lines.push(make("p", "extension-problem", { text: list.left_out, role: "note" }));
+      if (!canChange && this.isOwner) {
+        const text = "Extensions are changed on the computer of the server, or from everywhere once it is started with --allow-extension-changes.";
+        lines.push(make("p", "setting-help", { text }));
+      }
+      if (canChange && (list.waits || own.some((one) => one.waits) || list.left_out)) lines.push(this.starting());
+      const now = JSON.stringify([list.left_out, lines.length, list.waits]);
+      if (now === this.linesNow) return;
+      this.linesNow = now;
+      this.lines.replaceChildren(...lines);
+    }
+
+    starting() {
+      const again = make("button", "extension-restart", { type: "button", text: "Start the server anew" });
+      again.addEventListener("click", () => this.restart(again));
+      const text =
+        "Changes act when the server is started anew. What waits in the queue stays, and this page comes back with what is typed in it.";
+      return make("div", "extension-again", {}, make("p", "", { text }), again);
+    }
+
+    paintBar() {
+      const { desk, view } = this;
+      this.bar.hidden = !desk.canChange;
+      const ready = desk.ready.length;
+      const canCheck = desk.own.some((one) => one.kind === "git" && !one.is_pinned);
+      const now = JSON.stringify([view, ready, canCheck, desk.checking, desk.isRestoring, desk.own.length]);
+      if (now === this.barNow) return;
+      this.barNow = now;
+      parts.keepingFocus(this.bar, () => this.bar.replaceChildren(this.views(), this.told(ready), this.tools(ready, canCheck)), () => ["check", `view:${view}`]);
+    }
+
+    views() {
+      const one = (view, text) => make("button", "", { text, "data-key": `view:${view}`, "aria-pressed": String(this.view === view), on: { click: () => this.open(view) } });
+      return make("div", "view-switch", { role: "group", "aria-label": "What is shown" }, one("installed", "Installed"), one("install", "Install"));
+    }
+
+    /** What came of the check for updates. */
+    told(count) {
+      const { checking } = this.desk;
+      const found = count === 1 ? "1 update" : `${count} updates`;
+      const checked = count ? found : "No updates";
+      this.status ??= make("p", "extensions-told", { role: "status" });
+      this.status.textContent = checking === "checking" ? "Looking for updates…" : checking === "checked" ? checked : "";
+      return this.status;
+    }
+
+    tools(count, canCheck) {
+      const { desk } = this;
+      const found = [];
+      if (canCheck) {
+        const isChecking = desk.checking === "checking";
+        found.push(
+          isChecking
+            ? button("Cancel", "check", () => this.stopChecking())
+            : button("Check for updates", "check", () => this.check()),
         );
       }
-      return lines.length ? make("div", "extension-head-lines", {}, ...lines) : null;
+      if (count) found.push(button(`Update all (${count})`, "all", () => this.updateAll(), "is-first"));
+      if (desk.own.length) {
+        found.push(make("a", "chip-button", { text: "Back up", href: "api/v1/extensions/backup", download: "extensions.json", "data-key": "backup" }));
+      }
+      found.push(button("Restore", "restore", () => this.chooseSet(), "", { disabled: desk.isRestoring }));
+      return make("div", "extensions-tools", { role: "group", "aria-label": "All extensions" }, ...found);
     }
 
-    section(title, about, found) {
-      return make(
-        "section",
-        "extension-section",
-        {},
-        make("h2", "", { text: title }),
-        make("p", "setting-help", { text: about }),
-        make("ul", "extension-list", {}, ...found.map((one) => this.card(one))),
-      );
+    check() {
+      return this.doing(() => this.desk.check());
     }
 
-    card(one) {
-      const title = make("h3", "", { text: one.title, translate: "no" });
-      const [kind, text] = state(one);
-      const head = make("div", "extension-head", {}, title, make("span", "extension-state", { text }));
-      const parts = [head];
-      if (signature(one)) parts.push(make("p", "extension-signature", { text: signature(one), translate: "no" }));
-      parts.push(...facts(one));
-      if (one.can_be_enabled && this.canBeChanged) parts.push(...this.switches(one));
-      return make("li", "extension", { "data-state": kind, "data-name": one.name }, ...parts);
+    stopChecking() {
+      const { desk } = this;
+      desk.checking = "";
+      return this.doing(() => Promise.all(desk.looks.filter((one) => one.state === "fetching" && desk.updates(one)).map((one) => desk.forget(one))));
     }
 
-    switches(one) {
-      const place = `api/v1/extensions/${encodeURIComponent(one.name)}`;
-      const switching = (facts, method) => {
-        const button = make("button", "extension-switch", { type: "button", ...facts });
-        button.addEventListener("click", async () => {
-          button.disabled = true;
-          await this.asked(place, method);
-          button.disabled = false;
-        });
-        return button;
+    async updateAll() {
+      const { desk } = this;
+      const updates = desk.ready;
+      const row = (look) => {
+        const brought = look.packages.map((one) => `${one.name} ${one.version}`).join(", ");
+        const packages = brought ? [" · ", make("span", "", { text: "Packages:" }), " ", foreign(brought)] : [];
+        return make("li", "", {}, foreign(`${look.title}: ${look.replaces} → ${look.version}`), ...packages);
       };
-      if (one.is_enabled && (one.waits || one.is_active || !one.problem)) return [switching({ text: "Switch off" }, "DELETE")];
-      if (!one.is_enabled && one.problem) return [];
-      const warning = make("p", "setting-help", {
-        text: "An extension can do whatever you can do on this computer. Switch on only what you trust.",
+      const words = [
+        make("ul", "question-list", {}, ...updates.map(row)),
+        make("p", "", { text: "Pinned ones are left out. The versions that are here now are kept, and can be gone back to." }),
+      ];
+      if (!(await ask.agreed("Update all of these?", words, "Update all"))) return;
+      await this.doing(async () => {
+        for (const look of updates) await desk.install(look, null);
       });
-      return one.is_enabled
-        ? [warning, switching({ text: "Switch on again" }, "PUT"), switching({ text: "Switch off" }, "DELETE")]
-        : [warning, switching({ text: "Switch on" }, "PUT")];
     }
 
-    /** @param {HTMLButtonElement} button */
-    async restart(button) {
-      const before = this.start;
-      button.disabled = true;
-      const answer = await fetch("api/v1/extensions/restart", { method: "POST" }).catch(() => null);
-      if (!answer?.ok) {
-        this.refused((await answer?.json().catch(() => null))?.detail ?? "The server does not answer. Open the tab again.");
-        button.disabled = false;
+    chooseSet() {
+      const chooser = make("input", "", { type: "file", accept: ".json,application/json" });
+      chooser.addEventListener("change", () => this.doing(() => this.restore(chooser.files[0])));
+      chooser.click();
+    }
+
+    /** @param {File} file */
+    async restore(file) {
+      const set = file.size > MOST_SET_BYTES ? null : await file.text().then(JSON.parse).catch(() => null);
+      if (!Array.isArray(set?.extensions)) throw new window.atelier.ExtensionRefused("This file is no set of extensions.");
+      const row = (one) => {
+        const on = one?.is_enabled ? [" · ", make("span", "", { text: "switched on" })] : [];
+        return make("li", "", {}, foreign([one?.name, one?.version, one?.source].filter((word) => typeof word === "string" && word).join(" · ")), ...on);
+      };
+      const words = [
+        make("ul", "question-list", {}, ...set.extensions.slice(0, 500).map(row)),
+        make("p", "", { text: "They are fetched as they were, and switched on where they were on. Others that are installed stay as they are." }),
+        make("p", "", { text: "An extension can do whatever you can do on this computer. Install only what you trust." }),
+      ];
+      if (await ask.agreed("Restore these extensions?", words, "Restore")) await this.desk.restore(set);
+    }
+
+    paintRestored() {
+      const { restored } = this.desk;
+      this.restored.hidden = !restored;
+      const now = JSON.stringify(restored);
+      if (now === this.restoredNow || !restored) return;
+      this.restoredNow = now;
+      const row = (one) =>
+        make(
+          "li",
+          "set-row",
+          { "data-state": one.state },
+          foreign(one.name, "look-name"),
+          make("span", "extension-mark", { text: STATES[one.state] }),
+          ...(one.problem ? [make("p", "extension-problem", { text: one.problem })] : []),
+        );
+      const isRunning = restored.state === "running";
+      const act = isRunning
+        ? button("Cancel", "set", () => this.doing(() => this.desk.ask("/restore/cancel", "POST")))
+        : button("Close", "set", () => this.desk.forgetRestored());
+      this.setTitle ??= make("h3");
+      if (this.setTitle.textContent !== ENDS[restored.state]) this.setTitle.textContent = ENDS[restored.state];
+      this.setHead ??= make("div", "", { role: "status" }, this.setTitle);
+      const inside = [this.setHead, make("ul", "set-rows", {}, ...restored.rows.map(row)), make("div", "look-buttons", {}, act)];
+      parts.keepingFocus(this.restored, () => this.restored.replaceChildren(...inside));
+    }
+
+    /** @param {HTMLButtonElement} again */
+    async restart(again) {
+      const before = this.desk.list.start;
+      again.disabled = true;
+      try {
+        await this.desk.ask("/restart", "POST");
+      } catch (refused) {
+        if (!(refused instanceof window.atelier.ExtensionRefused)) throw refused;
+        this.refused(refused.message);
+        again.disabled = false;
         return;
       }
-      button.textContent = "The server is starting…";
-      const deadline = Date.now() + SECONDS_TO_START * 1000;
-      while (Date.now() < deadline) {
+      again.textContent = "The server is starting…";
+      const late = setTimeout(
+        () => this.refused("The server has not come back. Look at the window it was started in."),
+        SECONDS_TO_START * 1000,
+      );
+      await this.started(before);
+      clearTimeout(late);
+      window.location.reload();
+    }
+
+    /** Waits for another start of the server than this one. @param {string} before */
+    async started(before) {
+      for (let now = null; !now || now.start === before; ) {
         await new Promise((done) => setTimeout(done, 500));
-        const now = await fetch("api/v1/extensions").then((one) => one.json()).catch(() => null);
-        if (now && now.start !== before) return window.location.reload();
+        now = await this.desk.ask("").catch(() => null);
       }
-      this.refused("The server has not come back. Look at the window it was started in.");
     }
   }
 

@@ -1,0 +1,249 @@
+// What the server says of extensions and of those on their way, asked again while something happens to them.
+(() => {
+  const PLACE = "api/v1/extensions";
+  const PAUSE = 500;
+  const LONGEST_PAUSE = 8000;
+  const BUSY = ["fetching", "installing"];
+  const RESTORING = "atelier-extensions-restoring";
+  const SILENT = "The server does not answer. Open the tab again.";
+
+  class Refused extends Error {}
+
+  /**
+   * @typedef {object} Look an extension that was fetched to be looked at, as the API tells it
+   * @property {string} id
+   * @property {string} state
+   */
+
+  class ExtensionDesk {
+    /** @param {() => void} changed what there is to be seen is another now @param {(look: Look, isOpened: boolean) => void} ended */
+    constructor(changed, ended) {
+      Object.assign(this, { changed, ended, list: null, restored: null, isFollowing: false });
+      /** How the check for updates stands: "", "checking" or "checked". */
+      this.checking = "";
+      this.pause = PAUSE;
+      /** Another number after each change of the looks on this page. */
+      this.turn = 0;
+      /** @type {Look[]} */
+      this.looks = [];
+      /** Looks that somebody asked for on this page. @type {Set<string>} */
+      this.opened = new Set();
+      /** Who began a look and wants to hear why it failed. @type {Map<string, (sentence: string) => void>} */
+      this.waiting = new Map();
+    }
+
+    /** What the server answers. Throws a Refused with a sentence. */
+    async ask(path, method = "GET", body = undefined) {
+      const headers = body instanceof Blob ? { "Content-Type": "application/zip" } : { "Content-Type": "application/json" };
+      const how = body === undefined ? { method } : { method, headers, body: body instanceof Blob ? body : JSON.stringify(body) };
+      let answer;
+      try {
+        answer = await fetch(PLACE + path, how);
+      } catch {
+        throw new Refused(SILENT);
+      }
+      const content = await answer.json().catch(() => null);
+      if (!answer.ok) throw new Refused(content?.detail ?? SILENT);
+      return content;
+    }
+
+    get canChange() {
+      return Boolean(this.list?.can_be_changed);
+    }
+
+    get isRestoring() {
+      return this.restored?.state === "running";
+    }
+
+    /** The installed extensions. */
+    get own() {
+      return this.list.extensions.filter((one) => !one.is_built_in);
+    }
+
+    async load() {
+      this.list = await this.ask("");
+      if (this.canChange) {
+        this.looks = await this.ask("/looks");
+        // Before the first set of a start the server knows none.
+        if (sessionStorage.getItem(RESTORING) === this.list.start) this.restored = await this.ask("/restore");
+      }
+      this.changed();
+      this.follow();
+    }
+
+    async reload() {
+      this.list = await this.ask("");
+      this.changed();
+    }
+
+    /** Change something, and show what there is afterwards. */
+    async change(path, method = "POST") {
+      this.forgetCheck();
+      try {
+        await this.ask(path, method);
+      } finally {
+        await this.reload();
+      }
+    }
+
+    /**
+     * Begin to look at something.
+     * @param {object | Blob} wanted
+     * @param {(sentence: string) => void} [refused] hears why it cannot be had
+     * @returns {Promise<Look>}
+     */
+    async begin(wanted, refused = undefined) {
+      const path = wanted instanceof File ? `/looks/zip?name=${encodeURIComponent(wanted.name.slice(-200))}` : "/looks";
+      const look = await this.ask(path, "POST", wanted);
+      this.opened.add(look.id);
+      if (refused) this.waiting.set(look.id, refused);
+      this.hold([...this.looks, look]);
+      this.follow();
+      return look;
+    }
+
+    /** Look at all updates, in the place of those that were looked at before. */
+    async check() {
+      const before = this.looks.filter((one) => this.updates(one) && !BUSY.includes(one.state));
+      await Promise.all(before.map((one) => this.forget(one)));
+      const found = await this.ask("/looks/updates", "POST");
+      this.checking = found.length ? "checking" : "";
+      this.hold([...this.looks, ...found]);
+      this.follow();
+      return found.length;
+    }
+
+    /** The installed extension that a look is an update of, as far as that is known. @param {Look} look */
+    updates(look) {
+      if (look.kind !== "git") return undefined;
+      return this.own.find((one) => one.kind === "git" && one.source === look.source);
+    }
+
+    /** The latest look at an update of an extension. */
+    updateOf(one) {
+      return this.looks.findLast((look) => this.updates(look) === one && look.state !== "cancelled");
+    }
+
+    /** Updates that can be installed as they are. */
+    get ready() {
+      return this.own.filter((one) => !one.is_pinned).map((one) => this.updateOf(one)).filter((one) => one?.state === "ready");
+    }
+
+    /** Those that somebody has to decide on. */
+    get shown() {
+      return this.looks.filter((one) => this.opened.has(one.id) || (!this.updates(one) && !this.isRestoring));
+    }
+
+    open(look) {
+      this.opened.add(look.id);
+      this.changed();
+    }
+
+    close(look) {
+      this.opened.delete(look.id);
+      this.changed();
+    }
+
+    /** What came of the check for updates holds no longer. */
+    forgetCheck() {
+      if (this.checking === "checked") this.checking = "";
+    }
+
+    async install(look, enable) {
+      this.forgetCheck();
+      const begun = await this.ask(`/looks/${look.id}/install`, "POST", { content: look.content, enable });
+      this.hold(this.looks.map((one) => (one.id === look.id ? begun : one)));
+      this.follow();
+    }
+
+    /** Take a look off the list; what it fetched is deleted. */
+    async forget(look) {
+      this.opened.delete(look.id);
+      this.waiting.delete(look.id);
+      this.hold(this.looks.filter((one) => one.id !== look.id));
+      await this.ask(`/looks/${look.id}`, "DELETE").catch(() => null); // another page may have been quicker
+    }
+
+    /** @param {Look[]} looks */
+    hold(looks) {
+      this.turn += 1;
+      this.looks = looks;
+      this.changed();
+    }
+
+    async restore(set) {
+      this.restored = await this.ask("/restore", "POST", set);
+      sessionStorage.setItem(RESTORING, this.list.start);
+      this.changed();
+      this.follow();
+    }
+
+    forgetRestored() {
+      sessionStorage.removeItem(RESTORING);
+      this.restored = null;
+      this.changed();
+    }
+
+    get isBusy() {
+      return this.isRestoring || this.looks.some((one) => BUSY.includes(one.state));
+    }
+
+    /** Ask again and again while something happens. */
+    async follow() {
+      if (this.isFollowing) return;
+      this.isFollowing = true;
+      try {
+        await this.settle();
+        while (this.isBusy) {
+          await new Promise((done) => setTimeout(done, this.pause));
+          if (this.isBusy) await this.askAgain();
+          await this.settle();
+        }
+      } finally {
+        this.isFollowing = false;
+      }
+    }
+
+    async askAgain() {
+      const before = this.isRestoring;
+      const { turn } = this;
+      try {
+        if (before) this.restored = await this.ask("/restore");
+        const looks = await this.ask("/looks");
+        if (turn === this.turn) this.looks = looks; // else it was asked before what happened here meanwhile
+      } catch (refused) {
+        if (!(refused instanceof Refused)) throw refused;
+        this.pause = Math.min(2 * this.pause, LONGEST_PAUSE); // the server may be starting: it is asked again
+        return;
+      }
+      this.pause = PAUSE;
+      if (before && !this.isRestoring) await this.reload();
+      this.changed();
+    }
+
+    /** Whether there is nothing more to see of a look than that it ended. */
+    isOver(look) {
+      return ["done", "unchanged", "cancelled"].includes(look.state) || (look.state === "failed" && this.waiting.has(look.id));
+    }
+
+    /** Looks that ended are told and taken off the list. */
+    async settle() {
+      for (const look of this.looks.filter((one) => one.state === "ready")) this.waiting.delete(look.id);
+      const over = this.looks.filter((one) => this.isOver(one));
+      for (const look of over) {
+        const refused = this.waiting.get(look.id);
+        const isOpened = this.opened.has(look.id);
+        if (look.state === "done") await this.ask("").then((list) => (this.list = list), () => null);
+        await this.forget(look);
+        if (look.state === "failed") refused(look.problem);
+        else if (isOpened || look.state === "done") this.ended(look, isOpened);
+      }
+      if (this.checking === "checking" && !this.looks.some((one) => one.state === "fetching")) {
+        this.checking = "checked";
+        this.changed();
+      }
+    }
+  }
+
+  Object.assign(window.atelier, { ExtensionDesk, ExtensionRefused: Refused });
+})();
