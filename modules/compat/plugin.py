@@ -19,7 +19,7 @@ from modules.compat.scripts import ALWAYS_VISIBLE, A1111Script, scripts_module
 from modules.compat.shared import samplers_module, shared_module
 from modules.compat.surroundings import Surroundings
 from modules.hooks import Arguments, Resolved, Script, ScriptContext, Section, Task, hookimpl
-from modules.hooks.sections import MAX_NAME
+from modules.hooks.argument_groups import MAX_NAME
 
 _TASKS: tuple[tuple[Task, bool], ...] = (("txt2img", False), ("img2img", True))
 

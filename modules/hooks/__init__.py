@@ -6,6 +6,7 @@ This room knows neither the page nor the engine. The names below are stable: the
 from __future__ import annotations
 
 from modules.errors import Interrupted, InvalidRequest, UserError
+from modules.hooks.argument_groups import ArgumentGroup
 from modules.hooks.arguments import (
     Argument,
     Arguments,
@@ -37,6 +38,7 @@ from modules.hooks.passes import (
 )
 from modules.hooks.picture_sides import sides_of
 from modules.hooks.plugins import BUILTIN, PluginFailure, Plugins
+from modules.hooks.postprocessing import PostprocessingContext, PostprocessingStep
 from modules.hooks.routes import Route, RouteAnswer, RouteRequest
 from modules.hooks.script_registry import ScriptRegistry
 from modules.hooks.scripts import SCRIPT_KEY, Drafting, PaintedResult, Script, ScriptContext, drawn_seed
@@ -59,6 +61,7 @@ __all__ = [
     "AfterPass",
     "AfterStep",
     "Argument",
+    "ArgumentGroup",
     "Arguments",
     "Available",
     "ChangeContext",
@@ -81,6 +84,8 @@ __all__ = [
     "PassKind",
     "PluginFailure",
     "Plugins",
+    "PostprocessingContext",
+    "PostprocessingStep",
     "ProcessContext",
     "RequestField",
     "Resolved",

@@ -24,6 +24,7 @@ from modules.hooks.passes import (
     NetworkPatch,
     Tensor,
 )
+from modules.hooks.postprocessing import PostprocessingStep
 from modules.hooks.routes import Route
 from modules.hooks.scripts import Script
 from modules.hooks.sections import Section
@@ -144,4 +145,15 @@ def register_upscalers() -> Iterable[ImageUpscaler]:  # type: ignore[empty-body]
     `UpscaleContext` (the wanted width and height, the device, and calls for stopping and for progress), and gives such
     pixels of any size. It is called in the worker; one that fails ends its job. An extension with a name that another
     upscaler has is left out.
+    """
+
+
+@hookspec
+def register_postprocessing() -> Iterable[PostprocessingStep]:  # type: ignore[empty-body]
+    """Steps of post-processing, which are offered on the Extras tab, in the API's Extras and by the command `upscale`.
+
+    Each is an object with a `name`, `arguments` as sections have them, a `moment` ("first", "enlarged" or "last") and
+    a method `process(context)`, which gets a `PostprocessingContext` and gives (height, width, 3 or 4) uint8, or None.
+    What was asked of it stands in the results beside what Extras did. It is called in the worker; one that fails ends
+    its job. An extension with a name that another step has is left out.
     """

@@ -15,6 +15,7 @@ from modules.config.paths import ROOT
 from modules.hooks.extension_code import import_extension, prepare_for
 from modules.hooks.extension_folders import extension_folder
 from modules.hooks.plugins import Plugins
+from modules.hooks.postprocessing_registry import PostprocessingRegistry
 from modules.hooks.route_registry import RouteRegistry
 from modules.hooks.script_registry import ScriptRegistry
 from modules.hooks.section_registry import SectionRegistry
@@ -56,6 +57,7 @@ def main(folder: Path, answer: Path) -> None:
     ScriptRegistry(plugins)
     SectionRegistry(plugins)
     upscalers_of(plugins)
+    PostprocessingRegistry(plugins)
     answer.write_text(" ".join(failure.problem for failure in plugins.failures), "utf-8")
 
 

@@ -39,6 +39,7 @@ from modules.services.options import EngineOptions
 from modules.services.picture_folders import PictureFolders
 from modules.services.picture_reading import PictureReader
 from modules.services.pictures import PictureService
+from modules.services.postprocessing import PostprocessingService
 from modules.services.preferences import PreferenceService
 from modules.services.presets import PresetService
 from modules.services.process_hooks import ProcessHooks
@@ -93,6 +94,7 @@ class Services:
     upscalers: UpscalerRegistry
     scripts: ScriptService
     sections: SectionService
+    postprocessing: PostprocessingService
     extensions: ExtensionService
     extension_manager: ExtensionManager
     restarting: Restarting
@@ -184,6 +186,7 @@ def build_services(
         upscalers=shop.upscalers,
         scripts=shop.scripts,
         sections=shop.sections,
+        postprocessing=shop.postprocessing,
         extensions=extensions,
         extension_manager=open_extension_manager(shop.extensions, shop.extension_states, extensions, shop.settings),
         restarting=Restarting(),

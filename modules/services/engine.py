@@ -23,6 +23,7 @@ from modules.config.settings import SettingsStore
 from modules.diffusion.memory import ran_out_of_memory
 from modules.errors import Interrupted, OutOfMemory, Skipped, UserError
 from modules.hooks import Plugins
+from modules.hooks.postprocessing import Moment
 from modules.pipeline.conditioning import count_tokens
 from modules.pipeline.extras import ExtrasTools, ProcessedPicture, process
 from modules.pipeline.first_pass_memory import FirstPassMemory
@@ -52,6 +53,7 @@ from modules.services.models import ModelService
 from modules.services.network_files import NetworkFileService
 from modules.services.networks import NetworkShelf
 from modules.services.options import EngineOptions
+from modules.services.postprocessing import PostprocessingService
 from modules.services.sections import SectionService
 from modules.services.vaes import VaeService
 from modules.upscaling.cache import UpscalerCache
@@ -93,6 +95,7 @@ class Engine:
         sections: SectionService,
         plugins: Plugins,
         brought: BroughtUpscalers,
+        postprocessing: PostprocessingService,
     ) -> None:
         self._models = models
         self._vaes = vaes
@@ -103,6 +106,7 @@ class Engine:
         self._upscalers = upscalers
         self._sections = sections
         self._brought = brought
+        self._postprocessing = postprocessing
         self._hooks = PaintingHooks(plugins, sections.of_plugin)
         self._texts = TextCache()
         self._tokenizer: tuple[Path, PromptTokenizer] | None = None
@@ -277,9 +281,10 @@ class Engine:
     ) -> Iterator[ProcessedPicture]:
         """Every picture that a chain of Extras makes of one, (height, width, 3 or 4) uint8; at most `most`.
 
-        Raises what `pipeline.extras.process` raises, and OutOfMemory.
+        Raises what `pipeline.extras.process` raises, OutOfMemory, and InvalidRequest for a step that is not there.
         """
-        tools = self._extras_tools(accept_noncommercial=request.accept_noncommercial)
+        self._postprocessing.check_there(request)
+        tools = self._extras_tools(request, watcher)
         given = 0
 
         def attempt() -> Iterator[ProcessedPicture]:
@@ -299,7 +304,9 @@ class Engine:
                 "Enlarge it by less, or begin with a smaller one."
             ) from error
 
-    def _extras_tools(self, *, accept_noncommercial: bool) -> ExtrasTools:
+    def _extras_tools(self, request: ExtrasRequest, watcher: Watcher) -> ExtrasTools:
+        accept_noncommercial = request.accept_noncommercial
+
         def upscaler(name: str) -> Upscaler:
             return self._upscaler(name, accept_noncommercial=accept_noncommercial)
 
@@ -310,7 +317,10 @@ class Engine:
         def detector() -> FaceDetector:
             return face_detector(yunet_file(*self._upscalers.models))
 
-        return ExtrasTools(upscaler, face_restorer, detector)
+        def steps(moment: Moment, pixels: np.ndarray) -> tuple[np.ndarray, Mapping[str, str]]:
+            return self._postprocessing.carried_out(request, moment, pixels, watcher, str(self.device))
+
+        return ExtrasTools(upscaler, face_restorer, detector, steps)
 
     def count_tokens(self, prompt: str) -> TokenCount:
         """How many tokens a prompt has for the model that the settings name, and how many its chunks hold.

@@ -84,7 +84,11 @@ def build_page(services: Services, *, has_logins: bool = False) -> gr.Blocks:
             generating = {
                 task: lay_out_generation(task, model, _what_there_is(services, task, config)) for task in REQUESTS
             }
-            extras = lay_out_extras([upscaler.name for upscaler in services.upscalers.all()])
+            extras = lay_out_extras(
+                [upscaler.name for upscaler in services.upscalers.all()],
+                services.postprocessing.all(),
+                services.postprocessing.available(),
+            )
             gallery = lay_out_gallery()
             lay_out_queue()
             png_info = lay_out_png_info()

@@ -33,7 +33,7 @@ def engine(paths: Paths) -> Engine:
     settings = SettingsStore(paths.settings_file)
     options = EngineOptions(use_cpu=True, precision="full")
     upscalers = UpscalerRegistry(upscaler_folders(paths.models))
-    return Engine(unused, unused, unused, settings, options, unused, upscalers, (), unused, unused, unused)
+    return Engine(unused, unused, unused, settings, options, unused, upscalers, (), unused, unused, unused, unused)
 
 
 def processed(engine: Engine, pixels: np.ndarray, **fields: object) -> tuple[np.ndarray, dict[str, str], list[str]]:
