@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -41,7 +41,7 @@ from modules.prompt.chunks import TokenCount
 from modules.schema.extras_request import ExtrasRequest
 from modules.schema.hires_fields import second_pass_sides
 from modules.schema.infotext import write_infotext
-from modules.schema.infotext_keys import INCOMPLETE_KEY
+from modules.schema.infotext_keys import EXTENSIONS_KEY, INCOMPLETE_KEY
 from modules.schema.requests import NO_VAE, Resolved, ResolvedImg2Img, ResolvedTxt2Img
 from modules.services.brought_upscalers import BroughtUpscalers
 from modules.services.counters import TEXTS_ENCODED, TEXTS_FOUND, Counters
@@ -107,6 +107,7 @@ class Engine:
         self._sections = sections
         self._brought = brought
         self._postprocessing = postprocessing
+        self._plugins = plugins
         self._hooks = PaintingHooks(plugins, sections.of_plugin)
         self._texts = TextCache()
         self._tokenizer: tuple[Path, PromptTokenizer] | None = None
@@ -200,11 +201,14 @@ class Engine:
                 )
                 for painted in _task(request, resources, frozenset(done)):
                     unfinished = {INCOMPLETE_KEY: painted.unfinished} if painted.unfinished else {}
-                    infotext = self.describe(request, unfinished, index=painted.index)
+                    took_part = self._extensions_of(resources.participants.of(painted.index))
+                    infotext = self.describe(request, {**took_part, **unfinished}, index=painted.index)
                     done.add(painted.index)
-                    sides = tuple(self._finished_side(request, painted.index, side) for side in painted.sides)
+                    finish = partial(self._finished_side, request, painted.index, took_part)
                     seed = request.seed_of(painted.index)
-                    yield FinishedPicture(painted.index, painted.pixels, infotext, seed, sides)
+                    yield FinishedPicture(
+                        painted.index, painted.pixels, infotext, seed, tuple(map(finish, painted.sides))
+                    )
 
         try:
             yield from self._with_room(attempt, _models_of(request), watcher)
@@ -224,10 +228,17 @@ class Engine:
     def _sides_wanted(self) -> frozenset[SideKind]:
         return frozenset(kind for kind, setting in _SETTING_OF_SIDE.items() if getattr(self._settings.current, setting))
 
-    def _finished_side(self, request: Resolved, index: int, side: SidePicture) -> FinishedSide:
+    def _extensions_of(self, plugins: Sequence[str]) -> dict[str, str]:
+        """What an infotext says of the plugins that had a part in a picture."""
+        words = (f"{name} {self._plugins.version(name)}".rstrip() for name in plugins)
+        return {EXTENSIONS_KEY: ", ".join(words)} if plugins else {}
+
+    def _finished_side(
+        self, request: Resolved, index: int, took_part: Mapping[str, str], side: SidePicture
+    ) -> FinishedSide:
         """With the parameters that make it again, where any do; else with those of its picture."""
         plain = request.model_copy(update={"sections": self._sections.unprocessed(request.sections, request.task)})
-        infotext = self.describe(_request_of_side(plain, side.kind), {}, index=index)
+        infotext = self.describe(_request_of_side(plain, side.kind), took_part, index=index)
         return FinishedSide(side.kind, side.pixels, infotext)
 
     def _with_room(

@@ -145,7 +145,7 @@ def test_one_that_hangs_at_a_start_is_left_out_alone(root: Path, monkeypatch: py
     put_extension(root, "sea", script_code("Sea"))
     switch_on(root, "lake", "sea")
     (root.parent / "bad").touch()
-    monkeypatch.setattr("modules.hooks.plugins.in_time", lambda call: in_time(call, 1.0))
+    monkeypatch.setattr("modules.hooks.plugins.in_time", lambda call, seconds: in_time(call, 1.0))
     plugins, scripts = started(root)
     assert [one.plugin for one in plugins.failures] == ["lake"] and scripts == ("Sea",)
     assert "took longer than 1 seconds" in plugins.failures[0].problem
