@@ -23,7 +23,7 @@ from modules.hooks.arguments import (
     read_arguments,
 )
 from modules.hooks.available import Available, RequestField
-from modules.hooks.contexts import ProcessContext, SavedContext, SavingChange, SavingContext
+from modules.hooks.contexts import MetadataContext, ProcessContext, SavedContext, SavingChange, SavingContext
 from modules.hooks.image_upscalers import ImageUpscaler, UpscaleContext
 from modules.hooks.passes import (
     AfterGuidance,
@@ -76,6 +76,7 @@ __all__ = [
     "ImageUpscaler",
     "Interrupted",
     "InvalidRequest",
+    "MetadataContext",
     "NetworkPatch",
     "Number",
     "PaintedResult",

@@ -13,7 +13,7 @@ from typing import Any
 from pluggy import HookimplMarker, HookspecMarker
 
 from modules.hooks.arguments import Argument
-from modules.hooks.contexts import ProcessContext, SavedContext, SavingChange, SavingContext
+from modules.hooks.contexts import MetadataContext, ProcessContext, SavedContext, SavingChange, SavingContext
 from modules.hooks.image_upscalers import ImageUpscaler
 from modules.hooks.passes import (
     AfterGuidance,
@@ -156,4 +156,14 @@ def register_postprocessing() -> Iterable[PostprocessingStep]:  # type: ignore[e
     a method `process(context)`, which gets a `PostprocessingContext` and gives (height, width, 3 or 4) uint8, or None.
     What was asked of it stands in the results beside what Extras did. It is called in the worker; one that fails ends
     its job. An extension with a name that another step has is left out.
+    """
+
+
+@hookspec
+def read_metadata(context: MetadataContext) -> str | None:
+    """What a picture of another program says of how it was made, as an infotext; None where it is no such picture.
+
+    The last line of an infotext has at least three parameters. The hook is asked where the program itself finds none:
+    by PNG info, by whatever takes parameters from a picture, and by the gallery for new files. It has two seconds, and
+    several threads may call it at once. Where it fails PNG info says so, and the picture is read as without it.
     """

@@ -13,6 +13,7 @@ from modules.config.paths import Paths
 from modules.config.settings import SettingsStore
 from modules.gallery.adopted_folders import AdoptedFolders
 from modules.gallery.albums import Albums
+from modules.gallery.foreign.extension_readers import ExtensionReaders
 from modules.hooks.extension_states import ExtensionStates
 from modules.hooks.extension_store import ExtensionStore
 from modules.hooks.route_registry import RouteRegistry
@@ -151,8 +152,9 @@ def build_services(
     input_service = InputService(shop.inputs)
     cards = ModelCards(shop.model_files, paths.cache)
     adopted = AdoptedFolders(shop.database)
-    reader = PictureReader(shop.scripts, shop.sections, shop.networks, shop.vaes, shop.inputs)
-    pictures = PictureService(shop.database, shop.records, paths, reader, adopted)
+    readers = ExtensionReaders(shop.plugins)
+    reader = PictureReader(shop.scripts, shop.sections, shop.networks, shop.vaes, shop.inputs, readers)
+    pictures = PictureService(shop.database, shop.records, paths, reader, adopted, readers)
     extensions = ExtensionService(
         shop.extensions, shop.plugins, shop.scripts.registry.names_of, without=options.without_extensions
     )
@@ -173,7 +175,7 @@ def build_services(
         generate=generate,
         pictures=pictures,
         albums=Albums(shop.database),
-        picture_folders=PictureFolders(shop.database, shop.records, adopted, paths),
+        picture_folders=PictureFolders(shop.database, shop.records, adopted, paths, readers),
         webhooks=WebhookService(paths.webhooks, generate, pictures),
         remix=RemixService(pictures, shop.inputs, shop.sections),
         inputs=input_service,

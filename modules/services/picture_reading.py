@@ -8,6 +8,7 @@ from pathlib import Path
 
 from modules.diffusion.names import SAMPLER_NAMES, find_sampler, find_schedule
 from modules.errors import InvalidRequest, UserError
+from modules.gallery.foreign.extension_readers import ExtensionReaders
 from modules.gallery.foreign.reading import read_picture
 from modules.gallery.infotext_facts import facts_of
 from modules.gallery.inputs import InputPictures
@@ -65,16 +66,24 @@ class PictureReader:
         networks: NetworkFileService,
         vaes: VaeService,
         inputs: InputPictures,
+        readers: ExtensionReaders,
     ) -> None:
         self._scripts = scripts
         self._sections = sections
         self._networks = networks
         self._vaes = vaes
         self._inputs = inputs
+        self._readers = readers
 
     def read(self, path: Path) -> PictureReading:
-        """Read the parameters of any picture file. Raises UnreadablePicture."""
-        return self.read_text(read_picture(path).infotext)
+        """Read the parameters of any picture file; what extensions failed at is told too. Raises UnreadablePicture."""
+        read = read_picture(path, self._readers)
+        reading = self.read_text(read.infotext)
+        faults = [
+            str(NotHonoured(EXTENSIONS_KEY, plugin, f"it could not read the picture: {problem}"))
+            for plugin, problem in read.faults
+        ]
+        return replace(reading, not_honoured=(*reading.not_honoured, *faults))
 
     def read_text(self, infotext: str) -> PictureReading:
         """Read an infotext that came as text; that of a grid gives the script that made it."""
