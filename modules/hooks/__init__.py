@@ -45,6 +45,7 @@ from modules.hooks.scripts import SCRIPT_KEY, Drafting, PaintedResult, Script, S
 from modules.hooks.section_registry import SectionRegistry
 from modules.hooks.sections import PROMPT_FIELDS, SECTIONS_KEY, ChangeContext, ImageContext, Section
 from modules.hooks.specs import hookimpl
+from modules.hooks.tabs import Tab, TabContext
 from modules.hooks.typed_requests import typed, with_changes
 from modules.hooks.version import VERSION
 from modules.imaging.grids import grid, grid_columns
@@ -103,6 +104,8 @@ __all__ = [
     "SectionRegistry",
     "SeveralChoices",
     "Switch",
+    "Tab",
+    "TabContext",
     "Task",
     "Text",
     "UpscaleContext",

@@ -28,6 +28,7 @@ from modules.hooks.postprocessing import PostprocessingStep
 from modules.hooks.routes import Route
 from modules.hooks.scripts import Script
 from modules.hooks.sections import Section
+from modules.hooks.tabs import Tab
 
 PROJECT = "atelier"
 
@@ -166,4 +167,14 @@ def read_metadata(context: MetadataContext) -> str | None:
     The last line of an infotext has at least three parameters. The hook is asked where the program itself finds none:
     by PNG info, by whatever takes parameters from a picture, and by the gallery for new files. It has two seconds, and
     several threads may call it at once. Where it fails PNG info says so, and the picture is read as without it.
+    """
+
+
+@hookspec
+def register_tabs() -> Iterable[Tab]:  # type: ignore[empty-body]
+    """Tabs of the page, behind the program's own.
+
+    Each has a `title`, a call `build(context)`, which lays out gradio's components and binds their events, and an
+    `audience`: events answer owners alone unless it says "user". One that fails shows its error in its tab; the rest
+    of the page is what it would be without it.
     """

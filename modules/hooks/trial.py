@@ -20,6 +20,7 @@ from modules.hooks.route_registry import RouteRegistry
 from modules.hooks.script_registry import ScriptRegistry
 from modules.hooks.section_registry import SectionRegistry
 from modules.hooks.setting_registry import SettingRegistry
+from modules.hooks.tab_contributions import tabs_of
 from modules.hooks.upscaler_contributions import upscalers_of
 
 SECONDS = 60
@@ -57,6 +58,7 @@ def main(folder: Path, answer: Path) -> None:
     ScriptRegistry(plugins)
     SectionRegistry(plugins)
     upscalers_of(plugins)
+    tabs_of(plugins)
     PostprocessingRegistry(plugins)
     answer.write_text(" ".join(failure.problem for failure in plugins.failures), "utf-8")
 

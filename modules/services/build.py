@@ -14,6 +14,7 @@ from modules.config.settings import SettingsStore
 from modules.gallery.adopted_folders import AdoptedFolders
 from modules.gallery.albums import Albums
 from modules.gallery.foreign.extension_readers import ExtensionReaders
+from modules.hooks import TabContext
 from modules.hooks.extension_states import ExtensionStates
 from modules.hooks.extension_store import ExtensionStore
 from modules.hooks.route_registry import RouteRegistry
@@ -105,6 +106,12 @@ class Services:
     hooks: ProcessHooks
     extension_routes: RouteRegistry
     extension_settings: SettingsOf
+
+    def extension_tab_context(self, plugin: str) -> TabContext:
+        """What the tabs of an extension are told. Raises OSError."""
+        folder = self.paths.extension_data / plugin
+        folder.mkdir(parents=True, exist_ok=True)
+        return TabContext(folder=folder, settings=self.extension_settings(plugin))
 
     def close(self) -> None:
         """Stop the work and close the database."""
