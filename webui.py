@@ -214,7 +214,10 @@ def upscale(options: argparse.Namespace, paths: Paths) -> int:
 
     def submit(services: Services) -> Job:
         found = [services.batches.files_in(one, trusted=True) if one.is_dir() else [one] for one in files]
-        return _submit_batch(services, services.batches.extras(fields, list(chain(*found))))
+        steps = services.postprocessing.with_files(fields.get("postprocessing", {}), services.inputs.add_file)
+        return _submit_batch(
+            services, services.batches.extras({**fields, "postprocessing": steps}, list(chain(*found)))
+        )
 
     return _run_job(options, paths, submit)
 

@@ -1,4 +1,4 @@
-"""Routes of what a request may name: samplers, schedules, upscalers, styles, wildcards, sections."""
+"""Routes of what a request may name: samplers, schedules, upscalers, styles, wildcards, sections, steps."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from fastapi import APIRouter
 
 from modules.api.exchange import Report, readable, refusals
 from modules.diffusion.names import LATENT_UPSCALE_MODES, LISTED_SCHEDULES, SAMPLER_NAMES
-from modules.hooks import Argument, Choice, Number, Section, SeveralChoices
+from modules.hooks import Argument, Choice, Number, PostprocessingStep, Section, SeveralChoices
 from modules.schema.requests import REQUESTS, Task
 from modules.services.build import Services
 
@@ -86,7 +86,7 @@ class WildcardList(Report):
 
 
 class ArgumentReport(Report):
-    """What a section may be given."""
+    """What a section or a step may be given."""
 
     name: str
     """By which requests name it."""
@@ -124,6 +124,32 @@ class SectionList(Report):
 
     sections: list[SectionReport]
     """In the order of the page."""
+
+
+class StepReport(Report):
+    """A step of post-processing that an extension adds to Extras."""
+
+    name: str
+    """By which requests name it."""
+    help: str
+    """What it does."""
+    moment: str
+    """When it is its turn: first; enlarged, before anything is cut; last, for each result."""
+    arguments: list[ArgumentReport]
+    """In the order of the page."""
+
+
+class StepList(Report):
+    """The steps of post-processing of this installation."""
+
+    steps: list[StepReport]
+    """In the order in which they are carried out."""
+
+
+def _step_report(step: PostprocessingStep) -> StepReport:
+    arguments = [ArgumentReport(**readable(_argument(row))) for row in step.arguments]
+    words = {"name": step.name, "help": step.help, "moment": step.moment}
+    return StepReport(**readable(words), arguments=arguments)
 
 
 def _section_reports(services: Services) -> Iterator[SectionReport]:
@@ -187,6 +213,11 @@ def choice_routes(services: Services) -> APIRouter:
     def sections() -> SectionList:
         """What a request's `sections` may hold."""
         return SectionList(sections=list(_section_reports(services)))
+
+    @router.get("/postprocessing")
+    def postprocessing() -> StepList:
+        """What the `postprocessing` of a request of Extras may hold."""
+        return StepList(steps=list(map(_step_report, services.postprocessing.all())))
 
     @router.get("/wildcards")
     def wildcards() -> WildcardList:

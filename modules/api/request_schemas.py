@@ -55,6 +55,7 @@ _VALUES: Mapping[str, Any] = {
     "script_name": "X/Y/Z plot",
     "script_args": {"x_type": "Steps", "x_values": "10, 20"},
     "sections": {"Border and watermark": {"border": 16}},
+    "postprocessing": {"Border and watermark": {"border": 16}},
     "hr_checkpoint_name": "atelier-demo",
     "hr_sampler_name": "Euler a",
     "hr_scheduler": "Automatic",

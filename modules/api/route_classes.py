@@ -68,6 +68,7 @@ _TABLE: dict[RouteClass, str] = {
         GET /api/v1/samplers
         GET /api/v1/schedulers
         GET /api/v1/sections
+        GET /api/v1/postprocessing
         GET /api/v1/upscalers
         GET /api/v1/styles
         GET /api/v1/wildcards

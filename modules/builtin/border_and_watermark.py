@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
@@ -14,6 +16,8 @@ from modules.hooks import (
     InvalidRequest,
     Number,
     Picture,
+    PostprocessingContext,
+    PostprocessingStep,
     Resolved,
     Section,
     Text,
@@ -32,87 +36,111 @@ POSITIONS = {
 _SMALLEST_FONT = 6
 
 
+ARGUMENTS = (
+    Number(
+        name="border",
+        label="Border width",
+        help="0: none",
+        key="Border width",
+        default=0,
+        minimum=0,
+        maximum=1000,
+        step=1,
+    ),
+    Choice(name="unit", label="Border width is in", key="Border unit", choices=(PIXELS, PERCENT), default=PIXELS),
+    Colour(name="border_colour", label="Border colour", key="Border colour", default="#ffffff"),
+    Text(name="text", label="Watermark text", key="Watermark text"),
+    Picture(
+        name="picture",
+        label="Watermark picture",
+        help="what is transparent in it stays so",
+        key="Watermark picture",
+    ),
+    Choice(
+        name="position",
+        label="Watermark position",
+        key="Watermark position",
+        choices=tuple(POSITIONS),
+        default="Bottom right",
+    ),
+    Number(
+        name="size",
+        label="Watermark size (%)",
+        help="height of the text, longer side of the picture, as a share of the shorter side",
+        key="Watermark size",
+        default=6,
+        minimum=1,
+        maximum=100,
+        step=0.5,
+    ),
+    Number(
+        name="opacity",
+        label="Watermark opacity (%)",
+        key="Watermark opacity",
+        default=70,
+        minimum=0,
+        maximum=100,
+    ),
+    Number(
+        name="margin",
+        label="Watermark margin (%)",
+        help="distance from the edge, as a share of the shorter side",
+        key="Watermark margin",
+        default=2,
+        minimum=0,
+        maximum=25,
+        step=0.5,
+    ),
+    Colour(name="text_colour", label="Text colour", key="Watermark colour", default="#ffffff"),
+)
+
+
 class BorderAndWatermark(Section):
     """Finishes pictures for being shown elsewhere; what was painted is not changed."""
 
     name = "Border and watermark"
     help = "puts a border around every finished picture, and a text or a picture upon it"
-    arguments = (
-        Number(
-            name="border",
-            label="Border width",
-            help="0: none",
-            key="Border width",
-            default=0,
-            minimum=0,
-            maximum=1000,
-            step=1,
-        ),
-        Choice(name="unit", label="Border width is in", key="Border unit", choices=(PIXELS, PERCENT), default=PIXELS),
-        Colour(name="border_colour", label="Border colour", key="Border colour", default="#ffffff"),
-        Text(name="text", label="Watermark text", key="Watermark text"),
-        Picture(
-            name="picture",
-            label="Watermark picture",
-            help="what is transparent in it stays so",
-            key="Watermark picture",
-        ),
-        Choice(
-            name="position",
-            label="Watermark position",
-            key="Watermark position",
-            choices=tuple(POSITIONS),
-            default="Bottom right",
-        ),
-        Number(
-            name="size",
-            label="Watermark size (%)",
-            help="height of the text, longer side of the picture, as a share of the shorter side",
-            key="Watermark size",
-            default=6,
-            minimum=1,
-            maximum=100,
-            step=0.5,
-        ),
-        Number(
-            name="opacity",
-            label="Watermark opacity (%)",
-            key="Watermark opacity",
-            default=70,
-            minimum=0,
-            maximum=100,
-        ),
-        Number(
-            name="margin",
-            label="Watermark margin (%)",
-            help="distance from the edge, as a share of the shorter side",
-            key="Watermark margin",
-            default=2,
-            minimum=0,
-            maximum=25,
-            step=0.5,
-        ),
-        Colour(name="text_colour", label="Text colour", key="Watermark colour", default="#ffffff"),
-    )
+    arguments = ARGUMENTS
 
     def check(self, request: Resolved, arguments: Arguments, context: Drafting) -> None:
-        label = self.arguments[0].label
-        if arguments["unit"] == PERCENT and arguments["border"] > MOST_PERCENT:
-            raise InvalidRequest(label, arguments["border"], "is too large", f"The most is {MOST_PERCENT} percent.")
+        check_border(arguments)
         sides = sides_of(request, context.input_size)
         if max(sides) + 2 * border_pixels(arguments, *sides) > MOST_SIDE:
             problem = f"makes a picture of {sides[0]} x {sides[1]} larger than {MOST_SIDE} pixels a side"
-            raise InvalidRequest(label, arguments["border"], problem, "Choose a narrower one.")
+            raise InvalidRequest(ARGUMENTS[0].label, arguments["border"], problem, "Choose a narrower one.")
 
     def process_image(self, context: ImageContext) -> np.ndarray:
-        pixels, arguments = context.pixels, context.arguments
-        if arguments["text"].strip():
-            pixels = with_mark(pixels, text_mark(arguments, *_room(pixels, arguments)), arguments)
-        if arguments["picture"]:
-            pixels = with_mark(pixels, picture_mark(context, *_room(pixels, arguments)), arguments)
-        return with_border(
-            pixels, border_pixels(arguments, pixels.shape[1], pixels.shape[0]), arguments["border_colour"]
-        )
+        return finished(context.pixels, context.arguments, context.picture)
+
+
+class BorderAndWatermarkStep(PostprocessingStep):
+    """The same for pictures in Extras."""
+
+    name = BorderAndWatermark.name
+    help = "puts a border around every result, and a text or a picture upon it"
+    arguments = ARGUMENTS
+
+    def check(self, arguments: Arguments) -> None:
+        check_border(arguments)
+
+    def process(self, context: PostprocessingContext) -> np.ndarray:
+        return finished(context.pixels, context.arguments, context.picture)
+
+
+def check_border(arguments: Arguments) -> None:
+    """Raise InvalidRequest for a border that is wider than any picture should have."""
+    if arguments["unit"] == PERCENT and arguments["border"] > MOST_PERCENT:
+        remedy = f"The most is {MOST_PERCENT} percent."
+        raise InvalidRequest(ARGUMENTS[0].label, arguments["border"], "is too large", remedy)
+
+
+def finished(pixels: np.ndarray, arguments: Arguments, picture: Callable[[str], np.ndarray]) -> np.ndarray:
+    """A picture, (height, width, 3 or 4) uint8, with what the arguments say; `picture` gives a stored one by its id."""
+    if arguments["text"].strip():
+        pixels = with_mark(pixels, text_mark(arguments, *_room(pixels, arguments)), arguments)
+    if arguments["picture"]:
+        pixels = with_mark(pixels, picture_mark(picture(arguments["picture"]), *_room(pixels, arguments)), arguments)
+    return with_border(pixels, border_pixels(arguments, pixels.shape[1], pixels.shape[0]), arguments["border_colour"])
 
 
 def border_pixels(arguments: Arguments, width: int, height: int) -> int:
@@ -146,9 +174,9 @@ def text_mark(arguments: Arguments, room: tuple[int, int], size: int) -> np.ndar
     return mark[: room[1], : room[0]]
 
 
-def picture_mark(context: ImageContext, room: tuple[int, int], size: int) -> np.ndarray:
+def picture_mark(pixels: np.ndarray, room: tuple[int, int], size: int) -> np.ndarray:
     """The watermark picture, (height, width, 4) uint8, its longer side `size` pixels or what the room allows."""
-    picture = Image.fromarray(context.picture(context.arguments["picture"]), "RGBA")
+    picture = Image.fromarray(pixels, "RGBA")
     factor = min(size / max(picture.size), room[0] / picture.width, room[1] / picture.height)
     sides = max(1, round(picture.width * factor)), max(1, round(picture.height * factor))
     return np.array(picture.resize(sides, Image.Resampling.LANCZOS))
@@ -190,3 +218,9 @@ def _channels(colour: str, channels: int) -> list[int]:
 def register_sections() -> list[Section]:
     """The section."""
     return [BorderAndWatermark()]
+
+
+@hookimpl
+def register_postprocessing() -> list[PostprocessingStep]:
+    """The step."""
+    return [BorderAndWatermarkStep()]

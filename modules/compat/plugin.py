@@ -39,7 +39,7 @@ from modules.hooks import (
     Task,
     hookimpl,
 )
-from modules.hooks.sections import MAX_NAME
+from modules.hooks.argument_groups import MAX_NAME
 
 _TASKS: tuple[tuple[Task, bool], ...] = (("txt2img", False), ("img2img", True))
 

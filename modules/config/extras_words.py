@@ -159,4 +159,12 @@ EXTRAS_WORDS: dict[str, FieldWords] = {
         "AXIS",
         "list",
     ),
+    "postprocessing": FieldWords(
+        "Post-processing",
+        "a step of an extension to switch on, or a value for it; may be repeated",
+        "steps",
+        "--step",
+        "NAME[:ARGUMENT=VALUE]",
+        "sections",
+    ),
 }

@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 
 from modules.errors import UnreadablePicture
+from modules.gallery.foreign.extension_readers import ExtensionReaders
 from modules.gallery.foreign.reading import read_picture
 from modules.gallery.records import FileFacts, FileState
 
@@ -23,7 +24,7 @@ def state_of(facts: os.stat_result) -> FileState:
     return FileState(facts.st_mtime_ns, facts.st_size)
 
 
-def facts_of_file(path: Path, state: FileState) -> FileFacts:
+def facts_of_file(path: Path, state: FileState, readers: ExtensionReaders | None = None) -> FileFacts:
     """Size, parameters and faults of a file; its pixels are not read. Never raises for what is wrong with the file."""
     try:
         mode = path.stat().st_mode
@@ -33,7 +34,7 @@ def facts_of_file(path: Path, state: FileState) -> FileFacts:
             return FileFacts(state, problem="This is no file.")
         if not state.size:
             return FileFacts(state, problem="The file is empty.")
-        read = read_picture(path)
+        read = read_picture(path, readers)
         return FileFacts(state, read.width, read.height, read.infotext, read.problem)
     except UnreadablePicture as error:
         return FileFacts(state, problem=str(error))

@@ -13,6 +13,7 @@ from pathlib import Path
 from modules.config.database import Database
 from modules.gallery.adopted_folders import is_adopted
 from modules.gallery.file_reading import facts_of_file, is_listed, state_of
+from modules.gallery.foreign.extension_readers import ExtensionReaders
 from modules.gallery.places import BIN
 from modules.gallery.records import FileFacts, FileState, PictureRecords, insert_file, update_file
 
@@ -32,22 +33,36 @@ Told = Callable[[int, int], None]
 """Takes how many files there are and how many of them are known; may raise, to end the work."""
 
 
-def reconcile(database: Database, records: PictureRecords, outputs: Path, *, without: Path) -> None:
+def reconcile(
+    database: Database,
+    records: PictureRecords,
+    outputs: Path,
+    *,
+    without: Path,
+    readers: ExtensionReaders | None = None,
+) -> None:
     """Add a record for every picture file without one, and drop those whose file is gone.
 
     What lies below the folder `without` is left, and the bin. Of a file that is known nothing is asked but its name:
     there may be a hundred thousand. Files that could not be read are looked at again when they have changed.
+    `readers` are asked of those that say nothing otherwise.
     """
     known = records.paths()  # before the files are listed: a picture may be saved at any moment
     on_disk = set(_picture_names(outputs, {without, outputs / BIN}))
     records.forget(path for path in known - on_disk if not (outputs / path).is_file())
     new = ((path, state) for path in sorted(on_disk - known) if (state := _state(outputs / path)) is not None)
-    _take_in(database, outputs, 0, new)
-    _take_in(database, outputs, 0, _changed(outputs, records.states(0, with_problems=True)))
+    _take_in(database, outputs, 0, new, readers)
+    _take_in(database, outputs, 0, _changed(outputs, records.states(0, with_problems=True)), readers)
 
 
 def reconcile_adopted(
-    database: Database, records: PictureRecords, root: Path, folder: int, *, told: Told = lambda count, read: None
+    database: Database,
+    records: PictureRecords,
+    root: Path,
+    folder: int,
+    *,
+    told: Told = lambda count, read: None,
+    readers: ExtensionReaders | None = None,
 ) -> bool:
     """The same of an adopted folder, whose files may be written anew by another program under their old names.
 
@@ -62,7 +77,7 @@ def reconcile_adopted(
     changed = sorted((path, state) for path, state in on_disk.items() if before.get(path) != state)
     read = len(on_disk) - len(changed)
     told(len(on_disk), read)
-    _take_in(database, root, folder, changed, lambda done: told(len(on_disk), read + done))
+    _take_in(database, root, folder, changed, readers, lambda done: told(len(on_disk), read + done))
     return True
 
 
@@ -135,12 +150,17 @@ def _is_utf8(name: str) -> bool:
 
 
 def _take_in(
-    database: Database, root: Path, folder: int, files: Found, told: Callable[[int], None] = lambda done: None
+    database: Database,
+    root: Path,
+    folder: int,
+    files: Found,
+    readers: ExtensionReaders | None,
+    told: Callable[[int], None] = lambda done: None,
 ) -> None:
     """Read files and write their records, some at a time."""
     waiting, done = iter(files), 0
     while batch := list(islice(waiting, _AT_ONCE)):
-        read = _read(root, batch)
+        read = _read(root, batch, readers)
         with database.transaction() as connection:
             if folder and not is_adopted(connection, folder):
                 return  # it was removed meanwhile
@@ -150,14 +170,14 @@ def _take_in(
         told(done)
 
 
-def _read(root: Path, batch: list[tuple[str, FileState]]) -> list[FileFacts]:
+def _read(root: Path, batch: list[tuple[str, FileState]], readers: ExtensionReaders | None) -> list[FileFacts]:
     def read(file: tuple[str, FileState]) -> FileFacts:
-        return facts_of_file(root / file[0], file[1])
+        return facts_of_file(root / file[0], file[1], readers)
 
     if len(batch) < _FEW:
         return list(map(read, batch))
-    with ThreadPoolExecutor(_READERS, "gallery") as readers:
-        return list(readers.map(read, batch))
+    with ThreadPoolExecutor(_READERS, "gallery") as threads:
+        return list(threads.map(read, batch))
 
 
 def _record(connection: sqlite3.Connection, folder: int, path: str, facts: FileFacts) -> None:

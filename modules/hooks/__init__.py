@@ -6,6 +6,7 @@ This room knows neither the page nor the engine. The names below are stable: the
 from __future__ import annotations
 
 from modules.errors import Interrupted, InvalidRequest, UserError
+from modules.hooks.argument_groups import ArgumentGroup
 from modules.hooks.arguments import (
     Argument,
     Arguments,
@@ -22,7 +23,7 @@ from modules.hooks.arguments import (
     read_arguments,
 )
 from modules.hooks.available import Available, RequestField
-from modules.hooks.contexts import ProcessContext, SavedContext, SavingChange, SavingContext
+from modules.hooks.contexts import MetadataContext, ProcessContext, SavedContext, SavingChange, SavingContext
 from modules.hooks.image_upscalers import ImageUpscaler, UpscaleContext
 from modules.hooks.passes import (
     AfterGuidance,
@@ -37,12 +38,14 @@ from modules.hooks.passes import (
 )
 from modules.hooks.picture_sides import sides_of
 from modules.hooks.plugins import BUILTIN, PluginFailure, Plugins
+from modules.hooks.postprocessing import PostprocessingContext, PostprocessingStep
 from modules.hooks.routes import Route, RouteAnswer, RouteRequest
 from modules.hooks.script_registry import ScriptRegistry
 from modules.hooks.scripts import SCRIPT_KEY, Drafting, PaintedResult, Script, ScriptContext, drawn_seed
 from modules.hooks.section_registry import SectionRegistry
 from modules.hooks.sections import PROMPT_FIELDS, SECTIONS_KEY, ChangeContext, ImageContext, Section
 from modules.hooks.specs import hookimpl
+from modules.hooks.tabs import Tab, TabContext
 from modules.hooks.typed_requests import typed, with_changes
 from modules.hooks.version import VERSION
 from modules.imaging.grids import grid, grid_columns
@@ -59,6 +62,7 @@ __all__ = [
     "AfterPass",
     "AfterStep",
     "Argument",
+    "ArgumentGroup",
     "Arguments",
     "Available",
     "ChangeContext",
@@ -73,6 +77,7 @@ __all__ = [
     "ImageUpscaler",
     "Interrupted",
     "InvalidRequest",
+    "MetadataContext",
     "NetworkPatch",
     "Number",
     "PaintedResult",
@@ -81,6 +86,8 @@ __all__ = [
     "PassKind",
     "PluginFailure",
     "Plugins",
+    "PostprocessingContext",
+    "PostprocessingStep",
     "ProcessContext",
     "RequestField",
     "Resolved",
@@ -97,6 +104,8 @@ __all__ = [
     "SectionRegistry",
     "SeveralChoices",
     "Switch",
+    "Tab",
+    "TabContext",
     "Task",
     "Text",
     "UpscaleContext",

@@ -25,6 +25,19 @@ class ProcessContext:
 
 
 @dataclass(frozen=True, kw_only=True)
+class MetadataContext:
+    """A picture file that no reader of the program understands."""
+
+    texts: Mapping[str, str]
+    """What it says, by keys. Of a PNG those of its text chunks; of other formats `parameters` (the comment in their
+    EXIF data), `prompt`, `workflow` and `xmp`, as far as they are there."""
+    width: int
+    """In pixels."""
+    height: int
+    """In pixels."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class SavingContext:
     """A picture that is finished and has no file yet."""
 

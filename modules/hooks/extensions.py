@@ -76,7 +76,9 @@ class Extensions:
             if extension.is_wanted:
                 self.taken_in[extension.name] = extension.content
                 prepare_for(extension.folder)
-                plugins.take_in(extension.name, partial(self._take_in, extension.folder))
+                manifest = extension.folder.manifest
+                version = "" if manifest is None else manifest.version
+                plugins.take_in(extension.name, partial(self._take_in, extension.folder), version=version)
 
     def files_of(self, names: Collection[str]) -> list[ExtensionFiles]:
         """What lies beside the code of those extensions, as far as they were taken in, by name."""

@@ -64,6 +64,7 @@ class Plugins:
         self._manager = PluginManager(specs.PROJECT)
         self._manager.add_hookspecs(specs)
         self._failures: list[PluginFailure] = []
+        self._versions: dict[str, str] = {}
         for name in modules:
             self.take_in(name, partial(importlib.import_module, name))
 
@@ -86,8 +87,13 @@ class Plugins:
         lines = (getattr(self._manager.get_plugin(name), "__doc__", None) or "").strip().split("\n")
         return lines[0].strip()
 
-    def take_in(self, name: str, find: Callable[[], object]) -> None:
+    def version(self, name: str) -> str:
+        """The version that a plugin at work says that it has; "" where it says none."""
+        return self._versions.get(name, "")
+
+    def take_in(self, name: str, find: Callable[[], object], *, version: str = "") -> None:
         """Register what a call finds, which may fail as others' code does."""
+        self._versions[name] = version
         plugin = self._answer_of(name, find)
         if plugin is not None:
             self.register(plugin, name)

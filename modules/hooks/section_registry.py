@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 from modules.errors import InvalidRequest
-from modules.hooks.arguments import Drawn, Picture
+from modules.hooks.argument_groups import check_group
+from modules.hooks.arguments import Picture
 from modules.hooks.plugins import Plugins
 from modules.hooks.script_registry import nearest_name, plain_name
 from modules.hooks.scripts import SCRIPT_KEY
-from modules.hooks.sections import MAX_NAME, SECTIONS_KEY, Section
+from modules.hooks.sections import SECTIONS_KEY, Section
 from modules.schema.infotext_keys import FIELD_OF_KEY, OTHER_SPELLINGS, PAIRED_SIDES, SAYS_NOTHING_OF_THE_PICTURE
 from modules.schema.infotext_versions import VERSION_KEY
 from modules.schema.requests import Task
@@ -27,7 +27,6 @@ _TAKEN_KEYS = frozenset(
     }
     | {"Size"}
 )
-_KEY = re.compile(r"\w[\w /-]*[\w/-]")
 
 
 class SectionRegistry:
@@ -58,9 +57,13 @@ class SectionRegistry:
         """The sections that came with a plugin."""
         return tuple(section.name for section in self._of_those_at_work() if self._plugins[section] == plugin)
 
+    def known(self, name: str) -> Section | None:
+        """The section of that name, in any case, whatever tasks have it."""
+        return self._sections.get(plain_name(name))
+
     def pictures_of(self, name: str) -> frozenset[str]:
         """The names of the arguments of a section that are pictures; none where it is not known."""
-        section = self._sections.get(plain_name(name))
+        section = self.known(name)
         return frozenset(row.name for row in section.arguments if isinstance(row, Picture)) if section else frozenset()
 
     def find(self, name: str, task: Task) -> Section:
@@ -84,35 +87,14 @@ def _checked(sections: object, known: Mapping[str, Section]) -> dict[str, Sectio
     for section in sections:
         if not isinstance(section, Section) or not isinstance(getattr(section, "name", None), str):
             raise ValueError(f"register_sections returned {type(section).__name__}, which is no Section with a name")
-        if not _is_name(section.name):
-            raise ValueError(f"{section.name[:80]!r} is no name of a section: use letters, digits, spaces and -")
         if plain_name(section.name) in {**known, **found}:
             raise ValueError(f"there is a section {section.name!r} already")
-        _check_arguments(section, {key for one in (*known.values(), *found.values()) for key in one.keys})
+        of_others = {key for one in (*known.values(), *found.values()) for key in one.keys}
+        check_group(section, "section", _TAKEN_KEYS | of_others)
         if section.changes_requests and section.processes_images and _says_nothing_of_both(section):
             raise ValueError(f"{section.name!r} changes requests and pictures, and has no carried_out")
         found[plain_name(section.name)] = section
     return found
-
-
-def _is_name(name: str) -> bool:
-    """Whether an infotext, a command line and a form can hold it among others."""
-    return re.fullmatch(r"[^\W_][\w &+.()'-]*", name) is not None and name == name.strip() and len(name) <= MAX_NAME
-
-
-def _check_arguments(section: Section, keys_of_others: set[str]) -> None:
-    names = [row.name for row in section.arguments]
-    if len(set(names)) < len(names):
-        raise ValueError(f"two arguments of {section.name!r} have the same name")
-    if wrong := next((name for name in names if not name.isidentifier()), None):
-        raise ValueError(f"{wrong!r} is no name of an argument: use letters, digits and _")
-    if any(isinstance(row, Drawn) for row in section.arguments):
-        raise ValueError(f"{section.name!r} asks whether a seed was drawn, which only scripts are told")
-    for place, key in enumerate(section.keys):
-        if not _KEY.fullmatch(key):
-            raise ValueError(f"{key!r} is no key for infotexts: use letters, digits, spaces, - and /")
-        if key in _TAKEN_KEYS | keys_of_others | set(section.keys[:place]):
-            raise ValueError(f"infotexts have a key {key!r} already")
 
 
 def _says_nothing_of_both(section: Section) -> bool:

@@ -7,15 +7,13 @@ and files have no place in it.
 
 from __future__ import annotations
 
-import re
-from abc import ABC
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass
 
 import numpy as np
 
-from modules.hooks.arguments import Argument, Arguments, arguments_of_infotext, infotext_parameters
+from modules.hooks.argument_groups import ArgumentGroup
+from modules.hooks.arguments import Arguments
 from modules.hooks.scripts import Drafting
 from modules.schema.requests import Resolved, Task
 
@@ -23,7 +21,6 @@ SECTIONS_KEY = "Sections"
 """The key of the names of the sections in infotexts."""
 PROMPT_FIELDS = ("prompt", "negative_prompt", "hr_prompt", "hr_negative_prompt")
 """The fields that a section may change: what was typed in them is kept."""
-MAX_NAME = 60
 MAX_PROCESSED_SIDE = 16_384
 """Of a picture that a section returns, in pixels."""
 
@@ -62,17 +59,12 @@ class ImageContext:
     """A stored picture by its id (see the argument `Picture`), (height, width, 4) uint8 with alpha."""
 
 
-class Section(ABC):
+class Section(ArgumentGroup):
     """A group of arguments in the generation tabs. Its name is what people, requests and infotexts call it."""
 
-    name: str
-    help: str = ""
     tasks: tuple[Task, ...] = ("txt2img", "img2img")
-    arguments: tuple[Argument, ...] = ()
 
-    def check(  # noqa: B027  a section that accepts everything need not say so
-        self, request: Resolved, arguments: Arguments, context: Drafting
-    ) -> None:
+    def check(self, request: Resolved, arguments: Arguments, context: Drafting) -> None:
         """Refuse what cannot be done, before the job is accepted. Raises UserError. By default all is accepted.
 
         `request` is what would be painted; requests that `context` makes of it have no sections.
@@ -109,31 +101,3 @@ class Section(ABC):
     def processes_images(self) -> bool:
         """Whether it has something to do with finished pictures."""
         return type(self).process_image is not Section.process_image
-
-    def parameters(self, arguments: Arguments) -> dict[str, str]:
-        """What an infotext says of the values: those that are not what they are anyway."""
-        return infotext_parameters(self._keyed, arguments)
-
-    def arguments_of(self, parameters: Mapping[str, str]) -> dict[str, str]:
-        """The values that an infotext names, as texts for `read_arguments`."""
-        return arguments_of_infotext(self._keyed, parameters)
-
-    def explains(self, key: str) -> bool:
-        """Whether a key of an infotext is one that `parameters` writes."""
-        plain = key[:-2] if key.endswith(("-1", "-2")) else key  # a value like 512x768 was taken apart
-        return any(row.key in (key, plain) for row in self._keyed)
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        """The keys of its arguments in infotexts, in their order."""
-        return tuple(row.key for row in self._keyed)
-
-    @cached_property
-    def _keyed(self) -> tuple[Argument, ...]:
-        """Its arguments, each with a key: what changes a picture has to come back."""
-        return tuple(row if row.key else replace(row, key=_key(f"{self.name} {row.label}")) for row in self.arguments)
-
-
-def _key(words: str) -> str:
-    """Words as an infotext can have them for a key."""
-    return " ".join(re.sub(r"[^\w /-]", " ", words).split())

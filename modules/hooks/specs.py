@@ -13,7 +13,7 @@ from typing import Any
 from pluggy import HookimplMarker, HookspecMarker
 
 from modules.hooks.arguments import Argument
-from modules.hooks.contexts import ProcessContext, SavedContext, SavingChange, SavingContext
+from modules.hooks.contexts import MetadataContext, ProcessContext, SavedContext, SavingChange, SavingContext
 from modules.hooks.image_upscalers import ImageUpscaler
 from modules.hooks.passes import (
     AfterGuidance,
@@ -24,9 +24,11 @@ from modules.hooks.passes import (
     NetworkPatch,
     Tensor,
 )
+from modules.hooks.postprocessing import PostprocessingStep
 from modules.hooks.routes import Route
 from modules.hooks.scripts import Script
 from modules.hooks.sections import Section
+from modules.hooks.tabs import Tab
 
 PROJECT = "atelier"
 
@@ -144,4 +146,35 @@ def register_upscalers() -> Iterable[ImageUpscaler]:  # type: ignore[empty-body]
     `UpscaleContext` (the wanted width and height, the device, and calls for stopping and for progress), and gives such
     pixels of any size. It is called in the worker; one that fails ends its job. An extension with a name that another
     upscaler has is left out.
+    """
+
+
+@hookspec
+def register_postprocessing() -> Iterable[PostprocessingStep]:  # type: ignore[empty-body]
+    """Steps of post-processing, which are offered on the Extras tab, in the API's Extras and by the command `upscale`.
+
+    Each is an object with a `name`, `arguments` as sections have them, a `moment` ("first", "enlarged" or "last") and
+    a method `process(context)`, which gets a `PostprocessingContext` and gives (height, width, 3 or 4) uint8, or None.
+    What was asked of it stands in the results beside what Extras did. It is called in the worker; one that fails ends
+    its job. An extension with a name that another step has is left out.
+    """
+
+
+@hookspec
+def read_metadata(context: MetadataContext) -> str | None:
+    """What a picture of another program says of how it was made, as an infotext; None where it is no such picture.
+
+    The last line of an infotext has at least three parameters. The hook is asked where the program itself finds none:
+    by PNG info, by whatever takes parameters from a picture, and by the gallery for new files. It has two seconds, and
+    several threads may call it at once. Where it fails PNG info says so, and the picture is read as without it.
+    """
+
+
+@hookspec
+def register_tabs() -> Iterable[Tab]:  # type: ignore[empty-body]
+    """Tabs of the page, behind the program's own.
+
+    Each has a `title`, a call `build(context)`, which lays out gradio's components and binds their events, and an
+    `audience`: events answer owners alone unless it says "user". One that fails shows its error in its tab; the rest
+    of the page is what it would be without it.
     """

@@ -15,10 +15,12 @@ from modules.config.paths import ROOT
 from modules.hooks.extension_code import import_extension, prepare_for
 from modules.hooks.extension_folders import extension_folder
 from modules.hooks.plugins import Plugins
+from modules.hooks.postprocessing_registry import PostprocessingRegistry
 from modules.hooks.route_registry import RouteRegistry
 from modules.hooks.script_registry import ScriptRegistry
 from modules.hooks.section_registry import SectionRegistry
 from modules.hooks.setting_registry import SettingRegistry
+from modules.hooks.tab_contributions import tabs_of
 from modules.hooks.upscaler_contributions import upscalers_of
 
 SECONDS = 60
@@ -56,6 +58,8 @@ def main(folder: Path, answer: Path) -> None:
     ScriptRegistry(plugins)
     SectionRegistry(plugins)
     upscalers_of(plugins)
+    tabs_of(plugins)
+    PostprocessingRegistry(plugins)
     answer.write_text(" ".join(failure.problem for failure in plugins.failures), "utf-8")
 
 

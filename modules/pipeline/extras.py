@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from modules.errors import InvalidRequest
+from modules.hooks.postprocessing import STEPS_KEY, Moment
 from modules.imaging.cutting import auto_sized_crop, flipped_copies, focal_crop, split
 from modules.pipeline.watcher import Watcher
 from modules.schema.extras_request import ExtrasRequest
@@ -20,6 +21,10 @@ from modules.upscaling.target import ByFactor, BySize, Target
 from modules.upscaling.upscaler import Upscaler
 
 
+def _no_steps(moment: Moment, pixels: np.ndarray) -> tuple[np.ndarray, Mapping[str, str]]:
+    return pixels, {}
+
+
 @dataclass(frozen=True)
 class ExtrasTools:
     """The networks that a chain may ask for."""
@@ -30,6 +35,9 @@ class ExtrasTools:
     """Of "GFPGAN" or "CodeFormer". Raises the same, and UnsupportedModel where a licence was not accepted."""
     face_detector: Callable[[], FaceDetector]
     """Raises BrokenModel, BrokenInstallation."""
+    steps: Callable[[Moment, np.ndarray], tuple[np.ndarray, Mapping[str, str]]] = _no_steps
+    """What the steps of extensions that are on make of a picture at a moment, and parameters that tell of it.
+    Raises PluginFailed, and what a step refuses."""
 
 
 @dataclass(frozen=True)
@@ -49,17 +57,30 @@ def process(
     raises to stop it.
     """
     done: dict[str, str] = {}
-    # 1. The picture is enlarged and its faces are restored, in the order that is wanted.
+    # 1. The picture is enlarged and its faces are restored, in the order that is wanted; steps of extensions come first
+    #    and after that.
+    pixels = _extended(tools, "first", pixels, done)
     steps = [_enlarged, _restored] if request.upscale_first else [_restored, _enlarged]
     for step in steps:
         pixels = step(request, pixels, tools, watcher, done)
+    pixels = _extended(tools, "enlarged", pixels, done)
 
     # 2. It is cut up, or cut to what matters.
     parts = _cut(request, ProcessedPicture(pixels, done))
     _check_number(len(parts) * (1 + len(request.flipped_copies)), most)
     for part in parts:
-        # 3. Its mirrored copies come after it.
-        yield from _mirrored(request, part)
+        # 3. Its mirrored copies come after it; steps of extensions finish each.
+        for result in _mirrored(request, part):
+            said = dict(result.done)
+            yield ProcessedPicture(_extended(tools, "last", result.pixels, said), said)
+
+
+def _extended(tools: ExtrasTools, moment: Moment, pixels: np.ndarray, done: dict[str, str]) -> np.ndarray:
+    """What steps of extensions make of it; `done` tells of those of all moments."""
+    pixels, said = tools.steps(moment, pixels)
+    names = ", ".join(row[STEPS_KEY] for row in (done, said) if STEPS_KEY in row)
+    done |= {**said, **({STEPS_KEY: names} if names else {})}
+    return pixels
 
 
 def _enlarged(

@@ -39,6 +39,7 @@ def patched(model: LoadedModel, hooks: PassHooks | None, networks: PassNetworks)
             )
             manager = called(implementation, told)
             if manager is not None:
+                hooks.took_part(implementation.plugin)
                 entered.append(_Patch(implementation, manager, model.unet))
                 entered[-1].enter(may_exchange=not networks.changes_within)
         yield

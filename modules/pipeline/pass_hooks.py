@@ -6,7 +6,7 @@ Where nobody has a hook nothing here is made, and a pass runs as if there were n
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -45,6 +45,22 @@ class PassFacts:
     sigmas: tuple[float, ...]
 
 
+class Participants:
+    """Which plugins changed something in the passes of each picture of a request."""
+
+    def __init__(self) -> None:
+        self._names: dict[int, set[str]] = {}
+
+    def add(self, plugin: str, indices: Iterable[int]) -> None:
+        """A plugin changed something in a pass of those pictures."""
+        for index in indices:
+            self._names.setdefault(index, set()).add(plugin)
+
+    def of(self, index: int) -> tuple[str, ...]:
+        """The plugins that had a part in a picture, by name."""
+        return tuple(sorted(self._names.get(index, ())))
+
+
 class PaintingHooks:
     """The hooks of all plugins that act while pictures are painted."""
 
@@ -57,13 +73,15 @@ class PaintingHooks:
         """Whether nobody has any."""
         return not any(self._plugins.implementations(hook) for hook in OF_PASSES)
 
-    def of_pass(self, facts: PassFacts) -> PassHooks | None:
-        """Those of one pass for one batch; None where there are none."""
+    def of_pass(self, facts: PassFacts, participants: Participants) -> PassHooks | None:
+        """Those of one pass for one batch, which tells `participants` who changed something; None where there are
+        none."""
         if self.is_idle:
             return None
         hooks = {name: self._plugins.implementations(name) for name in OF_PASSES}
         plugins = {one.plugin for implementations in hooks.values() for one in implementations}
-        return PassHooks(facts, hooks, {name: self._sections_of(name, facts.request) for name in plugins})
+        sections = {name: self._sections_of(name, facts.request) for name in plugins}
+        return PassHooks(facts, hooks, sections, participants)
 
 
 class PassHooks:
@@ -78,10 +96,12 @@ class PassHooks:
         facts: PassFacts,
         hooks: Mapping[str, tuple[Implementation, ...]],
         sections: Mapping[str, Mapping[str, Arguments]],
+        participants: Participants,
     ) -> None:
         self._facts = facts
         self._hooks = hooks
         self._sections = sections
+        self._participants = participants
         self._done = 0
 
     @property
@@ -155,7 +175,12 @@ class PassHooks:
             answer = called(implementation, context(tensor, self.told(implementation.plugin)))
             if answer is not None:
                 tensor = _of_shape(answer, tensor, implementation)
+                self.took_part(implementation.plugin)
         return tensor
+
+    def took_part(self, plugin: str) -> None:
+        """A plugin changed something of the pass's pictures."""
+        self._participants.add(plugin, self._facts.indices)
 
     def told(self, plugin: str) -> dict[str, Any]:
         """What every context of the pass says to a plugin."""

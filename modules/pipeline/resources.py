@@ -12,7 +12,7 @@ from PIL import Image
 from modules.checkpoints.loaded import LoadedModel
 from modules.pipeline.first_pass_memory import FirstPassMemory
 from modules.pipeline.networks import JobNetworks
-from modules.pipeline.pass_hooks import PaintingHooks
+from modules.pipeline.pass_hooks import PaintingHooks, Participants
 from modules.pipeline.run_recording import Recorder
 from modules.pipeline.text_cache import TextCache
 from modules.pipeline.watcher import PartWatcher
@@ -49,6 +49,8 @@ class Resources:
     """Who wants to know how the pictures come to be; None: nobody, and nothing is recorded."""
     hooks: PaintingHooks | None = None
     """What extensions do in passes; None: nothing."""
+    participants: Participants = field(default_factory=Participants)
+    """Where it is noted which of them changed something."""
     sides: frozenset[SideKind] = frozenset()
     """What is wanted besides the pictures."""
 

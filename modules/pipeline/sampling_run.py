@@ -167,7 +167,7 @@ class SamplingRun:
             return None
         kind = _kind_of(self._request, is_second=self._is_second)
         facts = PassFacts(self._request, kind, tuple(indices), tuple(self.sigmas.tolist()))
-        return self._resources.hooks.of_pass(facts)
+        return self._resources.hooks.of_pass(facts, self._resources.participants)
 
     def _denoiser(self, indices: Sequence[int], channels: ChannelsFor | None, around: _Around) -> Denoiser:
         base = self._guided(self.model, indices, channels, around)

@@ -20,6 +20,7 @@ from modules.schema.field_types import (
     Overlap,
     PictureIds,
     Scale,
+    Sections,
     Share,
     Switch,
     UpscaledSide,
@@ -84,6 +85,8 @@ class ExtrasRequest(BaseModel):
     """By how much the aspect ratio may change."""
     flipped_copies: Flips = ()
     """The mirrored copies that are made besides each picture."""
+    postprocessing: Sections = {}
+    """The steps of extensions that are on, each with values for its arguments; they have their own places between."""
 
     @model_validator(mode="after")
     def _agree(self) -> ExtrasRequest:

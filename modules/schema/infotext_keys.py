@@ -142,8 +142,12 @@ ETA_DDIM_SAMPLERS = frozenset({"DDIM", "DDIM CFG++", "PLMS", "UniPC"})
 SCHEDULES_OF_SAMPLERS = frozenset({"Timesteps", "Time uniform", "LCM"})
 """The schedules that only their own samplers run; A1111 does not know them by name and calls them Automatic."""
 
+EXTENSIONS_KEY = "Extensions"
+"""Names and versions of the extensions that changed something while the picture was painted."""
+
 SAYS_NOTHING_OF_THE_PICTURE = frozenset(
     {
+        EXTENSIONS_KEY,
         "Model hash",
         "VAE hash",
         "Hashes",
@@ -168,7 +172,7 @@ SAYS_NOTHING_OF_THE_PICTURE = frozenset(
         "Hires Negative Template",
     }
 )
-"""Keys that are a record only: the picture is the same whatever they say."""
+"""Keys that are a record only: the request is the same whatever they say."""
 WITHOUT_EFFECT = {
     "FP8 weight": "Disable",
     "VAE Encoder": "Full",

@@ -81,6 +81,8 @@ def _problem_and_remedy(detail: ErrorDetails, fields: Collection[str]) -> tuple[
             )
         case _ if str(detail["loc"][0]) == "sections":
             return "cannot be used", "Give names of sections, each with texts, numbers or lists by names of arguments."
+        case _ if str(detail["loc"][0]) == "postprocessing":
+            return "cannot be used", "Give names of steps, each with texts, numbers or lists by names of arguments."
         case _ if str(detail["loc"][0]) == "script_args":
             return "cannot be used", "Give texts, numbers, True, False or lists of texts, by the names of arguments."
         case _:

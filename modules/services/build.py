@@ -13,6 +13,8 @@ from modules.config.paths import Paths
 from modules.config.settings import SettingsStore
 from modules.gallery.adopted_folders import AdoptedFolders
 from modules.gallery.albums import Albums
+from modules.gallery.foreign.extension_readers import ExtensionReaders
+from modules.hooks import TabContext
 from modules.hooks.extension_states import ExtensionStates
 from modules.hooks.extension_store import ExtensionStore
 from modules.hooks.route_registry import RouteRegistry
@@ -39,6 +41,7 @@ from modules.services.options import EngineOptions
 from modules.services.picture_folders import PictureFolders
 from modules.services.picture_reading import PictureReader
 from modules.services.pictures import PictureService
+from modules.services.postprocessing import PostprocessingService
 from modules.services.preferences import PreferenceService
 from modules.services.presets import PresetService
 from modules.services.process_hooks import ProcessHooks
@@ -93,6 +96,7 @@ class Services:
     upscalers: UpscalerRegistry
     scripts: ScriptService
     sections: SectionService
+    postprocessing: PostprocessingService
     extensions: ExtensionService
     extension_manager: ExtensionManager
     restarting: Restarting
@@ -102,6 +106,12 @@ class Services:
     hooks: ProcessHooks
     extension_routes: RouteRegistry
     extension_settings: SettingsOf
+
+    def extension_tab_context(self, plugin: str) -> TabContext:
+        """What the tabs of an extension are told. Raises OSError."""
+        folder = self.paths.extension_data / plugin
+        folder.mkdir(parents=True, exist_ok=True)
+        return TabContext(folder=folder, settings=self.extension_settings(plugin))
 
     def close(self) -> None:
         """Stop the work and close the database."""
@@ -149,8 +159,9 @@ def build_services(
     input_service = InputService(shop.inputs)
     cards = ModelCards(shop.model_files, paths.cache)
     adopted = AdoptedFolders(shop.database)
-    reader = PictureReader(shop.scripts, shop.sections, shop.networks, shop.vaes, shop.inputs)
-    pictures = PictureService(shop.database, shop.records, paths, reader, adopted)
+    readers = ExtensionReaders(shop.plugins)
+    reader = PictureReader(shop.scripts, shop.sections, shop.networks, shop.vaes, shop.inputs, readers)
+    pictures = PictureService(shop.database, shop.records, paths, reader, adopted, readers)
     extensions = ExtensionService(
         shop.extensions, shop.plugins, shop.scripts.registry.names_of, without=options.without_extensions
     )
@@ -171,7 +182,7 @@ def build_services(
         generate=generate,
         pictures=pictures,
         albums=Albums(shop.database),
-        picture_folders=PictureFolders(shop.database, shop.records, adopted, paths),
+        picture_folders=PictureFolders(shop.database, shop.records, adopted, paths, readers),
         webhooks=WebhookService(paths.webhooks, generate, pictures),
         remix=RemixService(pictures, shop.inputs, shop.sections),
         inputs=input_service,
@@ -184,6 +195,7 @@ def build_services(
         upscalers=shop.upscalers,
         scripts=shop.scripts,
         sections=shop.sections,
+        postprocessing=shop.postprocessing,
         extensions=extensions,
         extension_manager=open_extension_manager(shop.extensions, shop.extension_states, extensions, shop.settings),
         restarting=Restarting(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -23,6 +23,7 @@ from modules.config.settings import SettingsStore
 from modules.diffusion.memory import ran_out_of_memory
 from modules.errors import Interrupted, OutOfMemory, Skipped, UserError
 from modules.hooks import Plugins
+from modules.hooks.postprocessing import Moment
 from modules.pipeline.conditioning import count_tokens
 from modules.pipeline.extras import ExtrasTools, ProcessedPicture, process
 from modules.pipeline.first_pass_memory import FirstPassMemory
@@ -40,7 +41,7 @@ from modules.prompt.chunks import TokenCount
 from modules.schema.extras_request import ExtrasRequest
 from modules.schema.hires_fields import second_pass_sides
 from modules.schema.infotext import write_infotext
-from modules.schema.infotext_keys import INCOMPLETE_KEY
+from modules.schema.infotext_keys import EXTENSIONS_KEY, INCOMPLETE_KEY
 from modules.schema.requests import NO_VAE, Resolved, ResolvedImg2Img, ResolvedTxt2Img
 from modules.services.brought_upscalers import BroughtUpscalers
 from modules.services.counters import TEXTS_ENCODED, TEXTS_FOUND, Counters
@@ -52,6 +53,7 @@ from modules.services.models import ModelService
 from modules.services.network_files import NetworkFileService
 from modules.services.networks import NetworkShelf
 from modules.services.options import EngineOptions
+from modules.services.postprocessing import PostprocessingService
 from modules.services.sections import SectionService
 from modules.services.vaes import VaeService
 from modules.upscaling.cache import UpscalerCache
@@ -93,6 +95,7 @@ class Engine:
         sections: SectionService,
         plugins: Plugins,
         brought: BroughtUpscalers,
+        postprocessing: PostprocessingService,
     ) -> None:
         self._models = models
         self._vaes = vaes
@@ -103,6 +106,8 @@ class Engine:
         self._upscalers = upscalers
         self._sections = sections
         self._brought = brought
+        self._postprocessing = postprocessing
+        self._plugins = plugins
         self._hooks = PaintingHooks(plugins, sections.of_plugin)
         self._texts = TextCache()
         self._tokenizer: tuple[Path, PromptTokenizer] | None = None
@@ -196,11 +201,14 @@ class Engine:
                 )
                 for painted in _task(request, resources, frozenset(done)):
                     unfinished = {INCOMPLETE_KEY: painted.unfinished} if painted.unfinished else {}
-                    infotext = self.describe(request, unfinished, index=painted.index)
+                    took_part = self._extensions_of(resources.participants.of(painted.index))
+                    infotext = self.describe(request, {**took_part, **unfinished}, index=painted.index)
                     done.add(painted.index)
-                    sides = tuple(self._finished_side(request, painted.index, side) for side in painted.sides)
+                    finish = partial(self._finished_side, request, painted.index, took_part)
                     seed = request.seed_of(painted.index)
-                    yield FinishedPicture(painted.index, painted.pixels, infotext, seed, sides)
+                    yield FinishedPicture(
+                        painted.index, painted.pixels, infotext, seed, tuple(map(finish, painted.sides))
+                    )
 
         try:
             yield from self._with_room(attempt, _models_of(request), watcher)
@@ -220,10 +228,17 @@ class Engine:
     def _sides_wanted(self) -> frozenset[SideKind]:
         return frozenset(kind for kind, setting in _SETTING_OF_SIDE.items() if getattr(self._settings.current, setting))
 
-    def _finished_side(self, request: Resolved, index: int, side: SidePicture) -> FinishedSide:
+    def _extensions_of(self, plugins: Sequence[str]) -> dict[str, str]:
+        """What an infotext says of the plugins that had a part in a picture."""
+        words = (f"{name} {self._plugins.version(name)}".rstrip() for name in plugins)
+        return {EXTENSIONS_KEY: ", ".join(words)} if plugins else {}
+
+    def _finished_side(
+        self, request: Resolved, index: int, took_part: Mapping[str, str], side: SidePicture
+    ) -> FinishedSide:
         """With the parameters that make it again, where any do; else with those of its picture."""
         plain = request.model_copy(update={"sections": self._sections.unprocessed(request.sections, request.task)})
-        infotext = self.describe(_request_of_side(plain, side.kind), {}, index=index)
+        infotext = self.describe(_request_of_side(plain, side.kind), took_part, index=index)
         return FinishedSide(side.kind, side.pixels, infotext)
 
     def _with_room(
@@ -277,9 +292,10 @@ class Engine:
     ) -> Iterator[ProcessedPicture]:
         """Every picture that a chain of Extras makes of one, (height, width, 3 or 4) uint8; at most `most`.
 
-        Raises what `pipeline.extras.process` raises, and OutOfMemory.
+        Raises what `pipeline.extras.process` raises, OutOfMemory, and InvalidRequest for a step that is not there.
         """
-        tools = self._extras_tools(accept_noncommercial=request.accept_noncommercial)
+        self._postprocessing.check_there(request)
+        tools = self._extras_tools(request, watcher)
         given = 0
 
         def attempt() -> Iterator[ProcessedPicture]:
@@ -299,7 +315,9 @@ class Engine:
                 "Enlarge it by less, or begin with a smaller one."
             ) from error
 
-    def _extras_tools(self, *, accept_noncommercial: bool) -> ExtrasTools:
+    def _extras_tools(self, request: ExtrasRequest, watcher: Watcher) -> ExtrasTools:
+        accept_noncommercial = request.accept_noncommercial
+
         def upscaler(name: str) -> Upscaler:
             return self._upscaler(name, accept_noncommercial=accept_noncommercial)
 
@@ -310,7 +328,10 @@ class Engine:
         def detector() -> FaceDetector:
             return face_detector(yunet_file(*self._upscalers.models))
 
-        return ExtrasTools(upscaler, face_restorer, detector)
+        def steps(moment: Moment, pixels: np.ndarray) -> tuple[np.ndarray, Mapping[str, str]]:
+            return self._postprocessing.carried_out(request, moment, pixels, watcher, str(self.device))
+
+        return ExtrasTools(upscaler, face_restorer, detector, steps)
 
     def count_tokens(self, prompt: str) -> TokenCount:
         """How many tokens a prompt has for the model that the settings name, and how many its chunks hold.

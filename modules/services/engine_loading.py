@@ -14,6 +14,7 @@ from modules.services.counters import Counters
 from modules.services.models import ModelService
 from modules.services.network_files import NetworkFileService
 from modules.services.options import EngineOptions
+from modules.services.postprocessing import PostprocessingService
 from modules.services.sections import SectionService
 from modules.services.vaes import VaeService
 from modules.upscaling.registry import UpscalerRegistry
@@ -38,9 +39,10 @@ class EngineLoader:
         sections: SectionService,
         plugins: Plugins,
         brought: BroughtUpscalers,
+        postprocessing: PostprocessingService,
     ) -> None:
         files = (models, vaes, networks)
-        painting = (sections, plugins, brought)
+        painting = (sections, plugins, brought, postprocessing)
         self._made_of = (*files, settings, options, counters, upscalers, tiny_decoder_folders, *painting)
         self._lock = threading.Lock()
         self._engine: Engine | None = None

@@ -13,6 +13,7 @@ from modules.config.database import Database
 from modules.config.paths import Paths
 from modules.errors import InvalidRequest, UserError
 from modules.gallery.adopted_folders import AdoptedFolder, AdoptedFolders
+from modules.gallery.foreign.extension_readers import ExtensionReaders
 from modules.gallery.reconciliation import reconcile_adopted
 from modules.gallery.records import PictureRecords
 
@@ -55,11 +56,19 @@ class _Look:
 class PictureFolders:
     """Keeps the list, and goes through the folders in a thread of its own."""
 
-    def __init__(self, database: Database, records: PictureRecords, folders: AdoptedFolders, paths: Paths) -> None:
+    def __init__(
+        self,
+        database: Database,
+        records: PictureRecords,
+        folders: AdoptedFolders,
+        paths: Paths,
+        readers: ExtensionReaders | None = None,
+    ) -> None:
         self._database = database
         self._records = records
         self._folders = folders
         self._paths = paths
+        self._readers = readers
         self._looks: dict[int, _Look] = {}
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
@@ -187,7 +196,7 @@ class PictureFolders:
             if not path.is_dir():
                 look.state = "missing"  # a drive that is not plugged in: nothing is forgotten
                 return
-            if reconcile_adopted(self._database, self._records, path, number, told=told):
+            if reconcile_adopted(self._database, self._records, path, number, told=told, readers=self._readers):
                 self._folders.was_looked_at(number)
                 look.state = "ready"
             else:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from modules.diffusion.names import SAMPLER_NAMES, find_sampler, find_schedule
 from modules.errors import InvalidRequest, UserError
+from modules.gallery.foreign.extension_readers import ExtensionReaders
 from modules.gallery.foreign.reading import read_picture
 from modules.gallery.infotext_facts import facts_of
 from modules.gallery.inputs import InputPictures
@@ -15,6 +16,7 @@ from modules.hooks import SCRIPT_KEY, SECTIONS_KEY
 from modules.prompt.comments import strip_comments
 from modules.prompt.extra_networks import HYPERNETWORK_KIND, LORA_KINDS, extra_networks
 from modules.schema.infotext import Infotext, NotHonoured, Reading, parse_infotext, request_of
+from modules.schema.infotext_keys import EXTENSIONS_KEY
 from modules.schema.requests import AUTOMATIC, NO_VAE, Img2ImgRequest, Txt2ImgRequest
 from modules.services.network_files import NetworkFileService
 from modules.services.saving_hooks import key_start
@@ -64,16 +66,24 @@ class PictureReader:
         networks: NetworkFileService,
         vaes: VaeService,
         inputs: InputPictures,
+        readers: ExtensionReaders,
     ) -> None:
         self._scripts = scripts
         self._sections = sections
         self._networks = networks
         self._vaes = vaes
         self._inputs = inputs
+        self._readers = readers
 
     def read(self, path: Path) -> PictureReading:
-        """Read the parameters of any picture file. Raises UnreadablePicture."""
-        return self.read_text(read_picture(path).infotext)
+        """Read the parameters of any picture file; what extensions failed at is told too. Raises UnreadablePicture."""
+        read = read_picture(path, self._readers)
+        reading = self.read_text(read.infotext)
+        faults = [
+            str(NotHonoured(EXTENSIONS_KEY, plugin, f"it could not read the picture: {problem}"))
+            for plugin, problem in read.faults
+        ]
+        return replace(reading, not_honoured=(*reading.not_honoured, *faults))
 
     def read_text(self, infotext: str) -> PictureReading:
         """Read an infotext that came as text; that of a grid gives the script that made it."""
@@ -82,6 +92,7 @@ class PictureReader:
         reading = self._with_vae(self._with_networks(reading, parsed))
         request = reading.request
         refused = (*self._unexplained(reading.refused), *_unknown_names(request), *self._missing_inputs(request))
+        refused = (*refused, *self._missing_extensions(parsed))
         origin = facts_of(infotext).origin
         input_picture = self._began_with(request)
         not_honoured = tuple(map(str, refused))
@@ -93,6 +104,17 @@ class PictureReader:
         """Without what extensions at work wrote beside the parameters: they do it again."""
         starts = tuple(map(key_start, self._scripts.plugins.names))
         return [row for row in refused if not row.key.startswith(starts)]
+
+    def _missing_extensions(self, parsed: Infotext) -> Iterator[NotHonoured]:
+        """The extensions that changed the picture while it was painted, and are not here as they were."""
+        plugins = self._scripts.plugins
+        for word in filter(None, map(str.strip, parsed.parameters.get(EXTENSIONS_KEY, "").split(","))):
+            name, _, version = word.partition(" ")
+            if name not in plugins.names:
+                yield NotHonoured(EXTENSIONS_KEY, word, "it changed the picture, and is not at work here")
+            elif version != plugins.version(name):
+                why = f"it changed the picture, and is here in version {plugins.version(name)}"
+                yield NotHonoured(EXTENSIONS_KEY, word, why)
 
     def _began_with(self, request: Txt2ImgRequest | Img2ImgRequest) -> str:
         given = request.init_images[:1] if isinstance(request, Img2ImgRequest) else (request.firstpass_image,)

@@ -15,6 +15,7 @@ from modules.errors import InvalidRequest, NotFound
 from modules.gallery.adopted_folders import AdoptedFolders
 from modules.gallery.bin import PictureBin
 from modules.gallery.facets import Facets, facets_of
+from modules.gallery.foreign.extension_readers import ExtensionReaders
 from modules.gallery.outline import outline_of
 from modules.gallery.places import file_of
 from modules.gallery.reconciliation import reconcile
@@ -50,12 +51,14 @@ class PictureService:
         paths: Paths,
         reader: PictureReader,
         folders: AdoptedFolders,
+        readers: ExtensionReaders | None = None,
     ) -> None:
         self._database = database
         self._records = records
         self._store = PictureStore(database, records, paths.outputs)
         self._reader = reader
         self._folders = folders
+        self._readers = readers
         self._bin = PictureBin(database, paths.outputs)
         self._moving = threading.Lock()
         """Held by who moves files, and by who looks whether each record has its file."""
@@ -67,7 +70,7 @@ class PictureService:
         """Take note of files that came or went behind our back."""
         with self._moving:
             self._bin.finish()
-            reconcile(self._database, self._records, self._outputs, without=self._input_folder)
+            reconcile(self._database, self._records, self._outputs, without=self._input_folder, readers=self._readers)
 
     def finish_moves(self) -> None:
         """Bring files to their places that were on their way when the server was killed."""

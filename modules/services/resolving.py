@@ -30,6 +30,7 @@ from modules.services.changed_sizes import changed_size, size_follows
 from modules.services.input_sizes import mask_is_blank, size_for
 from modules.services.models import ModelService
 from modules.services.network_files import NetworkFileService
+from modules.services.postprocessing import PostprocessingService
 from modules.services.prompt_preparation import PromptPreparation
 from modules.services.sections import SectionService
 from modules.services.vaes import VaeService
@@ -52,6 +53,7 @@ class RequestResolver:
         inputs: InputPictures,
         upscalers: UpscalerRegistry,
         sections: SectionService,
+        postprocessing: PostprocessingService,
     ) -> None:
         self._models = models
         self._vaes = vaes
@@ -61,6 +63,7 @@ class RequestResolver:
         self._inputs = inputs
         self._upscalers = upscalers
         self._sections = sections
+        self._postprocessing = postprocessing
 
     def with_seeds(self, request: AnyRequest) -> AnyRequest:
         """The request with numbers drawn for its random seeds."""
@@ -92,12 +95,15 @@ class RequestResolver:
         return self._checked(RESOLVED[request.task].of({**usual, **given, **names, **decided}))
 
     def resolve_extras(self, request: ExtrasRequest) -> ResolvedExtras:
-        """A request of Extras as it is stored. Raises ModelNotFound for an upscaler, NotFound for a picture."""
+        """A request of Extras as it is stored.
+
+        Raises ModelNotFound for an upscaler, NotFound for a picture, InvalidRequest and PluginFailed for a step.
+        """
         for picture_id in request.images:
             self._inputs.file(picture_id)
         names = {field: getattr(request, field) for field in ("upscaler_1", "upscaler_2")}
         found = {field: self._upscalers.find(name).name for field, name in names.items() if name is not None}
-        return ResolvedExtras.of({**request.model_dump(), **found})
+        return self._postprocessing.completed(ResolvedExtras.of({**request.model_dump(), **found}))
 
     def changed(self, request: AnyResolved, fields: Mapping[str, Any]) -> AnyResolved:
         """A resolved request with other values in some fields, ready to be painted; raises as `resolve` does.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -17,6 +17,7 @@ from modules.gallery.inputs import InputPictures
 from modules.hooks import (
     PROMPT_FIELDS,
     SECTIONS_KEY,
+    ArgumentGroup,
     Arguments,
     Available,
     ChangeContext,
@@ -88,7 +89,7 @@ class SectionService:
                 raise InvalidRequest("Section", section.name, "is named twice", "Name it once.")
             with self._blaming(section):
                 complete[section.name] = in_time(partial(_read, section, row, available))
-            for picture_id in _pictures(section, complete[section.name]):
+            for picture_id in pictures_of(section, complete[section.name]):
                 self._inputs.file(picture_id)
         return request.model_copy(update={"sections": complete})
 
@@ -133,7 +134,7 @@ class SectionService:
                 )
                 with self._blaming(section):
                     pixels = section.process_image(context)
-                    picture = picture if pixels is None else replace(picture, pixels=_checked(pixels))
+                    picture = picture if pixels is None else replace(picture, pixels=checked_picture(pixels))
         return picture
 
     def parameters(self, request: Resolved) -> dict[str, str]:
@@ -156,8 +157,8 @@ class SectionService:
         """What sections were given on this computer, where files stand for pictures: with what `store` calls these."""
         found: Given = {}
         for name, given in sections.items():
-            files = {key: given[key] for key in self.registry.pictures_of(name) if isinstance(given.get(key), str)}
-            found[name] = {**given, **{key: store(Path(file)) for key, file in files.items() if file}}
+            section = self.registry.known(name)
+            found[name] = dict(given) if section is None else stored_pictures(section, given, store)
         return found
 
     def of_plugin(self, plugin: str, request: Resolved) -> dict[str, Arguments]:
@@ -179,7 +180,7 @@ class SectionService:
                     explained |= {key for key in parameters if section.explains(key)}
                     given = section.arguments_of(parameters)
                     arguments = read_arguments(section.arguments, given, self._available(task))
-                    for picture_id in _pictures(section, arguments):
+                    for picture_id in pictures_of(section, arguments):
                         self._inputs.file(picture_id)
                     again = section.carried_out(arguments)
             except InvalidRequest as error:
@@ -221,15 +222,32 @@ class SectionService:
 
 
 def _read(section: Section, given: Mapping[str, Any], available: Available) -> dict[str, Any]:
-    known = tuple(row.name for row in section.arguments)
-    if wrong := next((name for name in given if name not in known), None):
-        raise InvalidRequest("Section argument", wrong, "is not known", nearest_name(wrong, known))
+    if wrong := unknown_argument(section, given):
+        raise InvalidRequest("Section argument", wrong, "is not known", nearest_argument(section, wrong))
     return read_arguments(section.arguments, given, available)
 
 
-def _pictures(section: Section, arguments: Arguments) -> list[str]:
+def unknown_argument(group: ArgumentGroup, given: Iterable[str]) -> str | None:
+    """The first name that is no argument of a group."""
+    known = {row.name for row in group.arguments}
+    return next((name for name in given if name not in known), None)
+
+
+def nearest_argument(group: ArgumentGroup, name: str) -> str:
+    """What to say to somebody who named an argument that a group has not."""
+    return nearest_name(name, tuple(row.name for row in group.arguments))
+
+
+def pictures_of(group: ArgumentGroup, arguments: Arguments) -> list[str]:
     """The ids of the stored pictures among some values."""
-    return [arguments[row.name] for row in section.arguments if isinstance(row, Picture) and arguments[row.name]]
+    return [arguments[row.name] for row in group.arguments if isinstance(row, Picture) and arguments[row.name]]
+
+
+def stored_pictures(group: ArgumentGroup, given: Mapping[str, Any], store: Callable[[Path], str]) -> dict[str, Any]:
+    """What a group was given, where files stand for pictures: with what `store` calls these."""
+    names = {row.name for row in group.arguments if isinstance(row, Picture)}
+    files = {name: given[name] for name in names if isinstance(given.get(name), str) and given[name]}
+    return {**given, **{name: store(Path(file)) for name, file in files.items()}}
 
 
 def _changed_rows(
@@ -252,7 +270,7 @@ def _changed(section: Section, context: ChangeContext, texts: dict[str, str]) ->
     return texts | {name: text for name, text in changes.items() if name in texts}
 
 
-def _checked(pixels: object) -> np.ndarray:
+def checked_picture(pixels: object) -> np.ndarray:
     """A picture that can be saved. Raises ValueError."""
     if not isinstance(pixels, np.ndarray) or pixels.dtype != np.uint8:
         kind = pixels.dtype if isinstance(pixels, np.ndarray) else type(pixels).__name__

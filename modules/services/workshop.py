@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from modules.services.job_running import JobRunner
 from modules.services.models import ModelService
 from modules.services.network_files import NetworkFileService
 from modules.services.options import EngineOptions
+from modules.services.postprocessing import PostprocessingService
 from modules.services.prompt_preparation import PromptPreparation
 from modules.services.resolving import RequestResolver
 from modules.services.scripts import ScriptService
@@ -71,6 +73,9 @@ class Workshop:
         self.upscalers = UpscalerRegistry(paths.upscaler_folders, brought.entries)
         self.scripts = ScriptService(self.plugins, self.models, self.vaes, self.styles, self.upscalers, self.inputs)
         self.sections = SectionService(self.plugins, self.scripts.available, self.inputs)
+        self.postprocessing = PostprocessingService(
+            self.plugins, partial(self.scripts.available, "txt2img"), self.inputs
+        )
         self.resolver = RequestResolver(
             self.models,
             self.vaes,
@@ -80,6 +85,7 @@ class Workshop:
             self.inputs,
             self.upscalers,
             self.sections,
+            self.postprocessing,
         )
         self.engine = EngineLoader(
             self.models,
@@ -93,6 +99,7 @@ class Workshop:
             self.sections,
             self.plugins,
             brought,
+            self.postprocessing,
         )
 
     def bench(self, sink: Sink) -> Bench:

@@ -16,11 +16,14 @@ from starlette.middleware import Middleware
 from modules.checkpoints.card import Card
 from modules.config.ui_config import UiConfig, read_ui_config
 from modules.errors import ModelNotFound
+from modules.hooks import Tab as ExtensionTab
+from modules.hooks.tab_contributions import tabs_of
 from modules.imaging.reading import MAX_FILE_BYTES
 from modules.schema.requests import REQUESTS, Task
 from modules.services.build import Services
 from modules.ui.assets import page_style
 from modules.ui.extension_page import extension_page_routes, script_elements, style_links
+from modules.ui.extension_tabs import lay_out_extension_tabs
 from modules.ui.extensions_tab import lay_out_extensions
 from modules.ui.extras_controls import PLACE
 from modules.ui.extras_tab import lay_out_extras
@@ -84,7 +87,11 @@ def build_page(services: Services, *, has_logins: bool = False) -> gr.Blocks:
             generating = {
                 task: lay_out_generation(task, model, _what_there_is(services, task, config)) for task in REQUESTS
             }
-            extras = lay_out_extras([upscaler.name for upscaler in services.upscalers.all()])
+            extras = lay_out_extras(
+                [upscaler.name for upscaler in services.upscalers.all()],
+                services.postprocessing.all(),
+                services.postprocessing.available(),
+            )
             gallery = lay_out_gallery()
             lay_out_queue()
             png_info = lay_out_png_info()
@@ -92,6 +99,7 @@ def build_page(services: Services, *, has_logins: bool = False) -> gr.Blocks:
             merge = lay_out_merge()
             lay_out_settings()
             lay_out_extensions()
+            lay_out_extension_tabs(page, _brought_tabs(services, tabs), services.extension_tab_context)
         arrange_tabs(tabs, first=settings.ui_tab_order, hidden=settings.hidden_tabs)
         wiring = Wiring(services, page, lay_out_state(tabs), generating, extras, memories)
         wire_memory(wiring)
@@ -170,6 +178,12 @@ def set_gradio_environment(services: Services) -> None:
 def uploads_folder(services: Services) -> Path:
     """Where gradio keeps what browsers send."""
     return services.paths.cache / "uploads"
+
+
+def _brought_tabs(services: Services, tabs: gr.Tabs) -> list[tuple[str, ExtensionTab]]:
+    """Those of extensions, none of which is called as one that is there already."""
+    titles = [str(tab.label) for tab in tabs.children if isinstance(tab, gr.Tab)]
+    return tabs_of(services.scripts.plugins, titles)
 
 
 def _hide_from_others(wiring: Wiring, models: ModelsTab, parts: list[Block]) -> None:

@@ -20,6 +20,7 @@ from modules.ui.extras_tab import AUTO_SIZED, BY_FACTOR, DIRECTORY, PIECES, SING
 from modules.ui.job_handlers import JobHandlers
 from modules.ui.memory import can_hold
 from modules.ui.page_state import PageState
+from modules.ui.section_handlers import SectionHandlers
 from modules.upscaling.registry import NONE
 
 Values = Mapping[Component, Any]
@@ -42,6 +43,7 @@ class ExtrasHandlers:
         values = {name: value for name, value in pairs if name in kept and can_hold(kept[name], value)}
         upscalers = [entry.name for entry in self._services.upscalers.all()]
         changes = {kept[name]: value for name, value in values.items()}
+        changes |= SectionHandlers(self._services, self._tab).recalled(values)
         for name in UPSCALERS:
             value = values.get(name)
             chosen = value if value in upscalers else usual_upscaler(name, upscalers)
@@ -115,4 +117,5 @@ class ExtrasHandlers:
             unused |= {*SPLIT, *(() if given["focal_crop"] else PIECES)}
         if not given["auto_sized_crop"]:
             unused |= {*AUTO_SIZED}
-        return {name: value for name, value in given.items() if name not in unused and value not in (None, "")}
+        fields = {name: value for name, value in given.items() if name not in unused and value not in (None, "")}
+        return {**fields, "postprocessing": self._tab.sections.read(values)}

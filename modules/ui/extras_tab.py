@@ -9,6 +9,7 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
+from modules.hooks import Available, PostprocessingStep
 from modules.ui.controls import lay_out_line, lay_out_one_of
 from modules.ui.extras_controls import PLACE, lay_out_fields
 from modules.ui.file_choice import FILE_TYPES, FileChoice, lay_out_file_choice
@@ -16,6 +17,7 @@ from modules.ui.job_panel import lay_out_jobs
 from modules.ui.notices import lay_out_remark
 from modules.ui.picture_panel import PicturePanel
 from modules.ui.request_controls import element_id
+from modules.ui.section_panel import SectionPanel, lay_out_sections
 
 SINGLE, SEVERAL, DIRECTORY = SOURCES = ("Single image", "Batch", "From directory")
 """Where the pictures come from, by A1111's names."""
@@ -47,6 +49,8 @@ class ExtrasTab:
     form: dict[str, Component]
     accordions: dict[str, list[str]]
     """Element id and fields of everything that is closed at first."""
+    sections: SectionPanel
+    """The steps of extensions."""
     mode: gr.Radio
     file: gr.File
     source: gr.Textbox
@@ -68,7 +72,7 @@ class ExtrasTab:
     def remembered(self) -> dict[str, Component]:
         """Every component whose value outlives a reload, by name; files that were sent do not."""
         kept = {"mode": self.mode, "source": self.source, "folder": self.files.folder, "subfolder": self.subfolder}
-        return {**self.form, **kept}
+        return {**self.form, **self.sections.remembered(), **kept}
 
     def asked(self) -> list[Component]:
         """All of them."""
@@ -79,8 +83,11 @@ class ExtrasTab:
         return {self.file, self.source, self.picture, self.told, self.remove}
 
 
-def lay_out_extras(upscalers: Sequence[str]) -> ExtrasTab:
-    """The tab; `upscalers` are the names of those that are there when the page is built."""
+def lay_out_extras(
+    upscalers: Sequence[str], steps: Sequence[PostprocessingStep] = (), available: Available | None = None
+) -> ExtrasTab:
+    """The tab; `upscalers` are the names of those that are there when the page is built, `available` what the steps of
+    extensions may choose from."""
     with (
         gr.Tab("Extras", id=PLACE, elem_id="extras-tab") as tab,
         gr.Row(elem_id=element_id("work", PLACE), elem_classes=["work"]),
@@ -91,10 +98,12 @@ def lay_out_extras(upscalers: Sequence[str]) -> ExtrasTab:
             with gr.Column(elem_id=element_id("settings", PLACE), elem_classes=["settings"]):
                 form = _lay_out_upscaling(upscalers)
                 rows = _lay_out_accordions(upscalers)
+                with gr.Column(elem_classes=["accordions"]):
+                    sections = lay_out_sections(PLACE, steps, available or Available(task="txt2img"))
         jobs = lay_out_jobs(PLACE)
     form |= {name: field for row in rows.values() for name, field in row.items()}
-    accordions = {place: [*row] for place, row in rows.items()}
-    return ExtrasTab(tab=tab, form=form, accordions=accordions, **source, **jobs)
+    accordions = {place: [*row] for place, row in rows.items()} | sections.accordions()
+    return ExtrasTab(tab=tab, form=form, sections=sections, accordions=accordions, **source, **jobs)
 
 
 def _lay_out_source() -> dict[str, Any]:

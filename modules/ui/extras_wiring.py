@@ -9,7 +9,7 @@ from modules.ui.extras_handlers import ExtrasHandlers
 from modules.ui.extras_tab import DIRECTORY, SEVERAL
 from modules.ui.memory import CHANGED_SCRIPT, mark_script
 from modules.ui.notices import guarded
-from modules.ui.wiring import Wiring, how_script, wire_jobs
+from modules.ui.wiring import Wiring, how_script, wire_jobs, wire_sections
 
 
 def wire_extras(wiring: Wiring) -> None:
@@ -18,7 +18,8 @@ def wire_extras(wiring: Wiring) -> None:
     handlers = ExtrasHandlers(wiring.services, tab, state)
     guard = partial(guarded, tab.notice)
     asked, shown = tab.asked(), {*tab.shown_source(), tab.notice}
-    welcomed = wiring.page.load(guard(handlers.welcome), memory, {*asked, *shown}, **wiring.quiet)
+    of_steps = tab.sections.shown_pictures()
+    welcomed = wiring.page.load(guard(handlers.welcome), memory, {*asked, *shown, *of_steps}, **wiring.quiet)
     welcomed.then(None, asked, None, js=mark_script([tab]))
     submit = announced(handlers.submit, tab.mode, {SEVERAL, DIRECTORY}, tab.queued, tab.notice)
     given = {*asked, tab.files.files, state.how}
@@ -34,6 +35,7 @@ def wire_extras(wiring: Wiring) -> None:
     changes = [
         tab.file.upload(guard(handlers.take_in), {tab.file}, shown, **wiring.quiet),
         tab.remove.click(guard(handlers.remove), None, shown, **wiring.quiet),
+        *wire_sections(wiring, tab, guard),
     ]
     for change in changes:
         change.then(None, None, None, js=CHANGED_SCRIPT)

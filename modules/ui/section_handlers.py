@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from gradio.components import Component
 from modules.errors import UserError
 from modules.hooks import Choice, SeveralChoices
 from modules.services.build import Services
+from modules.ui.extras_tab import ExtrasTab
 from modules.ui.generation_tab import GenerationTab
 from modules.ui.script_panel import choices_now
 
@@ -22,9 +24,13 @@ Changes = dict[Component, Any]
 class SectionHandlers:
     """Handlers of a tab's sections; `values` are those of the components named as inputs."""
 
-    def __init__(self, services: Services, tab: GenerationTab) -> None:
+    def __init__(self, services: Services, tab: GenerationTab | ExtrasTab) -> None:
         self._services = services
         self._tab = tab
+        of_extras = isinstance(tab, ExtrasTab)
+        self._available = (
+            services.postprocessing.available if of_extras else partial(services.scripts.available, tab.task)
+        )
 
     def take_in(self, name: str, argument: str, values: Values) -> Changes:
         """Store the file that was chosen or dropped; it takes the place of the one before."""
@@ -54,7 +60,7 @@ class SectionHandlers:
 
     def recalled(self, values: Mapping[str, Any]) -> Changes:
         """The pictures of what was remembered under the names of the controls, and what the lists hold now."""
-        available = self._services.scripts.available(self._tab.task)
+        available = self._available()
         changes: Changes = {}
         for name, part in self._tab.sections.parts.items():
             others = {argument.name: argument.initial for argument in part.section.arguments}

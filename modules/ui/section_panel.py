@@ -1,4 +1,7 @@
-"""Layout of the sections: a closed group for each, with its switch and the controls that its declarations ask for."""
+"""Layout of the sections: a closed group for each, with its switch and the controls that its declarations ask for.
+
+Steps of post-processing are laid out alike, on the Extras tab.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
-from modules.hooks import Argument, Available, Picture, Section
+from modules.hooks import Argument, ArgumentGroup, Available, Picture, Section
 from modules.schema.requests import Task
 from modules.ui.controls import lay_out_switch
 from modules.ui.file_choice import FILE_TYPES
@@ -35,7 +38,7 @@ class PictureBox:
 class SectionPart:
     """One section; it is a part of the request while its switch is on."""
 
-    section: Section
+    section: ArgumentGroup
     place: str
     """The element id of its group."""
     switch: gr.Checkbox
@@ -43,6 +46,10 @@ class SectionPart:
     """By the names of the arguments."""
     pictures: dict[str, PictureBox]
     """By the names of the arguments that are pictures."""
+
+    def is_of(self, task: Task) -> bool:
+        """Whether a task has it."""
+        return isinstance(self.section, Section) and task in self.section.tasks
 
     def read(self, values: Mapping[Component, Any]) -> dict[str, Any]:
         """What was given, by the arguments' names; without emptied controls."""
@@ -76,18 +83,18 @@ class SectionPanel:
         """What shows the pictures of arguments."""
         return {one for part in self.parts.values() for box in part.pictures.values() for one in box.components()}
 
-    def read(self, values: Mapping[Component, Any], task: Task) -> dict[str, dict[str, Any]]:
-        """What the sections of a task were given that are on."""
-        parts = {name: part for name, part in self.parts.items() if task in part.section.tasks}
-        return {name: part.read(values) for name, part in parts.items() if values[part.switch]}
+    def read(self, values: Mapping[Component, Any], task: Task | None = None) -> dict[str, dict[str, Any]]:
+        """What those were given that are on; with a task its sections alone."""
+        on = {name: part for name, part in self.parts.items() if values[part.switch]}
+        return {name: part.read(values) for name, part in on.items() if task is None or part.is_of(task)}
 
 
-def lay_out_sections(task: Task, sections: Sequence[Section], available: Available) -> SectionPanel:
-    """All of them closed and off."""
+def lay_out_sections(task: str, sections: Sequence[ArgumentGroup], available: Available) -> SectionPanel:
+    """All of them closed and off; `task` is what the ids of the tab's elements begin with."""
     return SectionPanel({section.name: _lay_out_part(task, section, available) for section in sections})
 
 
-def _lay_out_part(task: Task, section: Section, available: Available) -> SectionPart:
+def _lay_out_part(task: str, section: ArgumentGroup, available: Available) -> SectionPart:
     place = element_id(f"section-{slug(section.name)}", task)
     initial = {argument.name: argument.initial for argument in section.arguments}
     controls: dict[str, Component] = {}

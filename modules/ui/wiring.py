@@ -159,7 +159,7 @@ def _wire_tab(wiring: Wiring, tab: GenerationTab, handlers: GenerationHandlers) 
         *_wire_first_pass(wiring, tab, guard),
         *_wire_sources(wiring, tab, handlers, guard),
         *_wire_scripts(wiring, tab, guard),
-        *_wire_sections(wiring, tab, guard),
+        *wire_sections(wiring, tab, guard),
         *_wire_words(wiring, tab, guard),
     ]
     if tab.hires_line is not None:
@@ -245,8 +245,8 @@ def _wire_scripts(wiring: Wiring, tab: GenerationTab, guard: Guard) -> list[Any]
     return filled
 
 
-def _wire_sections(wiring: Wiring, tab: GenerationTab, guard: Guard) -> list[Any]:
-    """The pictures of sections."""
+def wire_sections(wiring: Wiring, tab: GenerationTab | ExtrasTab, guard: Guard) -> list[Any]:
+    """The pictures of sections, or of steps of post-processing."""
     handlers, changes = SectionHandlers(wiring.services, tab), []
     for name, part in tab.sections.parts.items():
         for argument, box in part.pictures.items():

@@ -111,4 +111,7 @@ def test_lists_of_names(idle_client: TestClient, idle_services: Services) -> Non
         "choices": None,
     }
     assert arguments["unit"]["choices"] == ["Pixels", "Percent of the shorter side"]
+    (step,) = idle_client.get("/api/v1/postprocessing").json()["steps"]
+    assert (step["name"], step["moment"]) == ("Border and watermark", "last")
+    assert {row["name"]: row for row in step["arguments"]} == arguments
     assert lists["wildcards"] == [{"name": "colours", "count": 2}]

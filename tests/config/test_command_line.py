@@ -225,6 +225,7 @@ OF_EXTRAS: dict[str, Any] = {
     "crop_objective": "Minimize error",
     "crop_threshold": 0.2,
     "flipped_copies": ("horizontal", "both"),
+    "postprocessing": {"Border and watermark": {"border": "9", "text": "me: you=us"}, "Plain": {}},
 }
 
 

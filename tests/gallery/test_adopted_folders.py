@@ -161,7 +161,7 @@ def test_a_file_that_may_not_be_opened_is_marked(
 ) -> None:
     from modules.gallery import file_reading
 
-    def refuse(path: Path) -> object:
+    def refuse(path: Path, *given: object) -> object:
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(file_reading, "read_picture", refuse)

@@ -14,7 +14,7 @@ from PIL import Image
 
 from modules.errors import Interrupted, InvalidRequest, PluginFailed
 from modules.hooks import AfterGuidance, AfterPass, AfterStep, BeforeNetwork, BeforePass, PassContext, Plugins, hookimpl
-from modules.pipeline.pass_hooks import PaintingHooks
+from modules.pipeline.pass_hooks import PaintingHooks, Participants, PassFacts
 from modules.pipeline.txt2img import txt2img
 from tests.pipeline.painting import MASK, PICTURE, Onlooker, Studio, distance, to_img2img, to_txt2img
 
@@ -72,6 +72,23 @@ def test_moments_of_a_pass_are_told_in_order_and_change_nothing(studio: Studio) 
     assert [(one.step, one.sigma) for one in diary.all_of(AfterStep)] == list(zip((1, 2, 3), sigmas[1:], strict=True))
     assert all(one.latents.shape == (2, 4, 8, 8) for one in diary.seen)  # type: ignore[attr-defined]
     assert all(dict(one.sections) == {} for one in diary.seen)
+
+
+def test_whoever_changed_a_picture_is_noted_for_it_alone() -> None:
+    participants = Participants()
+
+    def act(context: Any) -> Any:
+        return context.latents + 1 if context.indices == (1, 2) else None
+
+    known = Plugins(())
+    known.register(acting(act, "before_pass"), "adding")
+    known.register(acting(lambda context: None, "before_pass"), "looking")
+    for indices in ((0,), (1, 2)):
+        facts = PassFacts(to_txt2img(), "first pass", indices, (1.0, 0.0))
+        hooks = PaintingHooks(known).of_pass(facts, participants)
+        assert hooks is not None
+        hooks.begun(torch.zeros(len(indices), 4, 8, 8))
+    assert [participants.of(index) for index in range(4)] == [(), ("adding",), ("adding",), ()]
 
 
 def test_the_latents_are_those_that_the_sampler_has(studio: Studio) -> None:
@@ -191,7 +208,7 @@ def test_nothing_is_made_where_nobody_has_such_a_hook(studio: Studio) -> None:
 
     hooks = studio.with_plugins(scripts=SimpleNamespace(register_scripts=register_scripts)).hooks
     assert hooks is not None and hooks.is_idle
-    assert hooks.of_pass(None) is None  # type: ignore[arg-type]
+    assert hooks.of_pass(None, Participants()) is None  # type: ignore[arg-type]
 
 
 def test_sections_are_those_of_the_plugin(studio: Studio) -> None:

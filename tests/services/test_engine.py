@@ -36,6 +36,7 @@ from modules.services.counters import Counters
 from modules.services.engine import Engine
 from modules.services.network_files import NetworkFileService
 from modules.services.options import EngineOptions
+from modules.services.postprocessing import PostprocessingService
 from modules.services.sections import SectionService
 from modules.services.vaes import VaeService
 from modules.upscaling.registry import UpscalerRegistry
@@ -121,9 +122,11 @@ def machine(paths: Paths, database: Database, monkeypatch: pytest.MonkeyPatch, t
     settings = SettingsStore(paths.settings_file)
     vaes, networks = VaeService(models, settings), NetworkFileService(models)
     plugins, counters = Plugins(()), Counters(database)
-    sections = SectionService(plugins, lambda task: Available(task), InputPictures(paths.input_pictures))
+    inputs = InputPictures(paths.input_pictures)
+    sections = SectionService(plugins, lambda task: Available(task), inputs)
+    steps = PostprocessingService(plugins, lambda: Available("txt2img"), inputs)
     brought = BroughtUpscalers(plugins, upscalers)
-    made_of = (models, vaes, networks, settings, options, counters, upscalers, (), sections, plugins, brought)
+    made_of = (models, vaes, networks, settings, options, counters, upscalers, (), sections, plugins, brought, steps)
     machine = Machine(Engine(*made_of))
     monkeypatch.setattr(model_keeping, "load_checkpoint", machine.load)
     monkeypatch.setattr(machine.engine.machine, "memory", lambda *_: MemoryPlan("resident", "It fits."))

@@ -12,11 +12,13 @@ from PIL import Image
 from modules.config.paths import Paths
 from modules.config.settings import SettingsStore
 from modules.errors import BrokenModel, ModelNotFound, UnsupportedModel
-from modules.hooks import Plugins
+from modules.gallery.inputs import InputPictures
+from modules.hooks import Available, Plugins
 from modules.schema.extras_request import ExtrasRequest
 from modules.services.brought_upscalers import BroughtUpscalers
 from modules.services.engine import Engine
 from modules.services.options import EngineOptions
+from modules.services.postprocessing import PostprocessingService
 from modules.services.sections import SectionService
 from modules.upscaling.registry import UpscalerRegistry, upscaler_folders
 from tests.pipeline.painting import Onlooker
@@ -36,10 +38,14 @@ def engine(paths: Paths) -> Engine:
     settings = SettingsStore(paths.settings_file)
     options = EngineOptions(use_cpu=True, precision="full")
     upscalers = UpscalerRegistry(upscaler_folders(paths.models))
-    plugins = Plugins(())
-    sections = SectionService(plugins, unused, unused)
-    brought = BroughtUpscalers(plugins, upscalers)
-    return Engine(unused, unused, unused, settings, options, unused, upscalers, (), sections, plugins, brought)
+    plugins, inputs = Plugins(()), InputPictures(paths.input_pictures)
+    of_plugins = (
+        SectionService(plugins, lambda task: Available(task=task), inputs),
+        plugins,
+        BroughtUpscalers(plugins, upscalers),
+        PostprocessingService(plugins, lambda: Available(task="txt2img"), inputs),
+    )
+    return Engine(unused, unused, unused, settings, options, unused, upscalers, (), *of_plugins)
 
 
 def processed(engine: Engine, pixels: np.ndarray, **fields: object) -> tuple[np.ndarray, dict[str, str], list[str]]:

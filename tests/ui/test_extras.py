@@ -46,7 +46,7 @@ def services(tmp_path: Path) -> Iterator[Services]:
 def extras(services: Services) -> tuple[ExtrasTab, PageState]:
     def lay_out() -> tuple[ExtrasTab, PageState]:
         with gr.Tabs() as tabs:
-            tab = lay_out_extras([one.name for one in services.upscalers.all()])
+            tab = lay_out_extras([one.name for one in services.upscalers.all()], services.postprocessing.all())
         return tab, lay_out_state(tabs)
 
     return laid_out(lay_out)
@@ -74,7 +74,8 @@ def queued(services: Services) -> ResolvedExtras:
 
 def test_every_field_has_a_control_and_none_is_there_twice(extras: tuple[ExtrasTab, PageState]) -> None:
     tab, _ = extras
-    assert tab.form.keys() == ExtrasRequest.model_fields.keys() - {"images"} == EXTRAS_WORDS.keys() - {"images"}
+    assert ExtrasRequest.model_fields.keys() == EXTRAS_WORDS.keys()
+    assert tab.form.keys() == EXTRAS_WORDS.keys() - {"images", "postprocessing"}
     ids = [component.elem_id for component in tab.asked()]
     assert len(set(ids)) == len(ids)
     closed = [name for names in tab.accordions.values() for name in names]
@@ -145,6 +146,27 @@ def test_a_size_crops_and_copies_are_asked_for(
     )
     request = queued(services).model_dump()
     assert {name: request[name] for name in given} == given | {"flipped_copies": ("horizontal", "both")}
+
+
+def test_steps_of_extensions_are_asked_for_while_they_are_on(
+    services: Services, extras: tuple[ExtrasTab, PageState], boat: Path
+) -> None:
+    tab, state = extras
+    assert list(tab.sections.parts) == ["Border and watermark"]
+    picture = services.inputs.add_file(boat)
+    place = "section:Border and watermark"
+    kept = {"source": picture, place: True, f"{place}/border": 5, f"{place}/picture": picture}
+    handlers = ExtrasHandlers(services, tab, state)
+    changes = handlers.welcome(kept)
+    box = tab.sections.parts["Border and watermark"].pictures["picture"]
+    assert changes[tab.remembered()[f"{place}/border"]] == 5
+    assert (changes[box.source], changes[box.remove].visible) == (picture, True)
+    handlers.submit(values_of(tab, **kept), EVERYBODY)
+    given = queued(services).postprocessing["Border and watermark"]
+    assert (given["border"], given["picture"], given["opacity"]) == (5, picture, 70)
+    services.generate.cancel_all(None)
+    handlers.submit(values_of(tab, **{**kept, place: False}), EVERYBODY)
+    assert queued(services).postprocessing == {}
 
 
 def test_files_keep_their_names_and_the_broken_ones_are_told(

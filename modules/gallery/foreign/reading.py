@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from modules.gallery.foreign import comfyui, fooocus, invokeai, novelai, plain_programs
+from modules.gallery.foreign.extension_readers import ExtensionReaders
 from modules.gallery.foreign.foreign_json import object_of, words
 from modules.imaging.encoding import PARAMETERS_KEY
 from modules.imaging.picture_heads import PictureHead, read_head
@@ -31,12 +32,21 @@ class ReadPicture:
     infotext: str
     problem: str
     """Why its pixels cannot be read in full; "" where they can."""
+    faults: tuple[tuple[str, str], ...] = ()
+    """Which extensions failed while they looked at it, and at what."""
 
 
-def read_picture(path: Path) -> ReadPicture:
-    """Read the head of a picture. Raises UnreadablePicture, OSError."""
+def read_picture(path: Path, readers: ExtensionReaders | None = None) -> ReadPicture:
+    """Read the head of a picture; `readers` are asked where nothing else finds parameters in it.
+
+    Raises UnreadablePicture, OSError.
+    """
     head = read_head(path)
-    return ReadPicture(head.width, head.height, _infotext(path, head), head.problem)
+    infotext = _infotext(path, head)
+    if readers is None or parse_infotext(infotext).parameters:
+        return ReadPicture(head.width, head.height, infotext, head.problem)
+    found = readers(head)
+    return ReadPicture(head.width, head.height, found.infotext or infotext, head.problem, found.faults)
 
 
 def _infotext(path: Path, head: PictureHead) -> str:

@@ -1,0 +1,73 @@
+"""A named group of arguments that a person switches on: what sections and steps of post-processing have in common."""
+
+from __future__ import annotations
+
+import re
+from abc import ABC
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from functools import cached_property
+
+from modules.hooks.arguments import Argument, Arguments, Drawn, arguments_of_infotext, infotext_parameters
+
+MAX_NAME = 60
+_KEY = re.compile(r"\w[\w /-]*[\w/-]")
+
+
+class ArgumentGroup(ABC):
+    """A group of arguments. Its name is what people, requests and infotexts call it."""
+
+    name: str
+    help: str = ""
+    arguments: tuple[Argument, ...] = ()
+
+    def parameters(self, arguments: Arguments) -> dict[str, str]:
+        """What an infotext says of the values: those that are not what they are anyway."""
+        return infotext_parameters(self._keyed, arguments)
+
+    def arguments_of(self, parameters: Mapping[str, str]) -> dict[str, str]:
+        """The values that an infotext names, as texts for `read_arguments`."""
+        return arguments_of_infotext(self._keyed, parameters)
+
+    def explains(self, key: str) -> bool:
+        """Whether a key of an infotext is one that `parameters` writes."""
+        plain = key[:-2] if key.endswith(("-1", "-2")) else key  # a value like 512x768 was taken apart
+        return any(row.key in (key, plain) for row in self._keyed)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The keys of its arguments in infotexts, in their order."""
+        return tuple(row.key for row in self._keyed)
+
+    @cached_property
+    def _keyed(self) -> tuple[Argument, ...]:
+        """Its arguments, each with a key: what changes a picture has to come back."""
+        return tuple(row if row.key else replace(row, key=_key(f"{self.name} {row.label}")) for row in self.arguments)
+
+
+def check_group(group: ArgumentGroup, kind: str, taken_keys: Collection[str]) -> None:
+    """Raise ValueError for names and keys that forms, command lines and infotexts cannot hold. `kind`: "section"."""
+    if not _is_name(group.name):
+        raise ValueError(f"{group.name[:80]!r} is no name of a {kind}: use letters, digits, spaces and -")
+    names = [row.name for row in group.arguments]
+    if len(set(names)) < len(names):
+        raise ValueError(f"two arguments of {group.name!r} have the same name")
+    if wrong := next((name for name in names if not name.isidentifier()), None):
+        raise ValueError(f"{wrong!r} is no name of an argument: use letters, digits and _")
+    if any(isinstance(row, Drawn) for row in group.arguments):
+        raise ValueError(f"{group.name!r} asks whether a seed was drawn, which only scripts are told")
+    for place, key in enumerate(group.keys):
+        if not _KEY.fullmatch(key):
+            raise ValueError(f"{key!r} is no key for infotexts: use letters, digits, spaces, - and /")
+        if key in taken_keys or key in group.keys[:place]:
+            raise ValueError(f"infotexts have a key {key!r} already")
+
+
+def _is_name(name: str) -> bool:
+    """Whether an infotext, a command line and a form can hold it among others."""
+    return re.fullmatch(r"[^\W_][\w &+.()'-]*", name) is not None and name == name.strip() and len(name) <= MAX_NAME
+
+
+def _key(words: str) -> str:
+    """Words as an infotext can have them for a key."""
+    return " ".join(re.sub(r"[^\w /-]", " ", words).split())

@@ -1,0 +1,110 @@
+"""Extensions that read pictures of other programs: what they say counts, and what they do wrong is told."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from modules.config.paths import resolve_paths
+from modules.gallery.foreign import extension_readers
+from modules.gallery.foreign.extension_readers import ExtensionReaders
+from modules.gallery.foreign.reading import read_picture
+from modules.hooks import MetadataContext, Plugins, hookimpl
+from modules.services.build import Services, open_services
+from modules.services.options import EngineOptions
+from tests.hooks.extension_makers import put_extension
+from tests.services.jobs_to_end import drawn_file
+
+OURS = "a house\nSteps: 3, Sampler: Euler, Seed: 1, Size: 64x64"
+PAINTED = {"painter": '{"words": "a boat", "steps": 12}'}
+
+
+def readers(*reads: Callable[[MetadataContext], Any]) -> ExtensionReaders:
+    """Those of plugins a, b and so on."""
+    plugins = Plugins(())
+    for name, read in zip("abc", reads, strict=False):
+
+        def read_metadata(context: MetadataContext, read: Callable[[MetadataContext], Any] = read) -> Any:
+            return read(context)
+
+        plugins.register(SimpleNamespace(read_metadata=hookimpl(read_metadata)), name)
+    assert plugins.failures == ()
+    return ExtensionReaders(plugins)
+
+
+def test_they_see_what_a_file_says(tmp_path: Path) -> None:
+    seen: list[MetadataContext] = []
+    file = drawn_file(tmp_path / "a.png", width=48, height=32, texts={**PAINTED, "note": "hello"})
+    assert read_picture(file, readers(seen.append)).infotext == ""
+    assert [(dict(one.texts), one.width, one.height) for one in seen] == [({**PAINTED, "note": "hello"}, 48, 32)]
+
+
+def test_the_first_that_knows_a_picture_counts(tmp_path: Path) -> None:
+    file = drawn_file(tmp_path / "a.png", texts=PAINTED)
+    known = readers(lambda told: None, lambda told: "b\nSteps: 1", lambda told: "c\nSteps: 2")
+    assert read_picture(file, known).infotext == "b\nSteps: 1"
+
+
+def test_what_says_something_by_itself_is_nobody_elses(tmp_path: Path) -> None:
+    other = readers(lambda told: "other\nSteps: 9")
+    assert read_picture(drawn_file(tmp_path / "a.png", texts={"parameters": OURS}), other).infotext == OURS
+    assert read_picture(drawn_file(tmp_path / "b.png"), other).infotext == ""
+    words = drawn_file(tmp_path / "c.png", texts={"parameters": "only words"})
+    assert read_picture(words, other).infotext == "other\nSteps: 9"
+    assert read_picture(words, readers(lambda told: None)).infotext == "only words"
+
+
+def test_one_that_fails_is_told_and_the_next_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def hanging(told: MetadataContext) -> None:
+        while True:
+            time.sleep(0.001)
+
+    monkeypatch.setattr(extension_readers, "SECONDS", 0.2)
+    file = drawn_file(tmp_path / "a.png", texts=PAINTED)
+    read = read_picture(file, readers(lambda told: 1 / 0, lambda told: 7, lambda told: "c\nSteps: 2"))
+    assert read.infotext == "c\nSteps: 2"
+    assert read.faults == (
+        ("a", "ZeroDivisionError: division by zero"),
+        ("b", "TypeError: it returned int instead of a text"),
+    )
+    slow = read_picture(file, readers(hanging))
+    assert slow.infotext == "" and slow.faults[0][1].startswith("TookTooLong: it took longer than 0.2 seconds")
+    long = read_picture(file, readers(lambda told: "x" * 1_000_001))
+    assert long.faults == (("a", "ValueError: it returned 1,000,001 characters"),)
+
+
+@pytest.fixture
+def services(tmp_path: Path) -> Iterator[Services]:
+    """Services with the example of docs/extensions.md, and one that fails at every picture."""
+    page = (Path(__file__).parents[2] / "docs" / "extensions.md").read_text("utf-8")
+    (example,) = [part.split("```")[0] for part in page.split("```python\n") if "def read_metadata" in part]
+    faulty = "from modules.hooks import hookimpl\n\n@hookimpl\ndef read_metadata(context):\n    return 1 / 0\n"
+    for name, code in (("painter", example), ("aground", faulty)):
+        put_extension(tmp_path / "data" / "extensions", name, code)
+    paths, options = resolve_paths(data_dir=tmp_path / "data"), EngineOptions(use_cpu=True)
+    with open_services(paths, options) as before:
+        before.extensions.may_change = True
+        for name in ("painter", "aground"):
+            before.extensions.enable(name)
+    with open_services(paths, options) as services:
+        yield services
+
+
+def test_png_info_and_gallery_read_with_them(services: Services) -> None:
+    file = drawn_file(services.paths.txt2img_pictures / "2024" / "boat.png", width=64, height=96, texts=PAINTED)
+    reading = services.pictures.read(file)
+    assert (reading.request.prompt, reading.request.steps) == ("a boat", 12)
+    assert (reading.request.width, reading.request.height) == (64, 96)
+    assert reading.not_honoured[-1] == (
+        "Extensions: aground (it could not read the picture: ZeroDivisionError: division by zero)"
+    )
+    services.pictures.refresh()
+    (picture,) = services.pictures.page(0, 10, None)
+    assert picture.infotext == "a boat\nSteps: 12, Sampler: Euler, Size: 64x96"
+    drawn_file(file.with_name("ours.png"), texts={"parameters": OURS})
+    assert not [row for row in services.pictures.read(file.with_name("ours.png")).not_honoured if "aground" in row]
