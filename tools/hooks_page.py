@@ -48,7 +48,11 @@ def page() -> str:
     parts += [_of_hook(name, hook) for name, hook in found.items()]
     contexts = {row.__name__: row for hook in found.values() for row in _classes_of(hook)}
     parts += ["## What hooks are told\n"] if contexts else []
-    parts += [_of_class(row) for row in _with_bases(contexts.values())]
+    told = _with_bases(contexts.values())
+    parts += [_of_class(row) for row in told]
+    registered = _with_bases(row for hook in found.values() for row in _registered_by(hook))
+    parts += ["## What is registered\n"] if registered else []
+    parts += [_of_class(row) for row in registered if row not in told]
     return "\n".join(parts)
 
 
@@ -80,7 +84,9 @@ def _fields_of(row: type) -> Iterator[tuple[str, str, str]]:
     following = [*tree.body[1:], None]
     for statement, after in zip(tree.body, following, strict=True):
         if isinstance(statement, ast.FunctionDef) and not statement.name.startswith("_"):
-            yield f"{statement.name}()", _answer(statement), _one_line(ast.get_docstring(statement) or "")
+            is_value = any(isinstance(one, ast.Name) and "property" in one.id for one in statement.decorator_list)
+            name = statement.name if is_value else f"{statement.name}()"
+            yield name, _answer(statement), _one_line(ast.get_docstring(statement) or "")
         elif isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
             if not own or statement.target.id in own:
                 text = after.value.value if _is_text(after) else ""  # type: ignore[union-attr]
@@ -99,6 +105,24 @@ def _classes_of(hook: Callable[..., Any]) -> list[type]:
     """The classes of ours that a hook's parameters have."""
     hints = typing.get_type_hints(hook)
     return [hints[name] for name in inspect.signature(hook).parameters if _is_ours(hints[name])]
+
+
+def _registered_by(hook: Callable[..., Any]) -> Iterator[type]:
+    """The classes of ours in a hook's answer, and those that they are called with."""
+    for kind in filter(_is_ours, typing.get_args(typing.get_type_hints(hook)["return"])):
+        yield kind
+        methods = [row for name, row in vars(kind).items() if inspect.isfunction(row) and not name.startswith("_")]
+        for hints in (*map(typing.get_type_hints, methods), typing.get_type_hints(kind)):
+            for hint in hints.values():
+                yield from filter(_is_ours, _parts_of(hint))
+
+
+def _parts_of(hint: object) -> Iterator[object]:
+    """A type, and the types that it is made of."""
+    rows = hint if isinstance(hint, list) else typing.get_args(hint)
+    yield hint
+    for row in rows:
+        yield from _parts_of(row)
 
 
 def _with_bases(classes: typing.Iterable[type]) -> list[type]:

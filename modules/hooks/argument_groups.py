@@ -18,8 +18,11 @@ class ArgumentGroup(ABC):
     """A group of arguments. Its name is what people, requests and infotexts call it."""
 
     name: str
+    """Letters, digits, spaces and a few signs, at most 60; like no other's."""
     help: str = ""
+    """What it does, in a few words that begin with a verb."""
     arguments: tuple[Argument, ...] = ()
+    """What a person is asked for, in the order of the page."""
 
     def parameters(self, arguments: Arguments) -> dict[str, str]:
         """What an infotext says of the values: those that are not what they are anyway."""

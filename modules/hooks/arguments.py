@@ -33,10 +33,15 @@ class Argument(ABC):
     """One argument. `key` is its name in infotexts; an argument without one is not written there."""
 
     kind: ClassVar[str]
+    """The word for its class, in the API."""
     name: str
+    """By which requests and hooks call it; letters, digits and _."""
     label: str
+    """What the page calls it."""
     help: str = ""
+    """What it is for, in a few words; may be empty."""
     key: str = ""
+    """What infotexts call it."""
 
     @property
     @abstractmethod

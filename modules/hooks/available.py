@@ -46,15 +46,21 @@ class Available:
     """The names in an installation, for one task, in the order in which a list shows them."""
 
     task: Task
+    """"txt2img" or "img2img"."""
     samplers: tuple[str, ...] = ()
+    """By their names."""
     schedules: tuple[str, ...] = ()
+    """Automatic first."""
     models: tuple[str, ...] = ()
+    """Checkpoints by their names."""
     vaes: tuple[str, ...] = ()
     """Files by their names, and the words for what belongs to a checkpoint and what is inside of it."""
     upscalers: tuple[str, ...] = ()
+    """Those of pictures."""
     hires_upscalers: tuple[str, ...] = ()
     """The upscalers, and the latent modes."""
     styles: tuple[str, ...] = ()
+    """By their names."""
 
     @cached_property
     def fields(self) -> Mapping[str, RequestField]:

@@ -94,9 +94,13 @@ class Script(ABC):
     """A way to run one request several times. Its name is what people choose, and what infotexts call it."""
 
     name: str
+    """Like no other script's."""
     help: str = ""
+    """What it does, in a few words that begin with a verb."""
     tasks: tuple[Task, ...] = ("txt2img", "img2img")
+    """Those that it runs with."""
     arguments: tuple[Argument, ...] = ()
+    """What a person is asked for, in the order of the page."""
 
     def check(  # noqa: B027  a script that accepts everything need not say so
         self, base: Resolved, arguments: Arguments, context: Drafting

@@ -63,6 +63,7 @@ class Section(ArgumentGroup):
     """A group of arguments in the generation tabs. Its name is what people, requests and infotexts call it."""
 
     tasks: tuple[Task, ...] = ("txt2img", "img2img")
+    """Those that have it."""
 
     def check(self, request: Resolved, arguments: Arguments, context: Drafting) -> None:
         """Refuse what cannot be done, before the job is accepted. Raises UserError. By default all is accepted.

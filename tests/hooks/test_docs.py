@@ -37,7 +37,11 @@ def test_every_hook_says_what_it_is_for_and_has_a_test() -> None:
 
 def test_every_field_that_a_hook_is_told_has_its_meaning() -> None:
     tables = hooks_page.page().split("## What hooks are told")[1]
-    assert "`latents`" in tables and not re.search(r"^\| `\w+` \| .* \|  \|$", tables, re.MULTILINE)
+    assert (
+        "`latents`" in tables
+        and "### PostprocessingContext\n" in tables
+        and not re.search(r"^\| `\w+` \| .* \|  \|$", tables, re.MULTILINE)
+    )
 
 
 def test_every_script_has_its_section() -> None:
