@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.server
 import io
 import json
+import socket
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -221,6 +222,7 @@ def test_zip_files_the_index_and_whole_sets(tmp_path: Path, browser: Browser, gi
         page.get_by_role("button", name="Install", exact=True).click()
         _has_no_index(page, index)
         _comes_from_the_index(page)
+        _is_given_up(page)
         _comes_as_a_zip_file(page)
         _all_are_updated(page, git)
         _is_had_again(page, tmp_path)
@@ -255,6 +257,25 @@ def _comes_from_the_index(page: Page) -> None:
     page.get_by_role("button", name="Look at Sea").click()
     page.locator(".look").get_by_role("button", name="Install and switch on").click()
     expect(page.locator(CARD)).to_contain_text("On after the next start")
+
+
+def _is_given_up(page: Page) -> None:
+    """A server that takes the question and never answers holds nobody up; and keys alone are enough."""
+    page.get_by_role("button", name="Install", exact=True).press("Enter")
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        page.get_by_label("Address").fill(f"http://127.0.0.1:{silent.getsockname()[1]}/sea")
+        page.get_by_label("Address").press("Enter")
+        look = page.locator(".look[data-state=fetching]")
+        expect(look.get_by_role("heading")).to_be_focused()
+        expect(look.get_by_role("progressbar", name="Fetching")).to_be_visible()
+        page.keyboard.press("Tab")
+        page.keyboard.press("Tab")
+        expect(look.get_by_role("button", name="Cancel")).to_be_focused()
+        page.keyboard.press("Enter")
+        expect(page.locator(".look")).to_have_count(0)
+        expect(page.locator(".extensions-bar [aria-pressed=true]")).to_be_focused()
 
 
 def _comes_as_a_zip_file(page: Page) -> None:

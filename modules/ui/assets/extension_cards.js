@@ -43,7 +43,7 @@
       const now = JSON.stringify([desk.list, updates.map((one) => one && [one.id, one.state, one.problem])]);
       if (now === this.painted) return;
       this.painted = now;
-      const others = (key) => [`title:${key.split(":")[1]}`];
+      const others = (key) => ["title:", "back:"].map((one) => one + key.split(":")[1]);
       parts.keepingFocus(this.root, () => this.root.replaceChildren(...this.sections().filter(Boolean)), others);
     }
 
@@ -207,16 +207,13 @@
 
     /** A button waits while what it asked for is done; a refusal is told above the list. */
     async doing({ target }, act) {
-      target.disabled = true;
       this.refused("");
       try {
-        return await act();
+        return await parts.holding([target], act);
       } catch (refused) {
         if (!(refused instanceof window.atelier.ExtensionRefused)) throw refused;
         this.refused(refused.message);
         return null;
-      } finally {
-        target.disabled = false;
       }
     }
   }

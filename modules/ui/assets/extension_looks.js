@@ -177,15 +177,12 @@
 
     async doing(act) {
       this.problem.textContent = "";
-      const buttons = this.root.querySelectorAll(".look-buttons button");
-      for (const one of buttons) one.disabled = true;
       try {
-        await act();
+        await parts.holding([...this.root.querySelectorAll(".look-buttons button")], act);
       } catch (refused) {
         if (!(refused instanceof window.atelier.ExtensionRefused)) throw refused;
         this.problem.textContent = refused.message;
       }
-      for (const one of buttons) one.disabled = false;
     }
   }
 

@@ -64,5 +64,22 @@
     if (found && found !== document.activeElement) found.focus({ preventScroll: true });
   };
 
-  window.atelier.extensionParts = { inUnits, chips, touched, foreign, address, commit, facts, folded, button, keepingFocus };
+  const HELD = "aria-disabled";
+
+  /**
+   * Do something during which buttons do nothing. They keep the focus, which disabled ones would lose.
+   * @param {Element[]} buttons
+   * @param {() => Promise<unknown>} act
+   */
+  const holding = async (buttons, act) => {
+    if (buttons.some((one) => one.hasAttribute(HELD))) return null;
+    for (const one of buttons) one.setAttribute(HELD, "true");
+    try {
+      return await act();
+    } finally {
+      for (const one of buttons) one.removeAttribute(HELD);
+    }
+  };
+
+  window.atelier.extensionParts = { inUnits, chips, touched, foreign, address, commit, facts, folded, button, keepingFocus, holding };
 })();

@@ -50,14 +50,12 @@
       for (const one of fields) one.refuse("");
       const body = wanted();
       if (!body) return;
-      send.disabled = true;
       try {
-        await desk.begin(body, refused);
+        await parts.holding([send], () => desk.begin(body, refused));
       } catch (error) {
         if (!(error instanceof window.atelier.ExtensionRefused)) throw error;
         refused(error.message);
       }
-      send.disabled = false;
     });
     return root;
   };
@@ -125,7 +123,6 @@
       const query = new URLSearchParams({ words: this.search.value.trim(), sort, descending: sort !== "name", again, limit: PAGE, offset: adds ? this.rows.length : 0 });
       for (const tag of this.tags) query.append("tags", tag);
       this.problem.textContent = "";
-      this.again.disabled = true;
       try {
         const found = await this.desk.ask(`/index?${query}`);
         if (asked === this.asked) this.show(found, adds);
@@ -133,7 +130,6 @@
         if (!(refused instanceof window.atelier.ExtensionRefused)) throw refused;
         this.problem.textContent = refused.message;
       }
-      this.again.disabled = false;
     }
 
     show(found, adds) {
@@ -186,15 +182,13 @@
 
     async begin(one, target, problem) {
       problem.textContent = "";
-      target.disabled = true;
       const refused = (sentence) => (problem.textContent = sentence);
       try {
-        await this.desk.begin({ repository: one.address }, refused);
+        await parts.holding([target], () => this.desk.begin({ repository: one.address }, refused));
       } catch (error) {
         if (!(error instanceof window.atelier.ExtensionRefused)) throw error;
         refused(error.message);
       }
-      target.disabled = false;
     }
   }
 
