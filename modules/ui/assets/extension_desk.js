@@ -1,6 +1,7 @@
 // What the server says of extensions and of those on their way, asked again while something happens to them.
 (() => {
   const PLACE = "api/v1/extensions";
+  const ANSWER_SECONDS = 30;
   const PAUSE = 500;
   const LONGEST_PAUSE = 8000;
   const BUSY = ["fetching", "installing"];
@@ -38,7 +39,9 @@
       const how = body === undefined ? { method } : { method, headers, body: body instanceof Blob ? body : JSON.stringify(body) };
       let answer;
       try {
-        answer = await fetch(PLACE + path, how);
+        // A question on a connection that a server took with it into its end is never answered.
+        const signal = method === "GET" ? AbortSignal.timeout(ANSWER_SECONDS * 1000) : null;
+        answer = await fetch(PLACE + path, { ...how, signal });
       } catch {
         throw new Refused(SILENT);
       }
