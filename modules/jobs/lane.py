@@ -262,7 +262,7 @@ class Lane:
         """Whether a worker is ready; starts one where there is none."""
         now = self._clock.glance()
         if self._worker is None:
-            if now >= self._born + self._rest:
+            if self._stop_by is None and now >= self._born + self._rest:
                 self._start_worker()
             return self._is_ready
         limits = self._limits()
