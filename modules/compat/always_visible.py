@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from modules.compat.chance import Chance
 from modules.compat.components import Asked, as_infotexts_have_it
 from modules.compat.moments import AFTER, BEFORE, call_after, call_before, processing_of
 from modules.compat.processing import Processing
+from modules.compat.script_callbacks import Callbacks
 from modules.compat.scripts import A1111Script
 from modules.hooks import PROMPT_FIELDS, Arguments, ChangeContext, ImageContext, Resolved, Section, Switch, Task
 from modules.schema.infotext import write_parameters
@@ -22,7 +24,6 @@ _FINAL = Switch(
     help="only the finished pictures are worked on, as for a picture whose prompts were changed already",
 )
 """Of scripts that change both."""
-Pasted = Callable[[str, dict[str, Any]], object]
 
 
 class AlwaysVisibleScript(Section):
@@ -37,18 +38,18 @@ class AlwaysVisibleScript(Section):
         title: str,
         scripts: Mapping[Task, A1111Script],
         asked: Mapping[Task, list[Asked]],
-        pasted: Callable[[], Sequence[Pasted]] = tuple,
+        callbacks: Callbacks,
         is_own: Callable[[str], bool] = lambda key: False,
         chance: Chance | None = None,
     ) -> None:
-        """`pasted` are the callbacks for infotexts that are read; `is_own` tells the extension's keys among theirs;
-        `chance` is what it draws from."""
+        """`callbacks` are the extension's; `is_own` tells its keys among those of infotexts; `chance` is what it draws
+        from."""
         self.name = title
         self.tasks = tuple(scripts)
         merged = {one.argument.name: one.argument for rows in asked.values() for one in rows if one.argument}
         self._scripts = scripts
         self._asked = asked
-        self._pasted = pasted
+        self._callbacks = callbacks
         self._is_own = is_own
         self._chance = chance or Chance()
         self._some = next(iter(scripts.values()))
@@ -73,7 +74,8 @@ class AlwaysVisibleScript(Section):
             return None
         request = context.request
         p = processing_of(request, [context.index], context.seed)
-        self._call_before(self._copy(request), p, self._given(request, context.arguments))
+        with self._alone():
+            self._call_before(self._copy(request), p, self._given(request, context.arguments))
         for name, row in (("prompt", p.prompts), ("negative_prompt", p.negative_prompts)):
             if row[0] != getattr(request, name):
                 setattr(p, name, row[0])
@@ -86,10 +88,11 @@ class AlwaysVisibleScript(Section):
         request, given = context.request, self._given(context.request, context.arguments)
         script = self._copy(request)
         p = processing_of(request, [context.index], context.seed)
-        self._call_before(script, p, given)
-        p.prompt, p.negative_prompt = request.prompt_of(context.index), request.negative_prompt_of(context.index)
-        p.all_prompts, p.all_negative_prompts = [p.prompt], [p.negative_prompt]
-        return call_after(script, p, context.pixels, given)
+        with self._alone():
+            self._call_before(script, p, given)
+            p.prompt, p.negative_prompt = request.prompt_of(context.index), request.negative_prompt_of(context.index)
+            p.all_prompts, p.all_negative_prompts = [p.prompt], [p.negative_prompt]
+            return call_after(script, p, context.pixels, given)
 
     def prepare_pass(self, request: Resolved, indices: Sequence[int], arguments: Arguments) -> None:
         """Tell the script itself of the pictures that are about to be painted."""
@@ -102,12 +105,13 @@ class AlwaysVisibleScript(Section):
         Raises NotImplementedError for a value that A1111 would ask the script for later.
         """
         p = processing_of(request, [index])
-        self._call_before(self._copy(request), p, self._given(request, arguments))
+        with self._alone():
+            self._call_before(self._copy(request), p, self._given(request, arguments))
         return {key: value for key, value in written(p.extra_generation_params).items() if key not in self.keys}
 
     def arguments_of(self, parameters: Mapping[str, str]) -> dict[str, str]:
         changed: dict[str, Any] = dict(parameters)
-        for callback in self._pasted():
+        for callback in self._callbacks.of("infotext_pasted"):
             callback(write_parameters(parameters), changed)
         touched = {key for key in changed.keys() | parameters.keys() if changed.get(key) != parameters.get(key)}
         if others := sorted(key for key in touched if not (self.explains(key) or self._is_own(key))):
@@ -117,6 +121,10 @@ class AlwaysVisibleScript(Section):
     def task_of(self, script: A1111Script) -> Task | None:
         """The task that one of its scripts is for; None for the script of somebody else."""
         return next((task for task, one in self._scripts.items() if one is script), None)
+
+    def _alone(self) -> AbstractContextManager[None]:
+        """While a copy is at work: the callbacks that it gives are of nobody else, and end with it."""
+        return self._callbacks.within(self._callbacks.copied())
 
     def _call_before(self, script: A1111Script, p: Processing, given: Sequence[Any]) -> None:
         self._chance.begin(self.name, p.all_seeds[0])

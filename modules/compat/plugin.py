@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from functools import partial
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -121,12 +120,14 @@ class A1111Plugin:
     @hookimpl
     def before_saving(self, context: SavingContext) -> SavingChange | None:
         """Its callbacks before a picture is saved, and its parameters in the infotext."""
-        return before_saving(context, self._callbacks.of("before_image_saved"), self._parameters(context))
+        with self._saving(context.request):
+            return before_saving(context, self._callbacks.of("before_image_saved"), self._parameters(context))
 
     @hookimpl
     def after_saving(self, context: SavedContext) -> None:
         """Its callbacks once a picture is saved."""
-        after_saving(context, self._callbacks.of("image_saved"))
+        with self._saving(context.request):
+            after_saving(context, self._callbacks.of("image_saved"))
 
     @contextmanager
     def painting(self, painting: Painting) -> Iterator[None]:
@@ -134,9 +135,14 @@ class A1111Plugin:
         self._painting = painting
         self._chance.begin(painting.processing.seed)
         try:
-            yield
+            with self._callbacks.within(self._callbacks.copied()):
+                yield
         finally:
             self._painting = None
+
+    def _saving(self, request: Resolved | None) -> AbstractContextManager[None]:
+        """While a picture is saved, which leaves no callbacks behind."""
+        return self._callbacks.within(self._passes.callbacks_of(request))
 
     def _current(self) -> Painting:
         if self._painting is None:
@@ -195,8 +201,7 @@ class A1111Plugin:
         if is_always_visible:
             if missing := script_class.missing():
                 raise NotImplementedError(f"its script {title!r} has {missing[0]}, which is not here")
-            pasted = partial(self._callbacks.of, "infotext_pasted")
-            return AlwaysVisibleScript(name, scripts, asked, pasted, self._explains, self._chance)
+            return AlwaysVisibleScript(name, scripts, asked, self._callbacks, self._explains, self._chance)
         return SelectableScript(self, title, scripts, asked)
 
 
