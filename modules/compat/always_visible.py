@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
@@ -14,6 +13,7 @@ from modules.compat.components import Asked, as_infotexts_have_it
 from modules.compat.moments import AFTER, BEFORE, call_after, call_before, processing_of
 from modules.compat.processing import Processing
 from modules.compat.script_callbacks import Callbacks
+from modules.compat.script_states import ScriptState
 from modules.compat.scripts import A1111Script
 from modules.hooks import PROMPT_FIELDS, Arguments, ChangeContext, ImageContext, Resolved, Section, Switch, Task
 from modules.schema.infotext import write_parameters
@@ -30,7 +30,7 @@ class AlwaysVisibleScript(Section):
     """One of them. What it does is done once for each picture, so that each is the same alone.
 
     Each time it is done by a copy of the script, so that what one picture leaves in it is not seen by another. Passes
-    alone are given the script itself, whose callbacks know it.
+    alone are given the script itself, whose callbacks know it, and which each of them finds as it was at first.
     """
 
     def __init__(
@@ -48,6 +48,7 @@ class AlwaysVisibleScript(Section):
         self.tasks = tuple(scripts)
         merged = {one.argument.name: one.argument for rows in asked.values() for one in rows if one.argument}
         self._scripts = scripts
+        self._states = {task: ScriptState(script) for task, script in scripts.items()}
         self._asked = asked
         self._callbacks = callbacks
         self._is_own = is_own
@@ -94,8 +95,13 @@ class AlwaysVisibleScript(Section):
             p.all_prompts, p.all_negative_prompts = [p.prompt], [p.negative_prompt]
             return call_after(script, p, context.pixels, given)
 
+    def begin_pass(self) -> None:
+        """Take out of the scripts what the last pass left in them."""
+        for task, script in self._scripts.items():
+            self._states[task].put_into(script)
+
     def prepare_pass(self, request: Resolved, indices: Sequence[int], arguments: Arguments) -> None:
-        """Tell the script itself of the pictures that are about to be painted."""
+        """Tell the script itself of the pictures that are about to be painted; to be called behind `begin_pass`."""
         script, given = self._scripts[request.task], self._given(request, arguments)
         self._call_before(script, processing_of(request, indices), given)
 
@@ -131,7 +137,7 @@ class AlwaysVisibleScript(Section):
         call_before(script, p, given)
 
     def _copy(self, request: Resolved) -> A1111Script:
-        return copy.copy(self._scripts[request.task])
+        return self._states[request.task].copy_of_script()
 
     def _given(self, request: Resolved, arguments: Arguments) -> list[Any]:
         return [one.given(arguments) for one in self._asked[request.task]]

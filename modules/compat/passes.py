@@ -33,8 +33,10 @@ class ScriptsInPasses:
 
     @hookimpl
     def before_pass(self, context: BeforePass) -> None:
-        """Its scripts are told, who so know what callbacks are to do; what they gave for the last pass is gone."""
+        """Its scripts are told, who so know what callbacks are to do; nothing of the last pass is left."""
         self._state.sampling_step, self._state.sampling_steps = 0, len(context.sigmas) - 1
+        for section in self._sections.values():
+            section.begin_pass()
         self._found = self._callbacks.copied()
         with self._callbacks.within(self._found):
             for name, arguments in context.sections.items():

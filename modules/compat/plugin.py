@@ -19,6 +19,7 @@ from modules.compat.processing import Painting, processing_module
 from modules.compat.program import program_modules
 from modules.compat.saving import after_saving, before_saving, index_of
 from modules.compat.script_callbacks import Callbacks
+from modules.compat.script_states import ScriptState
 from modules.compat.scripts import ALWAYS_VISIBLE, A1111Script, scripts_module
 from modules.compat.shared import State, samplers_module, shared_module
 from modules.compat.surroundings import Surroundings
@@ -221,12 +222,14 @@ class SelectableScript(Script):
         self.arguments = tuple(merged.values())
         self._plugin = plugin
         self._scripts = scripts
+        self._states = {task: ScriptState(script) for task, script in scripts.items()}
         self._asked = asked
 
     def run(self, base: Resolved, arguments: Arguments, context: ScriptContext) -> None:
         painting = Painting(base, context)
         given = [one.given(arguments) for one in self._asked[base.task]]
         with self._plugin.painting(painting):
+            self._states[base.task].put_into(self._scripts[base.task])  # without what the last run left
             returned = self._scripts[base.task].run(painting.processing, *given)
             if returned is None:
                 returned = painting.process(painting.processing)

@@ -124,3 +124,42 @@ def test_a_callback_for_saving_is_that_of_the_pass(root: Path) -> None:
         change = called(plugins, "before_saving", context=saving(words(sections={"Adding": ON})))
         assert change.parameters == {"Added": "1"}
     assert called(plugins, "before_saving", context=saving()) is None
+
+
+COUNTING = """
+    def __init__(self):
+        self.amount, self.seen, self.rows, self.array = 0, set(), {"rows": [0]}, np.zeros(1)
+        self.same = self.rows["rows"]
+        script_callbacks.on_cfg_denoiser(self.act)
+
+    def ui(self, is_img2img):
+        self.boxes = [gr.Checkbox(label="Enabled", value=True)]
+        made.append(self.boxes[0])
+        return self.boxes
+
+    def process(self, p, enabled):
+        assert any(self.boxes[0] is one for one in made)
+        self.amount += 1
+        self.seen.add(len(self.seen))
+        self.same[0] += 1
+        self.array += 1
+        counts = [self.amount, len(self.seen), self.rows["rows"][0], int(self.array[0])]
+        p.all_prompts = [" ".join(map(str, counts)) for _ in p.all_prompts]
+
+    def act(self, params):
+        self.amount += len(self.seen)
+        params.x += self.amount
+
+made = []
+"""
+
+
+def test_what_a_script_keeps_ends_with_the_picture_and_with_the_pass(root: Path) -> None:
+    plugins = plugin_with(root, SCRIPT + COUNTING)
+    section = section_of(plugins)
+    for _ in range(2):
+        for _ in range(2):
+            assert section.change_request(ChangeContext(words(), ON, 0, 100)) == {"prompt": "1 1 1 1"}
+        assert added(plugins, ON) == 2
+        around(plugins, ON)
+        assert added_in_step(plugins, {"Adding": ON}) == 3  # the same pass goes on
