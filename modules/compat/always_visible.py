@@ -40,10 +40,11 @@ class AlwaysVisibleScript(Section):
         asked: Mapping[Task, list[Asked]],
         callbacks: Callbacks,
         is_own: Callable[[str], bool] = lambda key: False,
+        key_start: str = "",
         chance: Chance | None = None,
     ) -> None:
-        """`callbacks` are the extension's; `is_own` tells its keys among those of infotexts; `chance` is what it draws
-        from."""
+        """`callbacks` are the extension's; `is_own` tells the keys of its arguments in infotexts; `key_start` is what
+        goes before its other keys there; `chance` is what it draws from."""
         self.name = title
         self.tasks = tuple(scripts)
         merged = {one.argument.name: one.argument for rows in asked.values() for one in rows if one.argument}
@@ -52,6 +53,7 @@ class AlwaysVisibleScript(Section):
         self._asked = asked
         self._callbacks = callbacks
         self._is_own = is_own
+        self._key_start = key_start
         self._chance = chance or Chance()
         self._some = next(iter(scripts.values()))
         does_both = self.changes_requests and self.processes_images
@@ -116,13 +118,21 @@ class AlwaysVisibleScript(Section):
         return {key: value for key, value in written(p.extra_generation_params).items() if key not in self.keys}
 
     def arguments_of(self, parameters: Mapping[str, str]) -> dict[str, str]:
-        changed: dict[str, Any] = dict(parameters)
+        further = self._further(parameters)
+        changed: dict[str, Any] = {**parameters, **further}
         for callback in self._callbacks.of("infotext_pasted"):
             callback(write_parameters(parameters), changed)
-        touched = {key for key in changed.keys() | parameters.keys() if changed.get(key) != parameters.get(key)}
+        possible = (changed.keys() | parameters.keys()) - further.keys()
+        touched = {key for key in possible if changed.get(key) != parameters.get(key)}
         if others := sorted(key for key in touched if not (self.explains(key) or self._is_own(key))):
             raise NotImplementedError(f"changing {others[0]!r} in on_infotext_pasted is not here")
         return super().arguments_of({key: str(value) for key, value in changed.items()})
+
+    def _further(self, parameters: Mapping[str, str]) -> dict[str, str]:
+        """What the extension added to an infotext besides its arguments, under the names that it gave it itself."""
+        start = self._key_start
+        own = {key.removeprefix(start): value for key, value in parameters.items() if start and key.startswith(start)}
+        return {key: value for key, value in own.items() if key not in parameters and not self._is_own(key)}
 
     def task_of(self, script: A1111Script) -> Task | None:
         """The task that one of its scripts is for; None for the script of somebody else."""

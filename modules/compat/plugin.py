@@ -40,6 +40,7 @@ from modules.hooks import (
     hookimpl,
 )
 from modules.hooks.argument_groups import MAX_NAME
+from modules.services.saving_hooks import key_start
 
 _TASKS: tuple[tuple[Task, bool], ...] = (("txt2img", False), ("img2img", True))
 
@@ -50,6 +51,7 @@ class A1111Plugin:
     def __init__(self, folder: Path, package: str) -> None:
         self._painting: Painting | None = None
         self._callbacks = Callbacks(folder.name)
+        self._key_start = key_start(folder.name)
         self._options = Options()
         self._chance = Chance()
         self._state = State(lambda: self._painting)
@@ -202,7 +204,9 @@ class A1111Plugin:
         if is_always_visible:
             if missing := script_class.missing():
                 raise NotImplementedError(f"its script {title!r} has {missing[0]}, which is not here")
-            return AlwaysVisibleScript(name, scripts, asked, self._callbacks, self._explains, self._chance)
+            return AlwaysVisibleScript(
+                name, scripts, asked, self._callbacks, self._explains, self._key_start, self._chance
+            )
         return SelectableScript(self, title, scripts, asked)
 
 
