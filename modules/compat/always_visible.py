@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import numpy as np
 
-from modules.compat.chance import Chance
+from modules.compat.chance import Chance, source_of
 from modules.compat.components import Asked, as_infotexts_have_it
 from modules.compat.moments import AFTER, BEFORE, call_after, call_before, processing_of
 from modules.compat.processing import Processing
@@ -77,8 +77,8 @@ class AlwaysVisibleScript(Section):
             return None
         request = context.request
         p = processing_of(request, [context.index], context.seed)
-        with self._alone():
-            self._call_before(self._copy(request), p, self._given(request, context.arguments))
+        with self._alone(p):
+            call_before(self._copy(request), p, self._given(request, context.arguments))
         for name, row in (("prompt", p.prompts), ("negative_prompt", p.negative_prompts)):
             if row[0] != getattr(request, name):
                 setattr(p, name, row[0])
@@ -91,8 +91,8 @@ class AlwaysVisibleScript(Section):
         request, given = context.request, self._given(context.request, context.arguments)
         script = self._copy(request)
         p = processing_of(request, [context.index], context.seed)
-        with self._alone():
-            self._call_before(script, p, given)
+        with self._alone(p):
+            call_before(script, p, given)
             p.prompt, p.negative_prompt = request.prompt_of(context.index), request.negative_prompt_of(context.index)
             p.all_prompts, p.all_negative_prompts = [p.prompt], [p.negative_prompt]
             return call_after(script, p, context.pixels, given)
@@ -105,7 +105,9 @@ class AlwaysVisibleScript(Section):
     def prepare_pass(self, request: Resolved, indices: Sequence[int], arguments: Arguments) -> None:
         """Tell the script itself of the pictures that are about to be painted; to be called behind `begin_pass`."""
         script, given = self._scripts[request.task], self._given(request, arguments)
-        self._call_before(script, processing_of(request, indices), given)
+        p = processing_of(request, indices)
+        with self._drawing(p):
+            call_before(script, p, given)
 
     def extra_parameters(self, request: Resolved, index: int, arguments: Arguments) -> dict[str, str]:
         """What it adds to a picture's infotext besides its arguments.
@@ -113,8 +115,8 @@ class AlwaysVisibleScript(Section):
         Raises NotImplementedError for a value that A1111 would ask the script for later.
         """
         p = processing_of(request, [index])
-        with self._alone():
-            self._call_before(self._copy(request), p, self._given(request, arguments))
+        with self._alone(p):
+            call_before(self._copy(request), p, self._given(request, arguments))
         return {key: value for key, value in written(p.extra_generation_params).items() if key not in self.keys}
 
     def arguments_of(self, parameters: Mapping[str, str]) -> dict[str, str]:
@@ -138,13 +140,14 @@ class AlwaysVisibleScript(Section):
         """The task that one of its scripts is for; None for the script of somebody else."""
         return next((task for task, one in self._scripts.items() if one is script), None)
 
-    def _alone(self) -> AbstractContextManager[None]:
+    @contextmanager
+    def _alone(self, p: Processing) -> Iterator[None]:
         """While a copy is at work: the callbacks that it gives are of nobody else, and end with it."""
-        return self._callbacks.within(self._callbacks.copied())
+        with self._callbacks.within(self._callbacks.copied()), self._drawing(p):
+            yield
 
-    def _call_before(self, script: A1111Script, p: Processing, given: Sequence[Any]) -> None:
-        self._chance.begin(self.name, p.all_seeds[0])
-        call_before(script, p, given)
+    def _drawing(self, p: Processing) -> AbstractContextManager[None]:
+        return self._chance.drawing(source_of(self.name, p.all_seeds[0]))
 
     def _copy(self, request: Resolved) -> A1111Script:
         return self._states[request.task].copy_of_script()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from modules.compat.always_visible import AlwaysVisibleScript, written
 from modules.compat.app import routes_of
-from modules.compat.chance import Chance
+from modules.compat.chance import Chance, source_of
 from modules.compat.components import Asked, as_infotexts_have_it, asked_by, in_a_form
 from modules.compat.gradio_of_a1111 import GradioOfA1111
 from modules.compat.images import images_module
@@ -50,6 +50,7 @@ class A1111Plugin:
 
     def __init__(self, folder: Path, package: str) -> None:
         self._painting: Painting | None = None
+        self._extension = folder.name
         self._callbacks = Callbacks(folder.name)
         self._key_start = key_start(folder.name)
         self._options = Options()
@@ -83,7 +84,7 @@ class A1111Plugin:
         except BaseException:
             self._surroundings.close()
             raise
-        self._passes = ScriptsInPasses(self._sections(), self._callbacks, self._state)
+        self._passes = ScriptsInPasses(folder.name, self._sections(), self._callbacks, self._state, self._chance)
         if self._passes.are_wanted:  # where nobody has a hook, a pass runs as if there were none
             self.before_pass = self._passes.before_pass
             self.before_network = self._passes.before_network
@@ -123,29 +124,34 @@ class A1111Plugin:
     @hookimpl
     def before_saving(self, context: SavingContext) -> SavingChange | None:
         """Its callbacks before a picture is saved, and its parameters in the infotext."""
-        with self._saving(context.request):
+        with self._saving(context, "before"):
             return before_saving(context, self._callbacks.of("before_image_saved"), self._parameters(context))
 
     @hookimpl
     def after_saving(self, context: SavedContext) -> None:
         """Its callbacks once a picture is saved."""
-        with self._saving(context.request):
+        with self._saving(context, "after"):
             after_saving(context, self._callbacks.of("image_saved"))
 
     @contextmanager
     def painting(self, painting: Painting) -> Iterator[None]:
         """While a script of it runs, `process_images` paints with this."""
         self._painting = painting
-        self._chance.begin(painting.processing.seed)
+        source = source_of(painting.processing.seed)
         try:
-            with self._callbacks.within(self._callbacks.copied()):
+            with self._callbacks.within(self._callbacks.copied()), self._chance.drawing(source):
                 yield
         finally:
             self._painting = None
 
-    def _saving(self, request: Resolved | None) -> AbstractContextManager[None]:
+    @contextmanager
+    def _saving(self, context: SavingContext | SavedContext, moment: str) -> Iterator[None]:
         """While a picture is saved, which leaves no callbacks behind."""
-        return self._callbacks.within(self._passes.callbacks_of(request))
+        request = context.request
+        seed = context.infotext if request is None else request.seed_of(index_of(request, context))
+        source = source_of(self._extension, moment, seed)
+        with self._callbacks.within(self._passes.callbacks_of(request)), self._chance.drawing(source):
+            yield
 
     def _current(self) -> Painting:
         if self._painting is None:

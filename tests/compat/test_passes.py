@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -163,3 +164,53 @@ def test_what_a_script_keeps_ends_with_the_picture_and_with_the_pass(root: Path)
         assert added(plugins, ON) == 2
         around(plugins, ON)
         assert added_in_step(plugins, {"Adding": ON}) == 3  # the same pass goes on
+
+
+DRAWING = """
+import random
+from modules import script_callbacks
+
+def act(params):
+    params.x += random.random()
+
+def mark(params):
+    params.pnginfo["parameters"] += f", Drawn: {random.random()}"
+
+script_callbacks.on_cfg_denoiser(act)
+script_callbacks.on_before_image_saved(mark)
+"""
+
+
+def test_what_callbacks_draw_follows_from_the_seed_of_the_picture(root: Path) -> None:
+    plugins = plugin_with(root, DRAWING)
+    first, other, again = (added(plugins, seed=seed) for seed in (100, 101, 100))
+    assert first == again != other
+
+    def drawn(seed: int) -> str:
+        context = saving(words(seed=seed))
+        return str(called(plugins, "before_saving", context=context).parameters["Drawn"])
+
+    first_drawn, other_drawn, drawn_again = (drawn(seed) for seed in (100, 101, 100))
+    assert first_drawn == drawn_again != other_drawn
+    without_request = replace(saving(), request=None)
+    one, same = (called(plugins, "before_saving", context=without_request).parameters for _ in range(2))
+    assert one == same
+
+
+def test_what_is_drawn_for_a_pass_goes_on_where_it_was(root: Path) -> None:
+    code = """
+    def __init__(self):
+        script_callbacks.on_cfg_denoiser(self.act)
+
+    def process(self, p, enabled):
+        random.random()
+
+    def act(self, params):
+        params.x += random.random()
+"""
+    plugins = plugin_with(root, SCRIPT + code)
+    first, second = added(plugins, ON), added_in_step(plugins, {"Adding": ON})
+    assert first != second
+    assert added(plugins, ON) == first
+    around(plugins, ON, seed=7)
+    assert added_in_step(plugins, {"Adding": ON}) == second
