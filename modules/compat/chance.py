@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from threading import local
 from types import ModuleType
 from typing import Any
 
 from modules.hooks import drawn_seed
+
+
+def source_of(*place: object) -> random.Random:
+    """A generator whose draws follow from `place`."""
+    return random.Random(drawn_seed(*place))
 
 
 class Chance:
@@ -17,9 +23,15 @@ class Chance:
     def __init__(self) -> None:
         self._of_thread = local()
 
-    def begin(self, *place: object) -> None:
-        """What is drawn from now on follows from `place`."""
-        self._of_thread.source = random.Random(drawn_seed(*place))
+    @contextmanager
+    def drawing(self, source: random.Random) -> Iterator[None]:
+        """What this thread draws meanwhile comes from `source`; afterwards it goes on where it was."""
+        earlier = getattr(self._of_thread, "source", None)
+        self._of_thread.source = source
+        try:
+            yield
+        finally:
+            self._of_thread.source = earlier
 
     def module(self) -> ModuleType:
         """What `import random` finds."""
@@ -32,7 +44,7 @@ class Chance:
 
     def _drawing(self, name: str) -> Callable[..., Any]:
         def draw(*args: Any, **words: Any) -> Any:
-            if not hasattr(self._of_thread, "source"):
+            if getattr(self._of_thread, "source", None) is None:
                 self._of_thread.source = random.Random()
             return getattr(self._of_thread.source, name)(*args, **words)
 

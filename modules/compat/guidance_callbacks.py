@@ -69,7 +69,7 @@ def after_guidance(context: AfterGuidance, denoised: Called, after_cfg: Called) 
             callback(after)
         _check_shape(after.x, guided.shape, after)
         guided = after.x
-    return None if guided is context.denoised else guided
+    return None if bool((guided == context.denoised).all()) else guided
 
 
 def _difference(context: AfterGuidance, called: Called) -> Tensor:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from modules.compat.always_visible import AlwaysVisibleScript, written
 from modules.compat.app import routes_of
-from modules.compat.chance import Chance
+from modules.compat.chance import Chance, source_of
 from modules.compat.components import Asked, as_infotexts_have_it, asked_by, in_a_form
 from modules.compat.gradio_of_a1111 import GradioOfA1111
 from modules.compat.images import images_module
@@ -20,6 +19,7 @@ from modules.compat.processing import Painting, processing_module
 from modules.compat.program import program_modules
 from modules.compat.saving import after_saving, before_saving, index_of
 from modules.compat.script_callbacks import Callbacks
+from modules.compat.script_states import ScriptState
 from modules.compat.scripts import ALWAYS_VISIBLE, A1111Script, scripts_module
 from modules.compat.shared import State, samplers_module, shared_module
 from modules.compat.surroundings import Surroundings
@@ -40,6 +40,7 @@ from modules.hooks import (
     hookimpl,
 )
 from modules.hooks.argument_groups import MAX_NAME
+from modules.services.saving_hooks import key_start
 
 _TASKS: tuple[tuple[Task, bool], ...] = (("txt2img", False), ("img2img", True))
 
@@ -49,7 +50,9 @@ class A1111Plugin:
 
     def __init__(self, folder: Path, package: str) -> None:
         self._painting: Painting | None = None
+        self._extension = folder.name
         self._callbacks = Callbacks(folder.name)
+        self._key_start = key_start(folder.name)
         self._options = Options()
         self._chance = Chance()
         self._state = State(lambda: self._painting)
@@ -81,7 +84,7 @@ class A1111Plugin:
         except BaseException:
             self._surroundings.close()
             raise
-        self._passes = ScriptsInPasses(self._sections(), self._callbacks, self._state)
+        self._passes = ScriptsInPasses(folder.name, self._sections(), self._callbacks, self._state, self._chance)
         if self._passes.are_wanted:  # where nobody has a hook, a pass runs as if there were none
             self.before_pass = self._passes.before_pass
             self.before_network = self._passes.before_network
@@ -121,22 +124,34 @@ class A1111Plugin:
     @hookimpl
     def before_saving(self, context: SavingContext) -> SavingChange | None:
         """Its callbacks before a picture is saved, and its parameters in the infotext."""
-        return before_saving(context, self._callbacks.of("before_image_saved"), self._parameters(context))
+        with self._saving(context, "before"):
+            return before_saving(context, self._callbacks.of("before_image_saved"), self._parameters(context))
 
     @hookimpl
     def after_saving(self, context: SavedContext) -> None:
         """Its callbacks once a picture is saved."""
-        after_saving(context, self._callbacks.of("image_saved"))
+        with self._saving(context, "after"):
+            after_saving(context, self._callbacks.of("image_saved"))
 
     @contextmanager
     def painting(self, painting: Painting) -> Iterator[None]:
         """While a script of it runs, `process_images` paints with this."""
         self._painting = painting
-        self._chance.begin(painting.processing.seed)
+        source = source_of(painting.processing.seed)
         try:
-            yield
+            with self._callbacks.within(self._callbacks.copied()), self._chance.drawing(source):
+                yield
         finally:
             self._painting = None
+
+    @contextmanager
+    def _saving(self, context: SavingContext | SavedContext, moment: str) -> Iterator[None]:
+        """While a picture is saved, which leaves no callbacks behind."""
+        request = context.request
+        seed = context.infotext if request is None else request.seed_of(index_of(request, context))
+        source = source_of(self._extension, moment, seed)
+        with self._callbacks.within(self._passes.callbacks_of(request)), self._chance.drawing(source):
+            yield
 
     def _current(self) -> Painting:
         if self._painting is None:
@@ -195,8 +210,9 @@ class A1111Plugin:
         if is_always_visible:
             if missing := script_class.missing():
                 raise NotImplementedError(f"its script {title!r} has {missing[0]}, which is not here")
-            pasted = partial(self._callbacks.of, "infotext_pasted")
-            return AlwaysVisibleScript(name, scripts, asked, pasted, self._explains, self._chance)
+            return AlwaysVisibleScript(
+                name, scripts, asked, self._callbacks, self._explains, self._key_start, self._chance
+            )
         return SelectableScript(self, title, scripts, asked)
 
 
@@ -216,12 +232,14 @@ class SelectableScript(Script):
         self.arguments = tuple(merged.values())
         self._plugin = plugin
         self._scripts = scripts
+        self._states = {task: ScriptState(script) for task, script in scripts.items()}
         self._asked = asked
 
     def run(self, base: Resolved, arguments: Arguments, context: ScriptContext) -> None:
         painting = Painting(base, context)
         given = [one.given(arguments) for one in self._asked[base.task]]
         with self._plugin.painting(painting):
+            self._states[base.task].put_into(self._scripts[base.task])  # without what the last run left
             returned = self._scripts[base.task].run(painting.processing, *given)
             if returned is None:
                 returned = painting.process(painting.processing)

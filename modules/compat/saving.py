@@ -79,8 +79,8 @@ def after_saving(context: SavedContext, callbacks: tuple[Callable[[SavedParams],
             callback(params)
 
 
-def index_of(request: Resolved, context: SavingContext) -> int:
-    """The place in its request of a picture that is being saved, which its seeds tell; the first where they do not."""
+def index_of(request: Resolved, context: SavingContext | SavedContext) -> int:
+    """The place in its request of a picture that is saved, which its seeds tell; the first where they do not."""
     told = parse_infotext(context.infotext).parameters
     places = range(request.picture_count)
     of_seed = [one for one in places if str(request.seed_of(one)) == told.get("Seed")]

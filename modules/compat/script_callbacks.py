@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
+from threading import local
 from typing import Any
 
 from modules.compat.guidance_callbacks import AfterCFGCallbackParams, CFGDenoisedParams, CFGDenoiserParams
@@ -14,6 +16,8 @@ from modules.compat.surroundings import A1111Module
 log = logging.getLogger(__name__)
 
 Callback = Callable[..., Any]
+Found = dict[str, list[Callback]]
+"""By A1111's names for what they are called at."""
 
 _CALLED = (
     *("app_started", "before_ui", "ui_settings", "infotext_pasted"),
@@ -25,15 +29,34 @@ _NEVER = ("before_component", "after_component")
 
 
 class Callbacks:
-    """The callbacks of one extension, by A1111's names for what they are called at."""
+    """The callbacks of one extension.
+
+    Scripts give some anew for each picture and take them back afterwards, if at all. So what is done for a picture or a
+    pass is done `within` callbacks of its own, and leaves those of the extension alone.
+    """
 
     def __init__(self, extension: str) -> None:
         self._extension = extension
-        self._found: dict[str, list[Callback]] = {}
+        self._lasting: Found = {}
+        self._of_thread = local()
 
     def of(self, kind: str) -> tuple[Callback, ...]:
         """Those of one kind, in the order in which they were given."""
         return tuple(self._found.get(kind, ()))
+
+    def copied(self) -> Found:
+        """Those that hold now, to be changed by themselves."""
+        return {kind: list(known) for kind, known in self._found.items()}
+
+    @contextmanager
+    def within(self, found: Found) -> Iterator[None]:
+        """Meanwhile `found` are what holds in this thread: others are given to them, and taken back from them."""
+        earlier = self._found
+        self._of_thread.found = found
+        try:
+            yield
+        finally:
+            self._of_thread.found = earlier
 
     def module(self) -> A1111Module:
         """The module."""
@@ -45,13 +68,18 @@ class Callbacks:
                 **takers,
                 **ignorers,
                 "remove_callbacks_for_function": self._remove,
-                "remove_current_script_callbacks": self._found.clear,
+                "remove_current_script_callbacks": self._clear,
                 "ImageSaveParams": ImageSaveParams,
                 "CFGDenoiserParams": CFGDenoiserParams,
                 "CFGDenoisedParams": CFGDenoisedParams,
                 "AfterCFGCallbackParams": AfterCFGCallbackParams,
             },
         )
+
+    @property
+    def _found(self) -> Found:
+        found: Found = getattr(self._of_thread, "found", self._lasting)
+        return found
 
     def _take(self, kind: str, callback: Callback, *, name: str | None = None) -> None:
         known = self._found.setdefault(kind, [])
@@ -65,3 +93,6 @@ class Callbacks:
         for known in self._found.values():
             if callback in known:
                 known.remove(callback)
+
+    def _clear(self) -> None:
+        self._found.clear()

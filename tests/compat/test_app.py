@@ -10,7 +10,7 @@ import pytest
 
 from modules.hooks import RouteAnswer, RouteRequest
 from modules.hooks.route_registry import RouteRegistry
-from tests.compat.contexts import plugin_with, problem_of
+from tests.compat.contexts import called, plugin_with, problem_of, process
 
 ROUTES = """
 from fastapi import Body, FastAPI, HTTPException
@@ -101,6 +101,23 @@ def test_what_an_application_cannot_do_is_named(root: Path, does: str, problem: 
     RouteRegistry(plugins)
     (failure,) = plugins.failures
     assert failure.plugin == "made" and problem in failure.problem
+
+
+def test_routes_see_the_settings_that_are_set(root: Path, tmp_path: Path) -> None:
+    code = """
+from modules import script_callbacks, shared
+
+def on_app_started(demo, app):
+    at_first = shared.opts.made_side
+    app.get("/side")(lambda: [at_first, shared.opts.made_side])
+
+script_callbacks.on_app_started(on_app_started)
+script_callbacks.on_ui_settings(lambda: shared.opts.add_option("made_side", shared.OptionInfo(8, "Side")))
+"""
+    plugins = plugin_with(root, code)
+    registry = RouteRegistry(plugins)
+    called(plugins, "start", context=process(tmp_path, made_side=16))
+    assert asked(registry, "GET", "side") == (200, [8, 16])
 
 
 def test_a_missing_name_at_import_is_named(root: Path) -> None:

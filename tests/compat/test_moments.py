@@ -213,6 +213,19 @@ def test_a_pasted_infotext_is_shown_to_its_callback(root: Path) -> None:
         section.arguments_of({"Made words": "other", "Steps": "20"})
 
 
+def test_a_pasted_infotext_has_its_extra_parameters_by_the_names_that_it_gave_them(root: Path) -> None:
+    behind = (
+        "\ndef pasted(infotext, params):\n"
+        "    assert 'made Made of: 102' in infotext\n"
+        "    params['Made words'] = params.pop('Made of')\n"
+        "    params['Made twice'] += ' and more'\n"
+        "script_callbacks.on_infotext_pasted(pasted)\n"
+    )
+    section = section_of(plugins_of(root, EXTRA, behind=behind))
+    found = {"Made words": "ink", "made Made of": "102", "made Made twice": "2"}
+    assert section.arguments_of(found) == {"words": "102"}
+
+
 def test_a_callback_may_change_what_another_section_of_its_extension_is_given(root: Path) -> None:
     behind = (
         SCRIPT.replace("{moments}", "").replace('"Made"', '"Other"').replace("Made ", "Other ")

@@ -94,7 +94,7 @@ def denoised(params):
     assert params.x.shape == (2, 4, 2, 2)
     params.x[:1] *= 2
 def after(params):
-    params.x = params.x - 1
+    params.x = params.x - 3
 """
 
 
@@ -126,11 +126,18 @@ def test_what_goes_into_guidance_and_comes_out_is_changed(root: Path) -> None:
     plugins = plugin_with(root, SPY.format(does="pass") + both)
     negative = torch.full((1, 4, 2, 2), 0.5)
     made = called(plugins, "after_guidance", context=after_guidance(negative))
-    assert torch.allclose(made, negative + (2 - negative) * 7 - 1)  # as if the positive had been 2
+    assert torch.allclose(made, negative + (2 - negative) * 7 - 3)  # as if the positive had been 2
     made = called(plugins, "after_guidance", context=after_guidance(None))
-    assert torch.allclose(made, torch.full((1, 4, 2, 2), 1.0))
+    assert torch.allclose(made, torch.full((1, 4, 2, 2), -1.0))
     plugins = plugin_with(root, SPY.format(does="pass"))
     assert called(plugins, "after_guidance", context=after_guidance(negative)) is None
+
+
+@pytest.mark.parametrize("kind", ["cfg_denoised", "cfg_after_cfg"])
+def test_who_only_looks_changes_no_guidance(root: Path, kind: str) -> None:
+    code = SPY.format(does="pass") + f"def look(params):\n    params.x.mean()\nscript_callbacks.on_{kind}(look)\n"
+    context = after_guidance(torch.full((1, 4, 2, 2), 0.5))
+    assert called(plugin_with(root, code), "after_guidance", context=context) is None
 
 
 SECTION = """

@@ -10,6 +10,7 @@ import pytest
 from modules.errors import BrokenExtension
 from modules.hooks import Choice, Interrupted, Number, Plugins, ScriptRegistry, SeveralChoices, Switch, Text
 from tests.builtin.painter import INPUT, INPUT_SIZES, Painter, colour_of, picture, run, words
+from tests.compat.contexts import called, saving
 from tests.compat.makers import SIZES, TWO_SIZES, put_a1111, script_of, taken_in
 from tests.hooks.extension_makers import extensions_of, found
 
@@ -241,3 +242,16 @@ def test_what_it_draws_follows_from_the_seed(root: Path) -> None:
     made = script_of(taken_in(root, "drawing"), "Made")
     first, again, other = (run(made, words(seed=seed)).asked[0].prompt for seed in (1, 1, 2))
     assert first == again != other
+
+
+def test_a_run_finds_nothing_of_the_last_one(root: Path) -> None:
+    behind = (
+        "self.seen = getattr(self, 'seen', 0) + 1; script_callbacks.on_before_image_saved(lambda params: 1 / 0); "
+        "p.prompt += f' {self.seen}'"
+    )
+    put_a1111(root, "made", scripts__made=script(behind, before="from modules import script_callbacks"))
+    plugins = taken_in(root, "made")
+    found = script_of(plugins, "Made")
+    for _ in range(2):
+        assert [one.prompt for one in run(found, words()).asked] == ["a red house 1"]
+    assert called(plugins, "before_saving", context=saving()) is None
