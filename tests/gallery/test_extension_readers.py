@@ -108,3 +108,45 @@ def test_png_info_and_gallery_read_with_them(services: Services) -> None:
     assert picture.infotext == "a boat\nSteps: 12, Sampler: Euler, Size: 64x96"
     drawn_file(file.with_name("ours.png"), texts={"parameters": OURS})
     assert not [row for row in services.pictures.read(file.with_name("ours.png")).not_honoured if "aground" in row]
+
+
+HALVES = {
+    "ours": {"parameters": OURS},
+    "of an extension": {"painter": '{"words": "a boat \\ud83d", "steps": 12}'},
+    "of InvokeAI": {"invokeai_metadata": '{"positive_prompt": "a boat \\ud83d", "steps": 12}'},
+    "in the steps": {"painter": '{"words": "a boat", "steps": "\\ud83d"}'},
+}
+"""Texts of files: half a character is one that JSON can say and no database can store."""
+
+
+def test_half_a_character_stops_no_other_picture(services: Services, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    for root in (services.paths.txt2img_pictures, elsewhere):
+        for name, texts in HALVES.items():
+            drawn_file(root / f"{name}.png", texts=texts)
+    services.pictures.refresh()
+    found = {Path(picture.path).stem: picture.infotext for picture in services.pictures.page(0, 10, None)}
+    assert found.keys() == HALVES.keys()
+    assert found["ours"] == OURS
+    assert found["of an extension"].startswith("a boat \N{REPLACEMENT CHARACTER}\nSteps: 12")
+    assert found["of InvokeAI"].startswith("a boat \N{REPLACEMENT CHARACTER}\nSteps: 12")
+    folder = services.picture_folders.add(str(elsewhere))
+    while (report := services.picture_folders.get(folder.id)).state in ("waiting", "looking"):
+        time.sleep(0.01)
+    assert (report.state, report.indexed, report.problem) == ("ready", 4, "")
+    for name in HALVES:
+        reading = services.pictures.read(elsewhere / f"{name}.png")
+        "\n".join((reading.infotext, *reading.not_honoured)).encode()
+
+
+def test_halves_that_make_a_character_together_are_joined(tmp_path: Path) -> None:
+    file = drawn_file(tmp_path / "a.png", texts=PAINTED)
+    assert read_picture(file, readers(lambda told: "\ud83d" + "\ude00\nSteps: 2")).infotext == "\U0001f600\nSteps: 2"
+
+
+def test_what_is_said_of_a_failure_can_be_stored(tmp_path: Path) -> None:
+    def fails(told: MetadataContext) -> None:
+        raise ValueError("no \ud83d here")
+
+    (fault,) = read_picture(drawn_file(tmp_path / "a.png", texts=PAINTED), readers(fails)).faults
+    assert fault == ("a", "ValueError: no \N{REPLACEMENT CHARACTER} here")

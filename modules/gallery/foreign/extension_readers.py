@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass
 from functools import partial
 
+from modules.gallery.foreign.whole_characters import whole_characters
 from modules.hooks import MetadataContext, Plugins
 from modules.hooks.extension_code import in_time
 from modules.hooks.plugins import Implementation
@@ -43,7 +44,7 @@ class ExtensionReaders:
                     return ExtensionReading(infotext, tuple(faults))
             except Exception as error:  # others wrote it
                 log.warning("The hook read_metadata of the plugin %s failed", hook.plugin, exc_info=True)
-                faults.append((hook.plugin, f"{type(error).__name__}: {error}"))
+                faults.append((hook.plugin, whole_characters(f"{type(error).__name__}: {error}")))
         return ExtensionReading("", tuple(faults))
 
 
@@ -56,4 +57,4 @@ def _answer(hook: Implementation, head: PictureHead) -> str:
         raise TypeError(f"it returned {type(answer).__name__} instead of a text")
     if len(answer) > _MOST_CHARACTERS:
         raise ValueError(f"it returned {len(answer):,} characters")
-    return answer
+    return whole_characters(answer)
