@@ -167,6 +167,7 @@ def read_metadata(context: MetadataContext) -> str | None:
     The last line of an infotext has at least three parameters. The hook is asked where the program itself finds none:
     by PNG info, by whatever takes parameters from a picture, and by the gallery for new files. It has two seconds, and
     several threads may call it at once. Where it fails PNG info says so, and the picture is read as without it.
+    A gallery asks one no more, until the next start, that has taken too long three times.
     """
 
 
