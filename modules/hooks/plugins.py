@@ -30,6 +30,13 @@ BUILTIN = (
 )
 """The features that come with the program, in the order of a list. By name: a room does not know those above it."""
 
+BUILTIN_PREFIX = "modules.builtin."
+
+
+def short_name(plugin: str) -> str:
+    """What people call a plugin: a feature that comes with the program without its package, others as they are."""
+    return plugin.removeprefix(BUILTIN_PREFIX)
+
 
 @dataclass(frozen=True)
 class PluginFailure:
