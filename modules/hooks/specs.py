@@ -156,7 +156,8 @@ def register_postprocessing() -> Iterable[PostprocessingStep]:  # type: ignore[e
     Each is an object with a `name`, `arguments` as sections have them, a `moment` ("first", "enlarged" or "last") and
     a method `process(context)`, which gets a `PostprocessingContext` and gives (height, width, 3 or 4) uint8, or None.
     What was asked of it stands in the results beside what Extras did. It is called in the worker; one that fails ends
-    its job. An extension with a name that another step has is left out.
+    its job. An extension with a name that another step has is left out, and one with a key that Extras itself writes,
+    such as those that begin with `Postprocess`.
     """
 
 
