@@ -45,7 +45,9 @@ class ArgumentGroup(ABC):
     @cached_property
     def _keyed(self) -> tuple[Argument, ...]:
         """Its arguments, each with a key: what changes a picture has to come back."""
-        return tuple(row if row.key else replace(row, key=_key(f"{self.name} {row.label}")) for row in self.arguments)
+        return tuple(
+            row if row.key else replace(row, key=infotext_key(f"{self.name} {row.label}")) for row in self.arguments
+        )
 
 
 def check_group(group: ArgumentGroup, kind: str, taken_keys: Collection[str]) -> None:
@@ -71,6 +73,6 @@ def _is_name(name: str) -> bool:
     return re.fullmatch(r"[^\W_][\w &+.()'-]*", name) is not None and name == name.strip() and len(name) <= MAX_NAME
 
 
-def _key(words: str) -> str:
+def infotext_key(words: str) -> str:
     """Words as an infotext can have them for a key."""
     return " ".join(re.sub(r"[^\w /-]", " ", words).split())

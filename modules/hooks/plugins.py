@@ -30,6 +30,13 @@ BUILTIN = (
 )
 """The features that come with the program, in the order of a list. By name: a room does not know those above it."""
 
+BUILTIN_PREFIX = "modules.builtin."
+
+
+def short_name(plugin: str) -> str:
+    """What people call a plugin: a feature that comes with the program without its package, others as they are."""
+    return plugin.removeprefix(BUILTIN_PREFIX)
+
 
 @dataclass(frozen=True)
 class PluginFailure:
@@ -37,9 +44,11 @@ class PluginFailure:
 
     plugin: str
     problem: str
+    stays: bool = False
+    """Whether it is at work for all but what `problem` says."""
 
     def __str__(self) -> str:
-        return f"{self.plugin} is left out: {self.problem}"
+        return f"{self.plugin}: {self.problem}" if self.stays else f"{self.plugin} is left out: {self.problem}"
 
 
 @dataclass(frozen=True)
@@ -75,7 +84,7 @@ class Plugins:
 
     @property
     def failures(self) -> tuple[PluginFailure, ...]:
-        """The plugins that were left out."""
+        """The plugins that were left out, altogether or of something."""
         return tuple(self._failures)
 
     def was_left_out(self, name: str) -> bool:
@@ -108,6 +117,10 @@ class Plugins:
             self._manager.check_pending()
         except (PluginValidationError, ValueError) as error:
             self.leave_out(name, str(error))
+
+    def take_note(self, name: str, problem: str) -> None:
+        """Tell of what a plugin is left out of that stays at work for everything else."""
+        self._failures.append(PluginFailure(name, problem, stays=True))
 
     def leave_out(self, name: str, problem: str) -> None:
         """Take a plugin out again."""

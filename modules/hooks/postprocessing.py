@@ -18,6 +18,20 @@ each of the pictures that it became."""
 
 STEPS_KEY = "Postprocess steps"
 """The key of the names of the steps in what results say of how they were made."""
+_OF_EXTRAS = (
+    "gfpgan visibility",
+    "codeformer visibility",
+    "codeformer weight",
+    "split oversized",
+    "focal crop",
+    "auto-sized crop",
+    "flipped copy",
+)
+
+
+def is_of_extras(key: str) -> bool:
+    """Whether a key in what results say is one of what Extras itself does, and so no step's."""
+    return key.lower() in _OF_EXTRAS or key.lower().startswith("postprocess ")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -8,7 +8,7 @@ from typing import get_args
 from modules.errors import InvalidRequest
 from modules.hooks.argument_groups import check_group
 from modules.hooks.plugins import Plugins
-from modules.hooks.postprocessing import Moment, PostprocessingStep
+from modules.hooks.postprocessing import Moment, PostprocessingStep, is_of_extras
 from modules.hooks.script_registry import nearest_name, plain_name
 
 
@@ -60,5 +60,7 @@ def _checked(answer: object, known: Mapping[str, PostprocessingStep]) -> dict[st
             raise ValueError(f"{step.name!r} has no moment or order that there is")
         of_others = {key for one in (*known.values(), *found.values()) for key in one.keys}
         check_group(step, "step", of_others)
+        if taken := next(filter(is_of_extras, step.keys), None):
+            raise ValueError(f"{taken!r} is a key of what Extras itself does: begin it with another word")
         found[plain_name(step.name)] = step
     return found

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import get_args
 
-from modules.hooks.plugins import Plugins
+from modules.hooks.plugins import Plugins, short_name
 from modules.hooks.routes import METHODS, Audience, Route
 
 _PATH = re.compile(r"(?:[A-Za-z0-9_.-]+|\{[a-z_]+\})(?:/(?:[A-Za-z0-9_.-]+|\{[a-z_]+\}))*")
@@ -27,25 +27,30 @@ class RouteRegistry:
 
     def __init__(self, plugins: Plugins) -> None:
         self._plugins = plugins
-        self._routes: dict[str, list[tuple[str, Route]]] = {}
+        self._routes: dict[str, tuple[str, list[Route]]] = {}
         for plugin, routes in list(plugins.answers("register_routes")):
             try:
-                self._routes[_place(plugin)] = [(plugin, route) for route in _checked(routes)]
+                self._add(plugin, _checked(routes))
             except ValueError as error:
                 plugins.leave_out(plugin, str(error))
+
+    def _add(self, plugin: str, routes: list[Route]) -> None:
+        """Raises ValueError where they would lie among those of another plugin."""
+        place = short_name(plugin)
+        if place in self._routes:
+            owner = self._routes[place][0]
+            raise ValueError(f"the routes below /extensions/{place}/ are those of {owner} already")
+        self._routes[place] = (plugin, routes)
 
     def find(self, method: str, extension: str, path: str) -> FoundRoute | None:
         """The first route that fits; None where none does. HEAD is GET."""
         method = "GET" if method == "HEAD" else method
-        for plugin, route in self._routes.get(extension, ()):
+        plugin, routes = self._routes.get(extension, ("", []))
+        for route in routes:
             found = _match(route.path, path) if route.method == method else None
             if found is not None and not self._plugins.was_left_out(plugin):
                 return FoundRoute(plugin, route, found)
         return None
-
-
-def _place(plugin: str) -> str:
-    return plugin.rpartition(".")[2]
 
 
 def _match(pattern: str, path: str) -> dict[str, str] | None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from modules.errors import InvalidRequest, InvalidSetting
 from modules.hooks.arguments import Argument, Choice, Number, SeveralChoices, Switch, Text, Value
 from modules.hooks.available import Available
-from modules.hooks.plugins import Plugins
+from modules.hooks.plugins import Plugins, short_name
 
 _NOTHING = Available(task="txt2img")
 _KINDS = (Choice, Number, SeveralChoices, Switch, Text)
@@ -25,7 +25,7 @@ class PluginSetting:
     @property
     def section(self) -> str:
         """What it stands under: the name of the extension."""
-        return self.plugin.rpartition(".")[2]
+        return short_name(self.plugin)
 
     @property
     def key(self) -> str:
@@ -49,7 +49,7 @@ class SettingRegistry:
         self._rows: dict[str, PluginSetting] = {}
         for plugin, arguments in list(plugins.answers("register_settings")):
             try:
-                self._rows |= _checked(plugin, arguments)
+                self._rows |= _checked(plugin, arguments, self._rows)
             except ValueError as error:
                 plugins.leave_out(plugin, str(error))
 
@@ -93,7 +93,7 @@ def _value(row: PluginSetting, stored: Mapping[str, Any]) -> Value:
         return row.argument.initial
 
 
-def _checked(plugin: str, arguments: object) -> dict[str, PluginSetting]:
+def _checked(plugin: str, arguments: object, taken: Collection[str]) -> dict[str, PluginSetting]:
     """The rows that a plugin contributes. Raises ValueError."""
     if not isinstance(arguments, (list, tuple)):
         raise ValueError(f"register_settings returned {type(arguments).__name__} instead of a list")
@@ -106,6 +106,8 @@ def _checked(plugin: str, arguments: object) -> dict[str, PluginSetting]:
             raise ValueError(f"the choices of the setting {row.key} are no tuple of words")
         if row.key in rows:
             raise ValueError(f"there are two settings {row.key}")
+        if row.key in taken:
+            raise ValueError(f"there is a setting {row.key} already")
         try:
             row.checked(argument.initial)
         except InvalidSetting as error:

@@ -156,7 +156,8 @@ def register_postprocessing() -> Iterable[PostprocessingStep]:  # type: ignore[e
     Each is an object with a `name`, `arguments` as sections have them, a `moment` ("first", "enlarged" or "last") and
     a method `process(context)`, which gets a `PostprocessingContext` and gives (height, width, 3 or 4) uint8, or None.
     What was asked of it stands in the results beside what Extras did. It is called in the worker; one that fails ends
-    its job. An extension with a name that another step has is left out.
+    its job. An extension with a name that another step has is left out, and one with a key that Extras itself writes,
+    such as those that begin with `Postprocess`.
     """
 
 
@@ -167,6 +168,7 @@ def read_metadata(context: MetadataContext) -> str | None:
     The last line of an infotext has at least three parameters. The hook is asked where the program itself finds none:
     by PNG info, by whatever takes parameters from a picture, and by the gallery for new files. It has two seconds, and
     several threads may call it at once. Where it fails PNG info says so, and the picture is read as without it.
+    A gallery asks one no more, until the next start, that has taken too long three times.
     """
 
 

@@ -13,7 +13,7 @@ from modules.config.paths import Paths
 from modules.config.settings import SettingsStore
 from modules.gallery.adopted_folders import AdoptedFolders
 from modules.gallery.albums import Albums
-from modules.gallery.foreign.extension_readers import ExtensionReaders
+from modules.gallery.foreign.extension_readers import GALLERY_TIMEOUTS, ExtensionReaders
 from modules.hooks import TabContext
 from modules.hooks.extension_states import ExtensionStates
 from modules.hooks.extension_store import ExtensionStore
@@ -159,8 +159,10 @@ def build_services(
     input_service = InputService(shop.inputs)
     cards = ModelCards(shop.model_files, paths.cache)
     adopted = AdoptedFolders(shop.database)
-    readers = ExtensionReaders(shop.plugins)
-    reader = PictureReader(shop.scripts, shop.sections, shop.networks, shop.vaes, shop.inputs, readers)
+    reader = PictureReader(
+        shop.scripts, shop.sections, shop.networks, shop.vaes, shop.inputs, ExtensionReaders(shop.plugins)
+    )
+    readers = ExtensionReaders(shop.plugins, most_timeouts=GALLERY_TIMEOUTS)  # of galleries, which have many files
     pictures = PictureService(shop.database, shop.records, paths, reader, adopted, readers)
     extensions = ExtensionService(
         shop.extensions, shop.plugins, shop.scripts.registry.names_of, without=options.without_extensions

@@ -12,8 +12,7 @@ from modules.hooks.extension_files import ExtensionFiles
 from modules.hooks.extension_states import Origin
 from modules.hooks.extensions import Decision, Extension, Extensions
 from modules.hooks.manifest import Manifest
-
-BUILTIN_PREFIX = "modules.builtin."
+from modules.hooks.plugins import BUILTIN_PREFIX, short_name
 
 _NOT_ALLOWED = (
     "Extensions run any code they like on this computer, so they are changed from here only while the server answers "
@@ -116,7 +115,7 @@ class ExtensionService:
     def _built_in(self, name: str) -> ExtensionFacts:
         is_active = name in self._plugins.names
         return ExtensionFacts(
-            name=name.removeprefix(BUILTIN_PREFIX),
+            name=short_name(name),
             manifest=None,
             description=self._plugins.description(name) if is_active else "",
             decision=None,

@@ -100,7 +100,8 @@ class PostprocessingService:
                     done |= step.parameters(arguments)
                 names.append(step.name)
                 watcher.check()
-        return pixels, {STEPS_KEY: ", ".join(names), **done} if names else {}
+        # The names stand first, and no step's own say of what it did takes their place.
+        return pixels, {STEPS_KEY: "", **done} | {STEPS_KEY: ", ".join(names)} if names else {}
 
     def check_there(self, request: ExtrasRequest) -> None:
         """Raise InvalidRequest for a step of a stored request that is not here any more."""

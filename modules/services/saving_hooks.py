@@ -13,7 +13,8 @@ import numpy as np
 
 from modules.errors import PluginFailed
 from modules.hooks import Plugins, SavedContext, SavingChange, SavingContext
-from modules.hooks.plugins import Implementation
+from modules.hooks.argument_groups import infotext_key
+from modules.hooks.plugins import Implementation, short_name
 from modules.schema.infotext import write_parameters
 from modules.schema.pictures import Picture
 from modules.schema.requests import Resolved
@@ -112,10 +113,10 @@ def _picture(pixels: np.ndarray) -> np.ndarray:
 def _with_parameters(infotext: str, plugin: str, parameters: Mapping[str, str]) -> str:
     if not infotext or not parameters:
         return infotext
-    own = {f"{key_start(plugin)}{key}": value for key, value in parameters.items()}
+    own = {infotext_key(f"{key_start(plugin)}{key}"): value for key, value in parameters.items()}
     return f"{infotext}, {write_parameters(own)}"
 
 
 def key_start(plugin: str) -> str:
     """What the keys begin with that an extension adds to infotexts."""
-    return f"{plugin.rpartition('.')[2]} "
+    return f"{infotext_key(short_name(plugin)) or 'Extension'} "

@@ -23,11 +23,12 @@ ContextOf = Callable[[str], TabContext]
 
 def lay_out_extension_tabs(page: Page, tabs: Iterable[tuple[str, Tab]], context_of: ContextOf) -> list[gr.Tab]:
     """A tab for each, in the place where it is called. Their events answer those whom the tabs are for."""
-    return [_lay_out(page, plugin, tab, context_of) for plugin, tab in tabs]
+    return [_lay_out(page, number, plugin, tab, context_of) for number, (plugin, tab) in enumerate(tabs, 1)]
 
 
-def _lay_out(page: Page, plugin: str, tab: Tab, context_of: ContextOf) -> gr.Tab:
-    place = re.sub("[^a-z0-9]+", "-", f"{plugin}-{tab.title}".lower()).strip("-")
+def _lay_out(page: Page, number: int, plugin: str, tab: Tab, context_of: ContextOf) -> gr.Tab:
+    # The number tells those apart whose titles leave the same letters, or none.
+    place = re.sub("[^a-z0-9]+", "-", f"{plugin}-{tab.title}-{number}".lower()).strip("-")
     with gr.Tab(tab.title, id=f"extension-{place}", elem_id=f"extension-{place}-tab") as shown:
         blocks, events = set(page.blocks), set(page.fns)
         try:

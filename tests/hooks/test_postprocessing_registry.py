@@ -66,6 +66,18 @@ def test_they_go_by_moment_then_by_order() -> None:
         ([Step("b", "last", 0, number("x y"))], "'x y' is no name of an argument: use letters, digits and _"),
         ([Step("b", "last", 0, number("x", "First"))], "infotexts have a key 'First' already"),
         (
+            [Step("b", "last", 0, number("x", "Postprocess upscaler"))],
+            "'Postprocess upscaler' is a key of what Extras itself does: begin it with another word",
+        ),
+        (
+            [Step("postprocess", "last", 0, number("steps"))],
+            "'postprocess Steps' is a key of what Extras itself does: begin it with another word",
+        ),
+        (
+            [Step("b", "last", 0, number("x", "Flipped copy"))],
+            "'Flipped copy' is a key of what Extras itself does: begin it with another word",
+        ),
+        (
             [Step("b", "last", 0, Drawn(name="x", label="X"))],
             "'b' asks whether a seed was drawn, which only scripts are told",
         ),

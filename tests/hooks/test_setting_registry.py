@@ -68,3 +68,14 @@ def test_one_that_registers_nonsense_is_left_out(answer: Any, problem: str) -> N
     plugins, registry = registered(sea=[TIDE], bad=answer)
     assert plugins.names == ("sea",) and plugins.failures[0].problem.startswith(problem)
     assert list(registry.rows) == ["sea.tide"]
+
+
+def test_names_with_dots_are_told_apart_and_taken_keys_refused() -> None:
+    names = ("sd-webui-v1.5", "other.5", "modules.builtin.sea", "sea")
+    plugins, registry = registered(**dict.fromkeys(names, [TIDE]))
+    assert [(row.key, row.plugin) for row in registry.rows.values()] == [
+        ("sd-webui-v1.5.tide", "sd-webui-v1.5"),
+        ("other.5.tide", "other.5"),
+        ("sea.tide", "modules.builtin.sea"),
+    ]
+    assert [str(one) for one in plugins.failures] == ["sea is left out: there is a setting sea.tide already"]

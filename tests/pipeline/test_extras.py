@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from modules.errors import Interrupted, InvalidRequest
+from modules.hooks.postprocessing import is_of_extras
 from modules.pipeline.extras import ExtrasTools, ProcessedPicture, process
 from modules.schema.extras_request import ExtrasRequest
 from modules.upscaling.listener import Listener
@@ -78,7 +79,9 @@ def processed(
         lambda: Detector(faces),
     )
     request = ExtrasRequest.of({"images": ["0" * 32], **fields})
-    return list(process(request, pixels, tools, watcher or Watcher(), most)), log
+    results = list(process(request, pixels, tools, watcher or Watcher(), most))
+    assert all(is_of_extras(key) for one in results for key in one.done), "no step of an extension may have such a key"
+    return results, log
 
 
 def test_nothing_asked_is_nothing_done() -> None:

@@ -53,6 +53,13 @@ class Corner(Step):
         pixels[0, 0] = 7
         return pixels
 
+class Boastful(Step):
+    name = "Boastful"
+    changed = staticmethod(lambda pixels: pixels)
+
+    def parameters(self, arguments):
+        return {"Postprocess steps": "Everything", "Boast": "Yes"}
+
 class Faulty(Step):
     name = "Faulty"
     arguments = (Number(name="answer", label="Answer", default=0, minimum=0, maximum=2, whole=True),)
@@ -62,7 +69,7 @@ class Faulty(Step):
 
 @hookimpl
 def register_postprocessing():
-    return [Corner(), Inverse(), Quarter(), Brighter(), Faulty()]
+    return [Corner(), Inverse(), Quarter(), Brighter(), Boastful(), Faulty()]
 """
 
 
@@ -120,6 +127,11 @@ def test_what_comes_with_the_program_is_a_step_too(services: Services) -> None:
     assert pixels.shape == (40, 56, 3) and (pixels[:4] == (16, 32, 48)).all()
     assert np.array_equal(pixels[4:-4, 4:-4], before)
     assert told == "Postprocess steps: Border and watermark, Border width: 4, Border colour: #102030"
+
+
+def test_no_step_speaks_for_all(services: Services) -> None:
+    ((_, told),) = processed(services, {"Boastful": {}, "Inverse": {}})
+    assert told == 'Postprocess steps: "Inverse, Boastful", Boast: Yes'
 
 
 def test_none_that_is_off_does_anything(services: Services) -> None:

@@ -120,3 +120,12 @@ def test_settings_and_folder_are_the_extensions(services: Services) -> None:
     page_with(services, Tab(title="Told", build=told.append))
     assert [(one.folder, dict(one.settings)) for one in told] == [(services.paths.extension_data / "mine", {})]
     assert told[0].folder.is_dir()
+
+
+def test_each_has_an_id_of_its_own_in_any_language(services: Services) -> None:
+    titles_of_them = ("天気", "潮汐", "b c", "b-c")
+    page = page_with(services, *(Tab(title=title, build=letters) for title in titles_of_them))
+    tabs = [row["props"] for row in page.config["components"] if row["type"] == "tabitem"]
+    assert tuple(tab["label"] for tab in tabs[-4:]) == titles_of_them
+    assert len({tab["id"] for tab in tabs}) == len({tab["elem_id"] for tab in tabs}) == len(tabs)
+    assert all(re.fullmatch("extension-[a-z0-9-]*[a-z0-9]", tab["id"]) for tab in tabs[-4:])

@@ -9,6 +9,7 @@ from pathlib import Path
 from modules.gallery.foreign import comfyui, fooocus, invokeai, novelai, plain_programs
 from modules.gallery.foreign.extension_readers import ExtensionReaders
 from modules.gallery.foreign.foreign_json import object_of, words
+from modules.gallery.foreign.whole_characters import whole_characters
 from modules.imaging.encoding import PARAMETERS_KEY
 from modules.imaging.picture_heads import PictureHead, read_head
 from modules.imaging.stealth import stealth_text
@@ -42,7 +43,7 @@ def read_picture(path: Path, readers: ExtensionReaders | None = None) -> ReadPic
     Raises UnreadablePicture, OSError.
     """
     head = read_head(path)
-    infotext = _infotext(path, head)
+    infotext = whole_characters(_infotext(path, head))
     if readers is None or parse_infotext(infotext).parameters:
         return ReadPicture(head.width, head.height, infotext, head.problem)
     found = readers(head)
