@@ -182,7 +182,14 @@
       } catch (refused) {
         if (!(refused instanceof window.atelier.ExtensionRefused)) throw refused;
         this.problem.textContent = refused.message;
+        if (refused.status === 404) await this.leave(refused.message);
       }
+    }
+
+    /** The server knows the look no longer: its panel goes, and what was wrong is said above. @param {string} sentence */
+    async leave(sentence) {
+      await this.desk.askAgain();
+      if (!this.root.isConnected) this.desk.refused(sentence);
     }
   }
 
