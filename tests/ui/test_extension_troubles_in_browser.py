@@ -65,13 +65,13 @@ def answer(page: Page, path: str, given: Callable[[str], tuple[int, Any]]) -> li
     return asked
 
 
-def from_git(page: Page, **changes: object) -> None:
-    """The extension comes from a repository."""
+def from_git(page: Page, facts: dict[str, object] | None = None) -> None:
+    """The extension comes from a repository; the server tells these facts of it in the place of its own."""
 
     def fulfil(route: Route) -> None:
         answered = route.fetch()
         found = answered.json()
-        found["extensions"][0].update({**GIT, **changes})
+        found["extensions"][0].update({**GIT, **(facts or {})})
         route.fulfill(response=answered, json=found)
 
     page.route("**/api/v1/extensions", fulfil)
@@ -180,3 +180,133 @@ def test_a_check_for_updates_says_how_many_it_could_not_look_at(page: Page) -> N
     expect(told).to_have_text("1 could not be looked at")
     expect(page.locator(".extension").get_by_text("No update could be looked at. It is away.")).to_be_visible()
     assert posted == ["POST"] and cancelled == []
+
+
+def test_what_another_page_saw_the_end_of_is_shown_here(page: Page) -> None:
+    looks = [{**LOOK, "state": "installing"}]
+    facts: dict[str, object] = {"version": "1.0"}
+    answer(page, "/looks", lambda method: (200, looks))
+    from_git(page, facts)
+    open_tab(page, "Extensions")
+    card = page.locator(".extension[data-name=sea]")
+    expect(card.get_by_text("Installing…")).to_be_visible()
+    facts["version"] = "2.0"
+    looks.clear()
+    expect(card.get_by_text("2.0")).to_be_visible()
+
+
+def test_a_server_that_came_back_and_wants_a_login_is_back(page: Page) -> None:
+    is_gone: list[bool] = []
+
+    def listed(route: Route) -> None:
+        if is_gone:
+            route.fulfill(status=401, json={"detail": "Log in first."})
+        else:
+            route.fulfill(json={**route.fetch().json(), "waits": True})
+
+    def leave(method: str) -> tuple[int, None]:
+        is_gone.append(True)
+        return 202, None
+
+    page.route("**/api/v1/extensions", listed)
+    answer(page, "/restart", leave)
+    open_tab(page, "Extensions")
+    with page.expect_event("load"):
+        page.get_by_role("button", name="Start the server anew").click()
+
+
+def test_updates_are_installed_one_beside_the_other(page: Page) -> None:
+    """A repaint in between gives back no button whose work goes on; what fails is named as what it is."""
+    looks = [LOOK]
+    held: list[Route] = []
+    answer(page, "/looks", lambda method: (200, looks))
+    page.route("**/api/v1/extensions/looks/a/install", lambda route: held.append(route))
+    from_git(page)
+    open_tab(page, "Extensions")
+    all_button = page.get_by_role("button", name="Update all (1)")
+    all_button.click()
+    page.get_by_role("dialog").get_by_role("button", name="Update all").click()
+    expect(all_button).to_have_attribute("aria-disabled", "true")
+    looks[0] = {**LOOK, "state": "installing"}
+    held.pop().fulfill(status=202, json=looks[0])
+    card = page.locator(".extension[data-name=sea]")
+    expect(card.get_by_text("Installing…")).to_be_visible()
+    looks[0] = {**LOOK, "state": "failed", "problem": "It was changed meanwhile."}
+    expect(card.get_by_text("The update could not be installed. It was changed meanwhile.")).to_be_visible()
+
+
+def test_a_button_waits_through_repaints(page: Page) -> None:
+    held: list[Route] = []
+    looks: list[dict[str, Any]] = []
+    answer(page, "/looks", lambda method: (200, looks))
+    page.route("**/api/v1/extensions/sea/pin", lambda route: held.append(route))
+    from_git(page)
+    open_tab(page, "Extensions")
+    pin = page.locator(".extension[data-name=sea]").get_by_role("button", name="Pin", exact=True)
+    pin.click()
+    expect(pin).to_have_attribute("aria-disabled", "true")
+    before = pin.element_handle()
+    assert before is not None
+    looks.append(LOOK)
+    open_tab(page, "Settings")
+    open_tab(page, "Extensions")
+    expect(page.get_by_text("New version")).to_be_visible()
+    assert not before.evaluate("one => one.isConnected")
+    expect(pin).to_have_attribute("aria-disabled", "true")
+    held.pop().fulfill(status=400, json={"detail": "Not now."})
+    expect(pin).not_to_have_attribute("aria-disabled", "true")
+
+
+@pytest.mark.parametrize(
+    ("sizes", "told"),
+    [
+        ([1500, 2500], "They are installed into a folder of its own, 4.0 KB to fetch."),
+        ([1500, None], "They are installed into a folder of its own, at least 1.5 KB to fetch."),
+        ([None, None], "They are installed into a folder of its own. The program's"),
+    ],
+)
+def test_packages_of_unknown_size_count_as_such(page: Page, sizes: list[int | None], told: str) -> None:
+    packages = [
+        {"name": f"p{place}", "version": "1", "size": size, "sha256": "e" * 64} for place, size in enumerate(sizes)
+    ]
+    answer(page, "/looks", lambda method: (200, [{**LOOK, "packages": packages}]))
+    from_git(page)
+    open_tab(page, "Extensions")
+    page.get_by_role("button", name="See the update").click()
+    expect(page.locator(".look").get_by_text(told)).to_be_visible()
+    expect(page.locator(".look").get_by_text("It has no new commits.")).to_be_visible()
+
+
+ON = {"is_enabled": True, "is_wanted": True}
+FAILED = {"problem": "x", "has_failed": True}
+AGAIN = ["Switch on again", "Switch off"]
+
+
+@pytest.mark.parametrize(
+    ("facts", "state", "buttons"),
+    [
+        ({**ON, **FAILED, "waits": True}, "On after the next start", ["Switch off"]),
+        ({**ON, **FAILED}, "Left out", AGAIN),
+        ({"is_enabled": True, "is_active": True, "waits": True, "problem": "x"}, "Off after the next start", AGAIN),
+        ({**FAILED, "waits": True}, "Off after the next start", ["Switch on"]),
+        ({"problem": "x"}, "Left out", []),
+    ],
+)
+def test_a_card_says_what_the_next_start_does(
+    page: Page, facts: dict[str, object], state: str, buttons: list[str]
+) -> None:
+    from_git(page, facts)
+    open_tab(page, "Extensions")
+    card = page.locator(".extension[data-name=sea]")
+    expect(card.locator(".extension-state")).to_have_text(state)
+    expect(card.get_by_role("button", name="Switch")).to_have_text(buttons)
+
+
+def test_what_strangers_say_leaves_our_sentence_translated(browser: Browser, address: str) -> None:
+    with browser.new_context(locale="de-DE") as context:
+        page = context.new_page()
+        page.goto(address)
+        page.wait_for_function("atelier.languages?.translated('Off') === 'Aus'")
+        told = "Extension 'sea' cannot be switched on. NameError: name 'x' is not defined"
+        shown = page.evaluate("told => atelier.languages.translated(told)", told)
+        assert shown == "Erweiterung 'sea' kann nicht eingeschaltet werden. NameError: name 'x' is not defined"

@@ -22,6 +22,7 @@
       this.notice = make("p", "setting-problem", { role: "alert" });
       this.lines = make("div", "extension-head-lines");
       this.bar = make("div", "extensions-bar", { hidden: true });
+      this.held = new parts.HeldKeys(this.bar);
       this.restored = make("div", "extension-set", { hidden: true });
       this.looks = new window.atelier.ExtensionLooks(this.desk);
       this.cards = new window.atelier.ExtensionCards(
@@ -133,6 +134,7 @@
       if (now === this.barNow) return;
       this.barNow = now;
       parts.keepingFocus(this.bar, () => this.bar.replaceChildren(this.views(), this.told(ready), this.tools(ready, canCheck)), () => ["check", `view:${view}`]);
+      this.held.mark();
     }
 
     views() {
@@ -160,11 +162,10 @@
       const { desk } = this;
       const found = [];
       if (canCheck) {
-        const isAsking = desk.checking === "asking";
         found.push(
           desk.checking === "checking"
             ? button("Cancel", "check", (event) => this.stopChecking(event))
-            : button("Check for updates", "check", (event) => this.check(event), "", isAsking ? { "aria-disabled": "true" } : {}),
+            : button("Check for updates", "check", (event) => this.check(event)),
         );
       }
       if (count) found.push(button(`Update all (${count})`, "all", () => this.updateAll(), "is-first"));
@@ -177,7 +178,7 @@
 
     check({ timeStamp }) {
       this.checkedAt = timeStamp;
-      return this.doing(() => this.desk.check());
+      return this.doing(() => this.held.during("check", () => this.desk.check()));
     }
 
     stopChecking({ timeStamp }) {
@@ -200,9 +201,16 @@
         make("p", "", { text: "Pinned ones are left out. The versions that are here now are kept, and can be gone back to." }),
       ];
       if (!(await ask.agreed("Update all of these?", words, "Update all"))) return;
-      await this.doing(async () => {
-        for (const look of updates) await desk.install(look, null);
-      });
+      await this.doing(() => this.held.during("all", () => this.installAll(updates)));
+    }
+
+    /** One that is refused holds up none of the others. */
+    async installAll(updates) {
+      const found = await Promise.allSettled(updates.map((look) => this.desk.install(look, null)));
+      const refusals = found.filter((one) => one.status === "rejected").map((one) => one.reason);
+      const fault = refusals.find((one) => !(one instanceof window.atelier.ExtensionRefused));
+      if (fault) throw fault;
+      if (refusals.length) throw new window.atelier.ExtensionRefused([...new Set(refusals.map((one) => one.message))].join(" "));
     }
 
     chooseSet() {
