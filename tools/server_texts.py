@@ -78,6 +78,9 @@ PUT_TOGETHER = frozenset(
     {} seconds
     {shown} was tried {tries} times in vain: {error_text}.
     {path} has no columns name and prompt.
+    Extension {name} cannot be switched on. {problem}
+    Extension {name} cannot be switched on. What was there before is still there. {problem}
+    The previous version of {name} cannot be switched on. {problem}
     """.strip().splitlines()
 )
 """What no literal holds as a whole."""

@@ -44,8 +44,12 @@ class ExtensionReport(Report):
     """Whether it is at work."""
     waits: bool
     """Whether the next start of the server changes it."""
+    is_wanted: bool
+    """Whether the next start takes it in, whatever became of it in this one."""
     problem: str
     """Why it was left out; empty where there is nothing wrong with it."""
+    has_failed: bool
+    """Whether the problem is what this start met in it; others are in the way of the next start as well."""
     scripts: list[str]
     """What it adds to the list of scripts."""
     kind: Literal["git", "zip", "folder", ""]
@@ -146,4 +150,6 @@ def _report(one: ExtensionFacts, tell: Teller, previous: list[str]) -> Extension
         is_active=one.is_active,
         is_pinned=one.origin is not None and one.origin.is_pinned,
         waits=one.waits,
+        is_wanted=one.is_wanted,
+        has_failed=one.has_failed,
     )

@@ -31,7 +31,11 @@ class ExtensionFacts:
     is_active: bool
     waits: bool
     """Whether a new start would change it."""
+    is_wanted: bool
+    """Whether a new start takes it in, whatever became of it in this one."""
     problem: str
+    has_failed: bool
+    """Whether the problem is what this start met in it; others are in the way of the next start as well."""
     scripts: tuple[str, ...]
     origin: Origin | None = None
     """Where it was installed from; None: it came with the program, or somebody put it there."""
@@ -100,6 +104,7 @@ class ExtensionService:
         taken_in = self._extensions.taken_in.get(extension.name)
         is_active = extension.name in self._plugins.names
         wanted = extension.content if extension.is_wanted else None
+        failure = self._failures().get(extension.name, "")
         return ExtensionFacts(
             name=extension.name,
             manifest=extension.folder.manifest,
@@ -107,13 +112,16 @@ class ExtensionService:
             decision=extension.decision,
             is_active=is_active,
             waits=wanted != taken_in and not self.without,
-            problem=extension.problem or self._failures().get(extension.name, ""),
+            is_wanted=extension.is_wanted,
+            problem=extension.problem or failure,
+            has_failed=bool(failure) and not extension.problem,
             scripts=self._scripts_of(extension.name),
             origin=extension.origin,
         )
 
     def _built_in(self, name: str) -> ExtensionFacts:
         is_active = name in self._plugins.names
+        failure = self._failures().get(name, "")
         return ExtensionFacts(
             name=short_name(name),
             manifest=None,
@@ -121,6 +129,8 @@ class ExtensionService:
             decision=None,
             is_active=is_active,
             waits=False,
-            problem=self._failures().get(name, ""),
+            is_wanted=True,
+            problem=failure,
+            has_failed=bool(failure),
             scripts=self._scripts_of(name),
         )

@@ -36,7 +36,8 @@ def test_what_is_there_is_listed(idle_client: TestClient, services: Services) ->
     assert found["deep-sea"] == {
         "name": "deep-sea", "title": "Deep sea", "version": "1.0", "author": "Ann", "description": "Waves.",
         "homepage": "", "requirements": ["numpy>=1"], "touches": ["scripts"], "is_built_in": False,
-        "is_enabled": False, "can_be_enabled": True, "is_active": False, "waits": False, "problem": "", "scripts": [],
+        "is_enabled": False, "can_be_enabled": True, "is_active": False, "waits": False, "is_wanted": False,
+        "problem": "", "has_failed": False, "scripts": [],
         "kind": "", "source": "", "commit": "", "is_pinned": False, "previous": [],
     }  # fmt: skip
     assert found["xyz_plot"]["description"].startswith("X/Y/Z plot: one picture for every combination")
@@ -51,10 +52,23 @@ def test_one_is_switched_on_and_off(idle_client: TestClient, services: Services)
     answer = idle_client.put(f"{PLACE}/deep-sea")
     assert answer.status_code == 200, answer.text
     found = rows(idle_client)["deep-sea"]
-    assert (found["is_enabled"], found["is_active"], found["waits"]) == (True, False, True)
+    assert (found["is_enabled"], found["is_active"], found["waits"], found["is_wanted"]) == (True, False, True, True)
     idle_client.delete(f"{PLACE}/deep-sea")
     found = rows(idle_client)["deep-sea"]
-    assert (found["is_enabled"], found["waits"]) == (False, False)
+    assert (found["is_enabled"], found["waits"], found["is_wanted"]) == (False, False, False)
+
+
+def test_what_the_next_start_does_is_told_apart_from_what_this_one_met(
+    idle_client: TestClient, services: Services
+) -> None:
+    idle_client.put(f"{PLACE}/deep-sea")
+    services.extensions._plugins.leave_out("deep-sea", "ValueError: no water")
+    found = rows(idle_client)["deep-sea"]
+    assert (found["problem"], found["has_failed"], found["is_wanted"]) == ("ValueError: no water", True, True)
+    (services.paths.extensions / "deep-sea" / "more.py").write_text("x = 1\n")
+    found = rows(idle_client)["deep-sea"]
+    assert "not those that were there" in found["problem"]
+    assert (found["is_enabled"], found["has_failed"], found["is_wanted"]) == (True, False, False)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@
   const { button } = parts;
 
   const state = (one) => {
-    if (one.waits) return ["waits", one.is_enabled && !one.problem ? "On after the next start" : "Off after the next start"];
+    if (one.waits) return ["waits", one.is_wanted ? "On after the next start" : "Off after the next start"];
     if (one.is_active) return ["active", "At work"];
     return one.problem ? ["wrong", "Left out"] : ["off", "Off"];
   };
@@ -34,6 +34,7 @@
     constructor(desk, refused, wantsMore) {
       Object.assign(this, { desk, refused, wantsMore });
       this.root = make("div", "extension-lists");
+      this.held = new parts.HeldKeys(this.root);
       this.painted = "";
     }
 
@@ -45,6 +46,7 @@
       this.painted = now;
       const others = (key) => ["title:", "back:"].map((one) => one + key.split(":")[1]);
       parts.keepingFocus(this.root, () => this.root.replaceChildren(...this.sections().filter(Boolean)), others);
+      this.held.mark();
     }
 
     /** @param {string} name */
@@ -120,10 +122,11 @@
       const found = [];
       if (one.is_pinned) found.push(make("span", "extension-mark is-pinned", { text: "Pinned" }));
       if (update?.state === "fetching") found.push(make("span", "extension-mark", { text: "Looking for an update…" }));
+      if (update?.state === "installing") found.push(make("span", "extension-mark", { text: "Installing…" }));
       if (update?.state === "ready") found.push(make("span", "extension-mark is-new", {}, make("span", "", { text: "New version" }), " ", parts.foreign(update.version)));
       const rows = found.length ? [make("div", "extension-marks", {}, ...found)] : [];
       if (update?.state === "failed") {
-        const words = make("span", "", { text: "No update could be looked at." });
+        const words = make("span", "", { text: update.content ? "The update could not be installed." : "No update could be looked at." });
         rows.push(make("p", "extension-problem", {}, words, " ", make("span", "", { text: update.problem })));
       }
       return rows.length ? make("div", "extension-updates", {}, ...rows) : null;
@@ -152,11 +155,11 @@
     switches(one, wish, key) {
       if (!one.can_be_enabled) return [];
       const off = button("Switch off", key("off"), wish("", "DELETE"));
-      if (one.is_enabled && (one.waits || one.is_active || !one.problem)) return [off];
-      if (!one.is_enabled && one.problem) return [];
-      return one.is_enabled
-        ? [button("Switch on again", key("on"), wish("", "PUT"), "is-first"), off]
-        : [button("Switch on", key("on"), wish("", "PUT"), "is-first")];
+      // What failed in this start may have been mended since; what is in the way of the next one has to be mended first.
+      const isInTheWay = Boolean(one.problem) && !one.has_failed;
+      if (!one.is_enabled) return isInTheWay ? [] : [button("Switch on", key("on"), wish("", "PUT"), "is-first")];
+      const isFine = one.is_wanted && (one.waits || !one.problem);
+      return isFine ? [off] : [button("Switch on again", key("on"), wish("", "PUT"), "is-first"), off];
     }
 
     updating(one, key) {
@@ -209,7 +212,7 @@
     async doing({ target }, act) {
       this.refused("");
       try {
-        return await parts.holding([target], act);
+        return await this.held.during(target.dataset.key, act);
       } catch (refused) {
         if (!(refused instanceof window.atelier.ExtensionRefused)) throw refused;
         this.refused(refused.message);

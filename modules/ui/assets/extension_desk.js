@@ -8,7 +8,18 @@
   const RESTORING = "atelier-extensions-restoring";
   const SILENT = "The server does not answer. Open the tab again.";
 
-  class Refused extends Error {}
+  class Refused extends Error {
+    /** @param {string} sentence @param {number} status of the answer; 0 where there was none */
+    constructor(sentence, status = 0) {
+      super(sentence);
+      this.status = status;
+    }
+
+    /** Whether the server may answer once it is asked again. */
+    get isPassing() {
+      return !this.status || this.status >= 500;
+    }
+  }
 
   /**
    * @typedef {object} Look an extension that was fetched to be looked at, as the API tells it
@@ -16,11 +27,21 @@
    * @property {string} state
    */
 
+  /**
+   * @typedef {object} Hearer who began a look
+   * @property {Element} element where it says why a look failed
+   * @property {(sentence: string) => void} refuse
+   */
+
   class ExtensionDesk {
-    /** @param {() => void} changed what there is to be seen is another now @param {(look: Look, isOpened: boolean) => void} ended */
-    constructor(changed, ended) {
-      Object.assign(this, { changed, ended, list: null, restored: null, isFollowing: false });
-      /** How the check for updates stands: "", "checking" or "checked". */
+    /**
+     * @param {() => void} changed what there is to be seen is another now
+     * @param {(look: Look, isOpened: boolean) => void} ended
+     * @param {(sentence: string) => void} refused what nobody asked for by a button cannot be had
+     */
+    constructor(changed, ended, refused) {
+      Object.assign(this, { changed, ended, refused, list: null, restored: null, isFollowing: false });
+      /** How the check for updates stands: "", "asking", "checking" or "checked". */
       this.checking = "";
       this.pause = PAUSE;
       /** Another number after each change of the looks on this page. */
@@ -29,7 +50,7 @@
       this.looks = [];
       /** Looks that somebody asked for on this page. @type {Set<string>} */
       this.opened = new Set();
-      /** Who began a look and wants to hear why it failed. @type {Map<string, (sentence: string) => void>} */
+      /** Who began a look and wants to hear why it failed. @type {Map<string, Hearer>} */
       this.waiting = new Map();
     }
 
@@ -46,7 +67,7 @@
         throw new Refused(SILENT);
       }
       const content = await answer.json().catch(() => null);
-      if (!answer.ok) throw new Refused(content?.detail ?? SILENT);
+      if (!answer.ok) throw new Refused(content?.detail ?? SILENT, answer.status);
       return content;
     }
 
@@ -65,13 +86,30 @@
 
     async load() {
       this.list = await this.ask("");
-      if (this.canChange) {
-        this.looks = await this.ask("/looks");
-        // Before the first set of a start the server knows none.
-        if (sessionStorage.getItem(RESTORING) === this.list.start) this.restored = await this.ask("/restore");
+      try {
+        if (this.canChange) await this.askForLooks(sessionStorage.getItem(RESTORING) === this.list.start);
+      } finally {
+        this.changed();
       }
-      this.changed();
       this.follow();
+    }
+
+    /** @param {boolean} andSet whether a set is being restored as far as this page knows */
+    async askForLooks(andSet) {
+      const { turn } = this;
+      const looks = await this.ask("/looks");
+      if (turn === this.turn) this.looks = looks; // else it was asked before what happened here meanwhile
+      if (andSet) await this.askForRestored();
+    }
+
+    /** A server that was started anew knows no set. */
+    async askForRestored() {
+      try {
+        this.restored = await this.ask("/restore");
+      } catch (refused) {
+        if (refused.status !== 404) throw refused;
+        this.forgetRestored();
+      }
     }
 
     async reload() {
@@ -92,14 +130,14 @@
     /**
      * Begin to look at something.
      * @param {object | Blob} wanted
-     * @param {(sentence: string) => void} [refused] hears why it cannot be had
+     * @param {Hearer} [hearer] hears why it cannot be had, as long as it can be seen
      * @returns {Promise<Look>}
      */
-    async begin(wanted, refused = undefined) {
+    async begin(wanted, hearer = undefined) {
       const path = wanted instanceof File ? `/looks/zip?name=${encodeURIComponent(wanted.name.slice(-200))}` : "/looks";
       const look = await this.ask(path, "POST", wanted);
       this.opened.add(look.id);
-      if (refused) this.waiting.set(look.id, refused);
+      if (hearer) this.waiting.set(look.id, hearer);
       this.hold([...this.looks, look]);
       this.follow();
       return look;
@@ -107,13 +145,26 @@
 
     /** Look at all updates, in the place of those that were looked at before. */
     async check() {
-      const before = this.looks.filter((one) => this.updates(one) && !BUSY.includes(one.state));
-      await Promise.all(before.map((one) => this.forget(one)));
-      const found = await this.ask("/looks/updates", "POST");
-      this.checking = found.length ? "checking" : "";
-      this.hold([...this.looks, ...found]);
+      if (this.isChecking) return;
+      this.checking = "asking";
+      this.changed();
+      try {
+        const before = this.looks.filter((one) => this.updates(one) && !BUSY.includes(one.state));
+        await Promise.all(before.map((one) => this.forget(one)));
+        const found = await this.ask("/looks/updates", "POST");
+        this.checking = found.length ? "checking" : "";
+        this.hold([...this.looks, ...found]);
+      } finally {
+        if (this.checking === "asking") {
+          this.checking = "";
+          this.changed();
+        }
+      }
       this.follow();
-      return found.length;
+    }
+
+    get isChecking() {
+      return ["asking", "checking"].includes(this.checking);
     }
 
     /** The installed extension that a look is an update of, as far as that is known. @param {Look} look */
@@ -130,6 +181,12 @@
     /** Updates that can be installed as they are. */
     get ready() {
       return this.own.filter((one) => !one.is_pinned).map((one) => this.updateOf(one)).filter((one) => one?.state === "ready");
+    }
+
+    /** How many extensions could not be looked at for an update. */
+    get unseen() {
+      const found = this.own.filter((one) => !one.is_pinned).map((one) => this.updateOf(one));
+      return found.filter((one) => one?.state === "failed" && !one.content).length;
     }
 
     /** Those that somebody has to decide on. */
@@ -199,7 +256,7 @@
         await this.settle();
         while (this.isBusy) {
           await new Promise((done) => setTimeout(done, this.pause));
-          if (this.isBusy) await this.askAgain();
+          if (this.isBusy && !(await this.askAgain())) return;
           await this.settle();
         }
       } finally {
@@ -207,21 +264,24 @@
       }
     }
 
+    /** @returns {Promise<boolean>} whether there is sense in asking once more */
     async askAgain() {
-      const before = this.isRestoring;
-      const { turn } = this;
+      const wasRestoring = this.isRestoring;
+      const before = this.looks;
       try {
-        if (before) this.restored = await this.ask("/restore");
-        const looks = await this.ask("/looks");
-        if (turn === this.turn) this.looks = looks; // else it was asked before what happened here meanwhile
+        await this.askForLooks(wasRestoring);
+        // What is gone another page saw the end of.
+        const isGone = ({ id }) => !this.looks.some((one) => one.id === id);
+        if ((wasRestoring && !this.isRestoring) || before.some(isGone)) await this.reload();
       } catch (refused) {
         if (!(refused instanceof Refused)) throw refused;
         this.pause = Math.min(2 * this.pause, LONGEST_PAUSE); // the server may be starting: it is asked again
-        return;
+        if (!refused.isPassing) this.refused(refused.message);
+        return refused.isPassing;
       }
       this.pause = PAUSE;
-      if (before && !this.isRestoring) await this.reload();
       this.changed();
+      return true;
     }
 
     /** Whether there is nothing more to see of a look than that it ended. */
@@ -229,16 +289,25 @@
       return ["done", "unchanged", "cancelled"].includes(look.state) || (look.state === "failed" && this.waiting.has(look.id));
     }
 
+    /** Who began a look hears of its end only while somebody can see that; else its panel stays and says it. */
+    forgetHearers() {
+      for (const { id, state } of this.looks) {
+        const element = this.waiting.get(id)?.element;
+        const isSeen = element?.isConnected && element.checkVisibility();
+        if (state === "ready" || (state === "failed" && !isSeen)) this.waiting.delete(id);
+      }
+    }
+
     /** Looks that ended are told and taken off the list. */
     async settle() {
-      for (const look of this.looks.filter((one) => one.state === "ready")) this.waiting.delete(look.id);
+      this.forgetHearers();
       const over = this.looks.filter((one) => this.isOver(one));
       for (const look of over) {
-        const refused = this.waiting.get(look.id);
+        const hearer = this.waiting.get(look.id);
         const isOpened = this.opened.has(look.id);
         if (look.state === "done") await this.ask("").then((list) => (this.list = list), () => null);
         await this.forget(look);
-        if (look.state === "failed") refused(look.problem);
+        if (look.state === "failed") hearer.refuse(look.problem);
         else if (isOpened || look.state === "done") this.ended(look, isOpened);
       }
       if (this.checking === "checking" && !this.looks.some((one) => one.state === "fetching")) {

@@ -21,15 +21,23 @@
     return make("div", "look-part", {}, heading("What will run"), line(about), ...shown);
   };
 
+  /** Nobody told the size of some packages. */
+  const fetching = (packages) => {
+    const known = packages.filter((one) => one.size !== null);
+    const amount = inUnits(known.reduce((sum, one) => sum + one.size, 0));
+    if (!known.length) return "They are installed into a folder of its own. The program's own packages stay as they are.";
+    if (known.length < packages.length)
+      return `They are installed into a folder of its own, at least ${amount} to fetch. The program's own packages stay as they are.`;
+    return `They are installed into a folder of its own, ${amount} to fetch. The program's own packages stay as they are.`;
+  };
+
   const packages = (look) => {
     const row = (one) => {
-      const amount = one.size === null ? "" : inUnits(one.size);
-      return make("li", "", { title: one.sha256 }, foreign(one.name, "look-name"), foreign(one.version), foreign(amount));
+      const amount = one.size === null ? [] : [make("span", "", { text: inUnits(one.size) })];
+      return make("li", "", { title: one.sha256 }, foreign(one.name, "look-name"), foreign(one.version), ...amount);
     };
-    const known = look.packages.reduce((sum, one) => sum + (one.size ?? 0), 0);
-    const amount = inUnits(known);
     const inside = look.packages.length
-      ? [line(`They are installed into a folder of its own, ${amount} to fetch. The program's own packages stay as they are.`), make("ul", "look-packages", {}, ...look.packages.map(row))]
+      ? [line(fetching(look.packages)), make("ul", "look-packages", {}, ...look.packages.map(row))]
       : [line(look.requirements.length ? "None: all that it needs is here already." : "None.")];
     const needs = look.requirements.length ? [parts.chips("It needs", look.requirements)] : [];
     return make("div", "look-part", {}, heading("Packages that come with it"), ...inside, ...needs);
@@ -44,7 +52,7 @@
   const news = (look) => {
     const inside = [];
     if (look.commits?.length) inside.push(make("ol", "look-commits", {}, ...look.commits.map(commitRow)));
-    else if (look.kind === "git") inside.push(line("What happened between the two versions cannot be told."));
+    else if (look.kind === "git") inside.push(line(look.commits ? "It has no new commits." : "What happened between the two versions cannot be told."));
     if (look.changed_files.length) inside.push(parts.folded(`Changed files: ${look.changed_files.length}`, look.changed_files.map(fileRow), "look-files"));
     else inside.push(line("No file of it is another."));
     return make("div", "look-part", {}, heading("What is new"), ...inside);
@@ -57,7 +65,7 @@
       [KINDS[look.kind], parts.address(look.source)],
       ["Branch, tag or commit", look.reference && foreign(look.reference)],
       ["Commit", look.commit && parts.commit(look.commit)],
-      ["Content", make("span", "look-content", {}, told, " · ", foreign(inUnits(look.size)))],
+      ["Content", make("span", "look-content", {}, told, " · ", make("span", "", { text: inUnits(look.size) }))],
       ["Hash", look.content && make("code", "", { text: look.content.slice(0, 16), title: look.content, translate: "no" })],
     ]);
   };
@@ -182,7 +190,14 @@
       } catch (refused) {
         if (!(refused instanceof window.atelier.ExtensionRefused)) throw refused;
         this.problem.textContent = refused.message;
+        if (refused.status === 404) await this.leave(refused.message);
       }
+    }
+
+    /** The server knows the look no longer: its panel goes, and what was wrong is said above. @param {string} sentence */
+    async leave(sentence) {
+      await this.desk.askAgain();
+      if (!this.root.isConnected) this.desk.refused(sentence);
     }
   }
 

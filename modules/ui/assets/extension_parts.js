@@ -81,5 +81,34 @@
     }
   };
 
-  window.atelier.extensionParts = { inUnits, chips, touched, foreign, address, commit, facts, folded, button, keepingFocus, holding };
+  /** Buttons of a place that is painted anew meanwhile: those whose work goes on stay held, by their keys. */
+  class HeldKeys {
+    /** @param {Element} root */
+    constructor(root) {
+      Object.assign(this, { root, keys: new Set() });
+    }
+
+    /** @param {string} key @param {() => Promise<unknown>} act */
+    async during(key, act) {
+      if (this.keys.has(key)) return null;
+      this.keys.add(key);
+      this.mark();
+      try {
+        return await act();
+      } finally {
+        this.keys.delete(key);
+        this.mark();
+      }
+    }
+
+    /** After each painting. */
+    mark() {
+      for (const one of this.root.querySelectorAll("button[data-key]")) {
+        if (this.keys.has(one.dataset.key)) one.setAttribute(HELD, "true");
+        else one.removeAttribute(HELD);
+      }
+    }
+  }
+
+  window.atelier.extensionParts = { inUnits, chips, touched, foreign, address, commit, facts, folded, button, keepingFocus, holding, HeldKeys };
 })();

@@ -27,7 +27,8 @@
     const root = make("div", "source-field", {}, make("label", "setting-label", { for: id, text: label }), words, input, problem);
     const refuse = (sentence) => {
       problem.textContent = sentence;
-      input.toggleAttribute("aria-invalid", Boolean(sentence));
+      if (sentence) input.setAttribute("aria-invalid", "true");
+      else input.removeAttribute("aria-invalid");
       if (sentence) input.focus();
     };
     return { root, input, refuse };
@@ -51,7 +52,7 @@
       const body = wanted();
       if (!body) return;
       try {
-        await parts.holding([send], () => desk.begin(body, refused));
+        await parts.holding([send], () => desk.begin(body, { element: root, refuse: refused }));
       } catch (error) {
         if (!(error instanceof window.atelier.ExtensionRefused)) throw error;
         refused(error.message);
@@ -108,7 +109,7 @@
       const title = make("h3", "", { text: "From the index" });
       this.end = make("div", "look-buttons", {}, this.more);
       this.root = make("section", "source source-index", {}, title, this.bar, this.chips, this.told, this.problem, this.list, this.end);
-      this.show({ address: "", total: 0, rows: [], tags: {} }, false);
+      for (const one of [this.bar, this.chips, this.end]) one.hidden = true;
     }
 
     soon() {
@@ -123,13 +124,21 @@
       const query = new URLSearchParams({ words: this.search.value.trim(), sort, descending: sort !== "name", again, limit: PAGE, offset: adds ? this.rows.length : 0 });
       for (const tag of this.tags) query.append("tags", tag);
       this.problem.textContent = "";
+      if (again || !this.rows.length) this.told.textContent = "Fetching the index…";
       try {
         const found = await this.desk.ask(`/index?${query}`);
         if (asked === this.asked) this.show(found, adds);
       } catch (refused) {
         if (!(refused instanceof window.atelier.ExtensionRefused)) throw refused;
-        this.problem.textContent = refused.message;
+        if (asked === this.asked) this.refuse(refused.message);
       }
+    }
+
+    /** It can be fetched again. */
+    refuse(sentence) {
+      this.problem.textContent = sentence;
+      this.told.textContent = "";
+      this.bar.hidden = false;
     }
 
     show(found, adds) {
@@ -184,7 +193,7 @@
       problem.textContent = "";
       const refused = (sentence) => (problem.textContent = sentence);
       try {
-        await parts.holding([target], () => this.desk.begin({ repository: one.address }, refused));
+        await parts.holding([target], () => this.desk.begin({ repository: one.address }, { element: problem.parentElement, refuse: refused }));
       } catch (error) {
         if (!(error instanceof window.atelier.ExtensionRefused)) throw error;
         refused(error.message);
@@ -209,11 +218,6 @@
       this.index = new Index(desk);
       const ways = [ofRepository(desk), ofZip(desk), ...(desk.list.takes_folders ? [ofFolder(desk)] : [])];
       this.root.replaceChildren(make("div", "source-ways", {}, ...ways), this.index.root);
-    }
-
-    /** What is installed now is another. */
-    renew() {
-      if (this.index && !this.root.hidden) this.index.load();
     }
   }
 

@@ -3,8 +3,10 @@
   const { element: make, extensionParts: parts, ask, toast } = window.atelier;
   const { button, foreign } = parts;
   const SECONDS_TO_START = 120;
+  /** The second click of a double one comes within these milliseconds. */
+  const DOUBLE_CLICK = 700;
   const MOST_SET_BYTES = 4 * 2 ** 20;
-  const STATES = { waiting: "Waiting", running: "At work", done: "Done", failed: "Failed" };
+  const STATES = { waiting: "Waiting", running: "In progress", done: "Done", failed: "Failed" };
   const ENDS = { running: "A set is being restored", done: "The set was restored", cancelled: "Restoring was cancelled" };
 
   /** The page of one mount: what it shows follows from the last answers of the server. */
@@ -15,10 +17,12 @@
       this.desk = new window.atelier.ExtensionDesk(
         () => this.paint(),
         (look, isOpened) => this.ended(look, isOpened),
+        (sentence) => this.refused(sentence),
       );
       this.notice = make("p", "setting-problem", { role: "alert" });
       this.lines = make("div", "extension-head-lines");
       this.bar = make("div", "extensions-bar", { hidden: true });
+      this.held = new parts.HeldKeys(this.bar);
       this.restored = make("div", "extension-set", { hidden: true });
       this.looks = new window.atelier.ExtensionLooks(this.desk);
       this.cards = new window.atelier.ExtensionCards(
@@ -28,6 +32,18 @@
       );
       this.sources = new window.atelier.ExtensionSources(this.desk);
       root.replaceChildren(this.notice, this.lines, this.bar, this.looks.root, this.restored, this.cards.root, this.sources.root);
+      new IntersectionObserver((seen) => this.turn(seen.at(-1).isIntersecting)).observe(root);
+    }
+
+    /** Each time the tab is opened it shows what there is by then. @param {boolean} isSeen */
+    async turn(isSeen) {
+      if (!isSeen || this.isLoading || this.isStarting || this.desk.isFollowing) return;
+      this.isLoading = true;
+      try {
+        await this.load();
+      } finally {
+        this.isLoading = false;
+      }
     }
 
     load() {
@@ -73,7 +89,6 @@
       window.atelier.toldOfLook(look);
       if (look.state !== "done" || !isOpened) return;
       this.open("installed");
-      this.sources.renew();
       this.cards.focus(look.name);
     }
 
@@ -115,10 +130,11 @@
       this.bar.hidden = !desk.canChange;
       const ready = desk.ready.length;
       const canCheck = desk.own.some((one) => one.kind === "git" && !one.is_pinned);
-      const now = JSON.stringify([view, ready, canCheck, desk.checking, desk.isRestoring, desk.own.length]);
+      const now = JSON.stringify([view, ready, desk.unseen, canCheck, desk.checking, desk.isRestoring, desk.own.length]);
       if (now === this.barNow) return;
       this.barNow = now;
       parts.keepingFocus(this.bar, () => this.bar.replaceChildren(this.views(), this.told(ready), this.tools(ready, canCheck)), () => ["check", `view:${view}`]);
+      this.held.mark();
     }
 
     views() {
@@ -128,23 +144,28 @@
 
     /** What came of the check for updates. */
     told(count) {
-      const { checking } = this.desk;
-      const found = count === 1 ? "1 update" : `${count} updates`;
-      const checked = count ? found : "No updates";
+      const { checking, isChecking } = this.desk;
       this.status ??= make("p", "extensions-told", { role: "status" });
-      this.status.textContent = checking === "checking" ? "Looking for updates…" : checking === "checked" ? checked : "";
+      const text = isChecking ? "Looking for updates…" : checking === "checked" ? this.checked(count) : "";
+      if (this.status.textContent !== text) this.status.textContent = text;
       return this.status;
+    }
+
+    checked(count) {
+      const updates = count === 1 ? "1 update" : `${count} updates`;
+      const failed = (count) => (count === 1 ? "1 could not be looked at" : `${count} could not be looked at`);
+      const { unseen } = this.desk;
+      return [count && updates, unseen && failed(unseen)].filter(Boolean).join(" · ") || "No updates";
     }
 
     tools(count, canCheck) {
       const { desk } = this;
       const found = [];
       if (canCheck) {
-        const isChecking = desk.checking === "checking";
         found.push(
-          isChecking
-            ? button("Cancel", "check", () => this.stopChecking())
-            : button("Check for updates", "check", () => this.check()),
+          desk.checking === "checking"
+            ? button("Cancel", "check", (event) => this.stopChecking(event))
+            : button("Check for updates", "check", (event) => this.check(event)),
         );
       }
       if (count) found.push(button(`Update all (${count})`, "all", () => this.updateAll(), "is-first"));
@@ -155,12 +176,14 @@
       return make("div", "extensions-tools", { role: "group", "aria-label": "All extensions" }, ...found);
     }
 
-    check() {
-      return this.doing(() => this.desk.check());
+    check({ timeStamp }) {
+      this.checkedAt = timeStamp;
+      return this.doing(() => this.held.during("check", () => this.desk.check()));
     }
 
-    stopChecking() {
+    stopChecking({ timeStamp }) {
       const { desk } = this;
+      if (timeStamp - this.checkedAt < DOUBLE_CLICK) return undefined; // it was meant for the button that was here
       desk.checking = "";
       return this.doing(() => Promise.all(desk.looks.filter((one) => one.state === "fetching" && desk.updates(one)).map((one) => desk.forget(one))));
     }
@@ -178,9 +201,16 @@
         make("p", "", { text: "Pinned ones are left out. The versions that are here now are kept, and can be gone back to." }),
       ];
       if (!(await ask.agreed("Update all of these?", words, "Update all"))) return;
-      await this.doing(async () => {
-        for (const look of updates) await desk.install(look, null);
-      });
+      await this.doing(() => this.held.during("all", () => this.installAll(updates)));
+    }
+
+    /** One that is refused holds up none of the others. */
+    async installAll(updates) {
+      const found = await Promise.allSettled(updates.map((look) => this.desk.install(look, null)));
+      const refusals = found.filter((one) => one.status === "rejected").map((one) => one.reason);
+      const fault = refusals.find((one) => !(one instanceof window.atelier.ExtensionRefused));
+      if (fault) throw fault;
+      if (refusals.length) throw new window.atelier.ExtensionRefused([...new Set(refusals.map((one) => one.message))].join(" "));
     }
 
     chooseSet() {
@@ -234,13 +264,13 @@
     /** @param {HTMLButtonElement} again */
     async restart(again) {
       const before = this.desk.list.start;
-      again.disabled = true;
+      again.disabled = this.isStarting = true;
       try {
         await this.desk.ask("/restart", "POST");
       } catch (refused) {
         if (!(refused instanceof window.atelier.ExtensionRefused)) throw refused;
         this.refused(refused.message);
-        again.disabled = false;
+        again.disabled = this.isStarting = false;
         return;
       }
       again.textContent = "The server is starting…";
@@ -253,17 +283,20 @@
       window.location.reload();
     }
 
-    /** Waits for another start of the server than this one. @param {string} before */
+    /** Waits for another start of the server than this one, which may want a new login. @param {string} before */
     async started(before) {
-      for (let now = null; !now || now.start === before; ) {
+      for (let now = before; now === before; ) {
         await new Promise((done) => setTimeout(done, 500));
-        now = await this.desk.ask("").catch(() => null);
+        now = await this.desk.ask("").then(
+          ({ start }) => start,
+          (refused) => (refused.status === 401 ? "" : before),
+        );
       }
     }
   }
 
   window.atelier.extensions = {
     /** @param {HTMLElement} root */
-    mount: (root) => new Extensions(root).load(),
+    mount: (root) => new Extensions(root),
   };
 })();
