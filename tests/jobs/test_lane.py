@@ -12,7 +12,6 @@ from modules.jobs.lane import Lane, Limits, Past
 from modules.jobs.queue import JobQueue
 from modules.jobs.workers import Gone, Ready, Stop
 
-
 SECONDS_BETWEEN_WORKERS = 0.6
 """A little more than a lane waits before it starts a second one."""
 
