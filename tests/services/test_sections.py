@@ -63,6 +63,8 @@ class Broken(Section):
         place = context.arguments["place"]
         if place == "process":
             return context.pixels / (context.index - 1)[0]
+        if place == "hungry":
+            raise MemoryError
         if place == "floats":
             return np.zeros((4, 4, 3))
         if place == "grey":
@@ -300,6 +302,12 @@ def test_an_extension_that_fails_with_a_picture_is_named_in_its_job(
     assert job.state == "failed"
     assert (job.error or "").startswith(f"Section 'Broken' of the plugin kinds failed ({problem}")
     assert made(demo_services, txt2img())
+
+
+def test_too_little_memory_is_no_fault_of_a_section(demo_services: Services) -> None:
+    job = ended(demo_services, demo_services.generate.submit(txt2img(sections={"Broken": {"place": "hungry"}})))
+    told = "There is too little memory for 'Broken' of the plugin kinds. Make the picture smaller, or switch it off."
+    assert (job.state, job.error) == ("failed", told)
 
 
 def test_what_a_section_writes_into_its_copy_is_not_in_the_picture(demo_services: Services) -> None:
