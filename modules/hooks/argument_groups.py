@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import re
 from abc import ABC
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from functools import cached_property
+from pathlib import Path
+from typing import Any
 
-from modules.hooks.arguments import Argument, Arguments, Drawn, arguments_of_infotext, infotext_parameters
+from modules.hooks.arguments import (
+    Argument,
+    Arguments,
+    Drawn,
+    Picture,
+    arguments_of_infotext,
+    infotext_parameters,
+)
+from modules.hooks.plain_names import nearest_name
 
 MAX_NAME = 60
 _KEY = re.compile(r"\w[\w /-]*[\w/-]")
@@ -66,6 +76,29 @@ def check_group(group: ArgumentGroup, kind: str, taken_keys: Collection[str]) ->
             raise ValueError(f"{key!r} is no key for infotexts: use letters, digits, spaces, - and /")
         if key in taken_keys or key in group.keys[:place]:
             raise ValueError(f"infotexts have a key {key!r} already")
+
+
+def unknown_argument(group: ArgumentGroup, given: Iterable[str]) -> str | None:
+    """The first name that is no argument of a group."""
+    known = {row.name for row in group.arguments}
+    return next((name for name in given if name not in known), None)
+
+
+def nearest_argument(group: ArgumentGroup, name: str) -> str:
+    """What to say to somebody who named an argument that a group has not."""
+    return nearest_name(name, tuple(row.name for row in group.arguments))
+
+
+def pictures_of(group: ArgumentGroup, arguments: Arguments) -> list[str]:
+    """The ids of the stored pictures among some values."""
+    return [arguments[row.name] for row in group.arguments if isinstance(row, Picture) and arguments[row.name]]
+
+
+def stored_pictures(group: ArgumentGroup, given: Mapping[str, Any], store: Callable[[Path], str]) -> dict[str, Any]:
+    """What a group was given, where files stand for pictures: with what `store` calls these."""
+    names = {row.name for row in group.arguments if isinstance(row, Picture)}
+    files = {name: given[name] for name in names if isinstance(given.get(name), str) and given[name]}
+    return {**given, **{name: store(Path(file)) for name, file in files.items()}}
 
 
 def _is_name(name: str) -> bool:

@@ -7,9 +7,9 @@ from typing import get_args
 
 from modules.errors import InvalidRequest
 from modules.hooks.argument_groups import check_group
+from modules.hooks.plain_names import nearest_name, plain_name
 from modules.hooks.plugins import Plugins
 from modules.hooks.postprocessing import Moment, PostprocessingStep, is_of_extras
-from modules.hooks.script_registry import nearest_name, plain_name
 
 
 class PostprocessingRegistry:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 
 from modules.errors import InvalidRequest
+from modules.hooks.plain_names import nearest_name, plain_name
 from modules.hooks.plugins import Plugins
 from modules.hooks.scripts import Script
 from modules.schema.requests import Task
@@ -68,17 +68,3 @@ def _checked(scripts: object, known: Mapping[str, Script]) -> dict[str, Script]:
             raise ValueError(f"two arguments of {script.name!r} have the same name")
         found[plain_name(script.name)] = script
     return found
-
-
-def plain_name(name: str) -> str:
-    """A name as it is looked for."""
-    return " ".join(name.lower().split())
-
-
-def nearest_name(name: str, known: tuple[str, ...]) -> str:
-    """What to say to somebody who asked for a name that is not known."""
-    by_plain = {plain_name(row): row for row in known}
-    near = difflib.get_close_matches(plain_name(name[:100]), by_plain, n=2, cutoff=0.4)
-    if near:
-        return f"Nearest: {', '.join(by_plain[row] for row in near)}."
-    return f"Choose one of: {', '.join(known)}." if known else "There is none to choose from."

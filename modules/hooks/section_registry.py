@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from modules.errors import InvalidRequest
 from modules.hooks.argument_groups import check_group
 from modules.hooks.arguments import Picture
+from modules.hooks.plain_names import nearest_name, plain_name
 from modules.hooks.plugins import Plugins
-from modules.hooks.script_registry import nearest_name, plain_name
 from modules.hooks.scripts import SCRIPT_KEY
 from modules.hooks.sections import SECTIONS_KEY, Section
 from modules.schema.infotext_keys import FIELD_OF_KEY, OTHER_SPELLINGS, PAIRED_SIDES, SAYS_NOTHING_OF_THE_PICTURE

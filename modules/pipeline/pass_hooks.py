@@ -5,9 +5,8 @@ Where nobody has a hook nothing here is made, and a pass runs as if there were n
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,12 +17,11 @@ from modules.diffusion.guidance.views import Moment
 from modules.diffusion.memory import ran_out_of_memory
 from modules.diffusion.samplers import AfterStep as SamplerAfterStep
 from modules.diffusion.samplers import Callback, StepReport
-from modules.errors import AtelierError, PluginFailed
+from modules.errors import PluginFailed
 from modules.hooks import AfterGuidance, AfterPass, AfterStep, Arguments, BeforeNetwork, BeforePass, PassKind, Plugins
+from modules.hooks import blaming as hooks_blaming
 from modules.hooks.plugins import Implementation
 from modules.schema.requests import Resolved
-
-log = logging.getLogger(__name__)
 
 OF_PASSES = ("before_pass", "before_network", "after_guidance", "after_step", "after_pass", "patch_network")
 SectionsOf = Callable[[str, Resolved], Mapping[str, Arguments]]
@@ -198,23 +196,15 @@ def guarded(implementation: Implementation, passed: BaseException | None = None)
     return blaming(lambda error: failed(implementation, f"{type(error).__name__}: {error}"), passed)
 
 
-@contextmanager
-def blaming(fault: Callable[[BaseException], PluginFailed], passed: BaseException | None = None) -> Iterator[None]:
+def blaming(
+    fault: Callable[[BaseException], PluginFailed], passed: BaseException | None = None
+) -> AbstractContextManager[None]:
     """Raises `fault`, made of the error, where the code of an extension fails within it.
 
     What is no fault of the code's goes through: that somebody stopped the job, a refusal in words, too little memory,
-    and `passed`, which it was given.
+    with less in which it may do, and `passed`, which it was given.
     """
-    try:
-        yield
-    except AtelierError:
-        raise
-    except (Exception, SystemExit) as error:  # others wrote it, and it may even try to end the program
-        if error is passed or (isinstance(error, (RuntimeError, MemoryError)) and ran_out_of_memory(error)):
-            raise  # with less in memory it may do
-        blamed = fault(error)
-        log.exception("%s", blamed)
-        raise blamed from error
+    return hooks_blaming.blaming(fault, lambda error: error is passed or ran_out_of_memory(error))
 
 
 def failed(implementation: Implementation, problem: str) -> PluginFailed:

@@ -172,12 +172,14 @@ class Engine:
         finished: frozenset[int],
         recorder: Recorder | None = None,
     ) -> Iterator[FinishedPicture]:
-        """Every picture of a request that is not yet `finished`; `picture` gives the stored inputs by their ids.
+        """Every picture of a request that is not yet `finished`, as its sections leave it.
 
+        `picture` gives the stored inputs by their ids.
         `recorder` wants to know how they come to be, which changes none of them.
         Where memory runs out, idle models and upscalers are let go, once, and the missing pictures are painted then.
         Raises what the task raises, and OutOfMemory.
         """
+        asked = request
         if request.rng == "GPU" and self.device.type != "cuda":
             request = request.model_copy(update={"rng": "NV"})  # what it is here, and what the picture has to say
         model = partial(self._model, request, watcher)
@@ -203,12 +205,13 @@ class Engine:
                     unfinished = {INCOMPLETE_KEY: painted.unfinished} if painted.unfinished else {}
                     took_part = self._extensions_of(resources.participants.of(painted.index))
                     infotext = self.describe(request, {**took_part, **unfinished}, index=painted.index)
-                    done.add(painted.index)
                     finish = partial(self._finished_side, request, painted.index, took_part)
                     seed = request.seed_of(painted.index)
-                    yield FinishedPicture(
-                        painted.index, painted.pixels, infotext, seed, tuple(map(finish, painted.sides))
-                    )
+                    sides = tuple(map(finish, painted.sides))
+                    finished_picture = FinishedPicture(painted.index, painted.pixels, infotext, seed, sides)
+                    processed = self._sections.processed(asked, finished_picture)
+                    done.add(painted.index)
+                    yield processed
 
         try:
             yield from self._with_room(attempt, _models_of(request), watcher)

@@ -41,7 +41,6 @@ from modules.services.resolving import RequestResolver
 from modules.services.saving_hooks import SavingHooks, SettingsOf
 from modules.services.script_running import ScriptRun
 from modules.services.scripts import ScriptService, without_script
-from modules.services.sections import SectionService
 
 if TYPE_CHECKING:
     from modules.pipeline.extras import ProcessedPicture
@@ -67,7 +66,6 @@ class JobRunner:
         engine: EngineLoader,
         resolver: RequestResolver,
         scripts: ScriptService,
-        sections: SectionService,
         plugins: Plugins,
         settings_of: SettingsOf,
     ) -> None:
@@ -82,7 +80,6 @@ class JobRunner:
         self._engine = engine
         self._resolver = resolver
         self._scripts = scripts
-        self._sections = sections
         self._recordings = RecordingFolders(paths.recordings)
 
     def run(self, job: Job, control: JobControl) -> None:
@@ -141,8 +138,7 @@ class JobRunner:
     ) -> Iterator[FinishedPicture]:
         """The pictures of a request that are neither finished nor skipped; where there is none, no model is loaded."""
         if len(finished | watcher.left_out()) < request.picture_count:
-            for picture in self._engine.engine().paint(request, watcher, self._inputs.get, finished, recorder):
-                yield self._sections.processed(request, picture)
+            yield from self._engine.engine().paint(request, watcher, self._inputs.get, finished, recorder)
 
     def _run_script(
         self,

@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from modules.errors import AtelierError, InvalidRequest, PluginFailed
+from modules.errors import InvalidRequest, PluginFailed
 from modules.gallery.inputs import InputPictures
 from modules.hooks import Available, Plugins, PostprocessingContext, PostprocessingStep, read_arguments
+from modules.hooks.argument_groups import nearest_argument, pictures_of, stored_pictures, unknown_argument
 from modules.hooks.extension_code import in_time
 from modules.hooks.postprocessing import STEPS_KEY, Moment
 from modules.hooks.postprocessing_registry import PostprocessingRegistry
 from modules.schema.extras_request import AnyExtras, ExtrasRequest
-from modules.services.sections import (
-    checked_picture,
-    nearest_argument,
-    pictures_of,
-    stored_pictures,
-    unknown_argument,
-)
+from modules.services.blaming import blaming
+from modules.services.sections import checked_picture
 
 if TYPE_CHECKING:
     from modules.pipeline.watcher import Watcher
-
-log = logging.getLogger(__name__)
 
 
 class PostprocessingService:
@@ -111,20 +104,16 @@ class PostprocessingService:
     def _picture(self, picture_id: str) -> np.ndarray:
         return np.array(self._inputs.get(picture_id).convert("RGBA"))
 
-    @contextmanager
-    def _blaming(self, step: PostprocessingStep) -> Iterator[None]:
-        """Tell whose fault it is where others' code fails."""
-        try:
-            yield
-        except AtelierError:
-            raise
-        except (Exception, SystemExit) as error:  # others wrote it, and it may even try to end the program
-            plugin = self.registry.plugin_of(step)
-            log.exception("The step %r of the plugin %s failed", step.name, plugin)
-            raise PluginFailed(
+    def _blaming(self, step: PostprocessingStep) -> AbstractContextManager[None]:
+        plugin = self.registry.plugin_of(step)
+        return blaming(
+            plugin,
+            step.name,
+            lambda error: PluginFailed(
                 f"Step {step.name!r} of the plugin {plugin} failed ({type(error).__name__}: {error}). "
                 "Switch it off, or tell whoever wrote it."
-            ) from error
+            ),
+        )
 
 
 def _read(step: PostprocessingStep, given: Mapping[str, Any], available: Available) -> dict[str, Any]:

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 from modules.diffusion.names import LATENT_UPSCALE_MODES, SAMPLER_NAMES, SCHEDULE_NAMES
-from modules.errors import AtelierError, PluginFailed
+from modules.errors import PluginFailed
 from modules.gallery.inputs import InputPictures
 from modules.hooks import SCRIPT_KEY, Available, PluginFailure, Plugins, Script, ScriptRegistry, read_arguments
 from modules.schema.requests import AnyResolved, Request, Resolved, Task
+from modules.services.blaming import blaming
 from modules.services.drafting import ChangeRequest, Draft
 from modules.services.models import ModelService
 from modules.services.script_running import ScriptRun
 from modules.services.styles import StyleService
 from modules.services.vaes import VaeService
 from modules.upscaling.registry import UpscalerRegistry
-
-log = logging.getLogger(__name__)
 
 
 class ScriptService:
@@ -101,22 +99,17 @@ class ScriptService:
             arguments = read_arguments(script.arguments, request.script_args, run.available)
             script.run(without_script(request), arguments, run)
 
-    @contextmanager
-    def _blaming(self, script: Script, run: ScriptRun | None = None) -> Iterator[None]:
-        """Tell whose fault it is where others' code fails."""
-        try:
-            yield
-        except AtelierError:
-            raise
-        except (Exception, SystemExit) as error:  # others wrote it, and it may even try to end the program
-            if run is not None and error is run.fault:
-                raise
-            plugin = self.registry.plugin_of(script)
-            log.exception("The script %r of the plugin %s failed", script.name, plugin)
-            raise PluginFailed(
+    def _blaming(self, script: Script, run: ScriptRun | None = None) -> AbstractContextManager[None]:
+        plugin = self.registry.plugin_of(script)
+        return blaming(
+            plugin,
+            script.name,
+            lambda error: PluginFailed(
                 f"Script {script.name!r} of the plugin {plugin} failed ({type(error).__name__}: {error}). "
                 "Paint without it, or tell whoever wrote it."
-            ) from error
+            ),
+            lambda error: run is not None and error is run.fault,
+        )
 
     def _script(self, request: Resolved) -> Script:
         return self.registry.find(str(request.script_name), request.task)

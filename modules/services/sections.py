@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -12,31 +11,28 @@ from typing import Any
 
 import numpy as np
 
-from modules.errors import AtelierError, InvalidRequest, PluginFailed, UserError
+from modules.errors import InvalidRequest, PluginFailed, UserError
 from modules.gallery.inputs import InputPictures
 from modules.hooks import (
     PROMPT_FIELDS,
     SECTIONS_KEY,
-    ArgumentGroup,
     Arguments,
     Available,
     ChangeContext,
     ImageContext,
-    Picture,
     Plugins,
     Section,
     SectionRegistry,
     read_arguments,
 )
+from modules.hooks.argument_groups import nearest_argument, pictures_of, stored_pictures, unknown_argument
 from modules.hooks.extension_code import in_time
-from modules.hooks.script_registry import nearest_name
 from modules.hooks.sections import MAX_PROCESSED_SIDE
 from modules.schema.infotext import NotHonoured
 from modules.schema.requests import AnyResolved, Resolved, Task
+from modules.services.blaming import blaming
 from modules.services.drafting import ChangeRequest, Draft
 from modules.services.finished_picture import FinishedPicture
-
-log = logging.getLogger(__name__)
 
 Given = dict[str, dict[str, Any]]
 """What sections were given that are on, by their names."""
@@ -205,49 +201,22 @@ class SectionService:
             section = self.registry.find(name, request.task)
             yield section, {row.name: given.get(row.name, row.initial) for row in section.arguments}
 
-    @contextmanager
-    def _blaming(self, section: Section) -> Iterator[None]:
-        """Tell whose fault it is where others' code fails."""
-        try:
-            yield
-        except AtelierError:
-            raise
-        except (Exception, SystemExit) as error:  # others wrote it, and it may even try to end the program
-            plugin = self.registry.plugin_of(section)
-            log.exception("The section %r of the plugin %s failed", section.name, plugin)
-            raise PluginFailed(
+    def _blaming(self, section: Section) -> AbstractContextManager[None]:
+        plugin = self.registry.plugin_of(section)
+        return blaming(
+            plugin,
+            section.name,
+            lambda error: PluginFailed(
                 f"Section {section.name!r} of the plugin {plugin} failed ({type(error).__name__}: {error}). "
                 "Switch it off, or tell whoever wrote it."
-            ) from error
+            ),
+        )
 
 
 def _read(section: Section, given: Mapping[str, Any], available: Available) -> dict[str, Any]:
     if wrong := unknown_argument(section, given):
         raise InvalidRequest("Section argument", wrong, "is not known", nearest_argument(section, wrong))
     return read_arguments(section.arguments, given, available)
-
-
-def unknown_argument(group: ArgumentGroup, given: Iterable[str]) -> str | None:
-    """The first name that is no argument of a group."""
-    known = {row.name for row in group.arguments}
-    return next((name for name in given if name not in known), None)
-
-
-def nearest_argument(group: ArgumentGroup, name: str) -> str:
-    """What to say to somebody who named an argument that a group has not."""
-    return nearest_name(name, tuple(row.name for row in group.arguments))
-
-
-def pictures_of(group: ArgumentGroup, arguments: Arguments) -> list[str]:
-    """The ids of the stored pictures among some values."""
-    return [arguments[row.name] for row in group.arguments if isinstance(row, Picture) and arguments[row.name]]
-
-
-def stored_pictures(group: ArgumentGroup, given: Mapping[str, Any], store: Callable[[Path], str]) -> dict[str, Any]:
-    """What a group was given, where files stand for pictures: with what `store` calls these."""
-    names = {row.name for row in group.arguments if isinstance(row, Picture)}
-    files = {name: given[name] for name in names if isinstance(given.get(name), str) and given[name]}
-    return {**given, **{name: store(Path(file)) for name, file in files.items()}}
 
 
 def _changed_rows(

@@ -114,7 +114,6 @@ class Workshop:
             engine=self.engine,
             resolver=self.resolver,
             scripts=self.scripts,
-            sections=self.sections,
             plugins=self.plugins,
             settings_of=self.settings_of,
         )

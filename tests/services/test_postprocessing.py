@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from modules.config.extras_words import USUAL_UPSCALER
 from modules.config.paths import resolve_paths
 from modules.errors import InvalidRequest, NotFound
 from modules.schema.extras_request import ExtrasRequest
@@ -21,7 +22,7 @@ from tests.services.jobs_to_end import drawing, ended
 
 CODE = """
 import numpy as np
-from modules.hooks import Number, PostprocessingStep, hookimpl
+from modules.hooks import Choice, Number, PostprocessingStep, hookimpl
 
 class Step(PostprocessingStep):
     def process(self, context):
@@ -60,6 +61,22 @@ class Boastful(Step):
     def parameters(self, arguments):
         return {"Postprocess steps": "Everything", "Boast": "Yes"}
 
+class Hungry(Step):
+    name = "Hungry"
+    arguments = (
+        Number(name="times", label="Times", default=1, minimum=1, maximum=9, whole=True),
+        Choice(name="what", label="What", choices=("card", "computer"), default="card"),
+    )
+    asked = 0
+
+    def changed(self, pixels, times, what):
+        import torch
+
+        Hungry.asked += 1
+        if Hungry.asked <= times:
+            raise torch.OutOfMemoryError("CUDA out of memory.") if what == "card" else MemoryError
+        return 255 - pixels
+
 class Faulty(Step):
     name = "Faulty"
     arguments = (Number(name="answer", label="Answer", default=0, minimum=0, maximum=2, whole=True),)
@@ -69,7 +86,7 @@ class Faulty(Step):
 
 @hookimpl
 def register_postprocessing():
-    return [Corner(), Inverse(), Quarter(), Brighter(), Boastful(), Faulty()]
+    return [Corner(), Inverse(), Quarter(), Brighter(), Boastful(), Hungry(), Faulty()]
 """
 
 
@@ -189,3 +206,26 @@ def test_a_step_that_is_gone_ends_the_job_that_waits_for_it(services: Services) 
     request = ExtrasRequest.of({"images": [source(services)[0]], "postprocessing": {"Gone": {}}})
     with pytest.raises(InvalidRequest, match="Post-processing 'Gone' is not known"):
         services.postprocessing.check_there(request)
+
+
+def _fresh(services: Services) -> None:
+    """Let the step Hungry begin to count again."""
+    type(services.postprocessing.registry.find("Hungry")).asked = 0  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("what", ["card", "computer"])
+def test_one_that_lacks_memory_is_tried_again_with_more_room(services: Services, what: str) -> None:
+    _fresh(services)
+    steps = {"Hungry": {"what": what}}
+    ((lacking, _),) = processed(services, steps, upscaler_1=USUAL_UPSCALER, upscaling_resize=2)
+    ((plain, _),) = processed(services, {}, upscaler_1=USUAL_UPSCALER, upscaling_resize=2)
+    assert np.array_equal(lacking, 255 - plain)
+
+
+def test_too_little_memory_is_nobodys_fault(services: Services) -> None:
+    _fresh(services)
+    fields = {"postprocessing": {"Hungry": {"times": 9}}, "upscaler_1": USUAL_UPSCALER, "upscaling_resize": 2}
+    request = ExtrasRequest.of({"images": [source(services)[0]], **fields})
+    job = ended(services, services.generate.submit_extras(request))
+    told = "There is too little memory for 'Hungry' of the plugin steps. Make the picture smaller, or switch it off."
+    assert (job.state, job.error) == ("failed", told)

@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from modules.builtin.border_and_watermark import PERCENT, PIXELS, POSITIONS
+from modules.config.extras_words import USUAL_UPSCALER
 from modules.config.paths import resolve_paths
 from modules.errors import InvalidRequest, NotFound, PluginFailed
 from modules.hooks.extension_states import ExtensionStates
 from modules.hooks.extensions import Extensions
+from modules.schema.extras_request import ExtrasRequest
 from modules.schema.infotext import write_infotext
 from modules.services.build import Services, running_services
 from modules.services.options import EngineOptions
@@ -42,6 +44,7 @@ class Kinds(Section):
 
 class Broken(Section):
     name = "Broken"
+    was_asked = False
     tasks = ("txt2img",)
     arguments = (Text(name="place", label="Place"),)
 
@@ -63,6 +66,11 @@ class Broken(Section):
         place = context.arguments["place"]
         if place == "process":
             return context.pixels / (context.index - 1)[0]
+        if place == "hungry":
+            raise MemoryError
+        if place == "hungry once" and not Broken.was_asked:
+            Broken.was_asked = True
+            raise MemoryError
         if place == "floats":
             return np.zeros((4, 4, 3))
         if place == "grey":
@@ -300,6 +308,20 @@ def test_an_extension_that_fails_with_a_picture_is_named_in_its_job(
     assert job.state == "failed"
     assert (job.error or "").startswith(f"Section 'Broken' of the plugin kinds failed ({problem}")
     assert made(demo_services, txt2img())
+
+
+def test_too_little_memory_is_no_fault_of_a_section(demo_services: Services) -> None:
+    job = ended(demo_services, demo_services.generate.submit(txt2img(sections={"Broken": {"place": "hungry"}})))
+    told = "There is too little memory for 'Broken' of the plugin kinds. Make the picture smaller, or switch it off."
+    assert (job.state, job.error) == ("failed", told)
+
+
+def test_a_section_that_lacks_memory_is_tried_again_with_more_room(demo_services: Services) -> None:
+    upscaled = {"images": [demo_services.inputs.add(drawing(16, 16))], "upscaler_1": USUAL_UPSCALER}
+    assert ended(demo_services, demo_services.generate.submit_extras(ExtrasRequest.of(upscaled))).state == "done"
+    (again,) = made(demo_services, txt2img(sections={"Broken": {"place": "hungry once"}}))
+    (plain,) = made(demo_services, txt2img(sections={"Broken": {"place": "nowhere"}}))
+    assert np.array_equal(pixels(demo_services, again), pixels(demo_services, plain))
 
 
 def test_what_a_section_writes_into_its_copy_is_not_in_the_picture(demo_services: Services) -> None:
