@@ -276,6 +276,7 @@
       } catch (refused) {
         if (!(refused instanceof Refused)) throw refused;
         this.pause = Math.min(2 * this.pause, LONGEST_PAUSE); // the server may be starting: it is asked again
+        this.changed();
         if (!refused.isPassing) this.refused(refused.message);
         return refused.isPassing;
       }

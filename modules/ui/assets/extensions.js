@@ -288,7 +288,7 @@
       for (let now = before; now === before; ) {
         await new Promise((done) => setTimeout(done, 500));
         now = await this.desk.ask("").then(
-          ({ start }) => start,
+          (list) => list?.start ?? before,
           (refused) => (refused.status === 401 ? "" : before),
         );
       }
