@@ -25,13 +25,21 @@ _RENAMED = {"Box": gr.Group, "Variable": gr.State}
 class WithoutInterfaceFile(ComponentMeta):  # type: ignore[misc]  # gradio is checked without types
     """Of classes that are derived from gradio's components.
 
-    gradio writes a file beside the code of each, which in an extension's folder is one that nobody agreed to.
+    gradio writes a file beside the code of each, which in an extension's folder is one that nobody agreed to. And it
+    tells the page a component's class and the parameters of its `__init__`; the page knows gradio's own alone.
     """
 
     def __new__(cls, name: str, bases: tuple[type, ...], attributes: dict[str, Any]) -> Any:
         if "__init__" in attributes:
             attributes["__init__"] = updateable(attributes["__init__"])
-        return ABCMeta.__new__(cls, name, bases, attributes)
+        made = ABCMeta.__new__(cls, name, bases, attributes)
+        real = next(one for one in made.__mro__ if issubclass(one, Block) and not isinstance(one, cls))
+        if "__init__" in attributes:
+            attributes["__init__"].__signature__ = inspect.Signature(_parameters(attributes["__init__"], real.__init__))
+        if made.get_block_name is Block.get_block_name:
+            shown = real.__base__ if hasattr(real, "is_template") else real
+            made.get_block_name = lambda self: shown.__name__.lower()
+        return made
 
 
 class ComponentOfA1111:
@@ -81,6 +89,16 @@ class GradioOfA1111(A1111Module):
             return found
         vars(self)[name] = found
         return found
+
+
+def _parameters(*functions: Callable[..., Any]) -> list[inspect.Parameter]:
+    """Those that any of the functions has, by name."""
+    found = {name: one for function in functions for name, one in inspect.signature(function).parameters.items()}
+    return [
+        one.replace(kind=one.KEYWORD_ONLY)
+        for one in found.values()
+        if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)
+    ]
 
 
 def _with_renamed_words(listen: Callable[..., Any]) -> Callable[..., Any]:

@@ -23,6 +23,7 @@ from modules.compat.script_states import ScriptState
 from modules.compat.scripts import ALWAYS_VISIBLE, A1111Script, scripts_module
 from modules.compat.shared import State, samplers_module, shared_module
 from modules.compat.surroundings import Surroundings
+from modules.compat.tabs import tabs_of
 from modules.compat.ui_components import ui_components_module
 from modules.hooks import (
     Argument,
@@ -36,6 +37,7 @@ from modules.hooks import (
     Script,
     ScriptContext,
     Section,
+    Tab,
     Task,
     hookimpl,
 )
@@ -109,6 +111,11 @@ class A1111Plugin:
     def register_routes(self) -> Sequence[Route]:
         """What it added to the application."""
         return routes_of(self._callbacks.of("app_started"))
+
+    @hookimpl
+    def register_tabs(self) -> Sequence[Tab]:
+        """Its tabs, laid out anew for each page."""
+        return tabs_of(self._callbacks.of("ui_tabs"))
 
     @hookimpl
     def start(self, context: ProcessContext) -> None:

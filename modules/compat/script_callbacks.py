@@ -20,7 +20,7 @@ Found = dict[str, list[Callback]]
 """By A1111's names for what they are called at."""
 
 _CALLED = (
-    *("app_started", "before_ui", "ui_settings", "infotext_pasted"),
+    *("app_started", "before_ui", "ui_settings", "ui_tabs", "infotext_pasted"),
     *("before_image_saved", "image_saved", "cfg_denoiser", "cfg_denoised", "cfg_after_cfg"),
     *("before_reload", "script_unloaded"),
 )

@@ -196,11 +196,28 @@ TAB = """
 import gradio as gr
 from modules import script_callbacks
 
+class Tool(gr.Button):
+    def __init__(self, **words):
+        super().__init__(variant="tool", **words)
+
+def turn(text):
+    return text[::-1]
+
+def empty_both():
+    return gr.Textbox.update(value=""), gr.update(value="")
+
+def greet():
+    return "Nothing turned yet"
+
 def on_ui_tabs():
     with gr.Blocks(analytics_enabled=False) as tab:
-        text = gr.Textbox(label="Text")
-        turned = gr.Textbox(label="Turned")
-        gr.Button("Turn").click(lambda one: one[::-1], inputs=[text], outputs=[turned])
+        with gr.Row().style(equal_height=True):
+            text = gr.Textbox(label="Text to turn")
+            turned = gr.Textbox(label="Turned text")
+        button = gr.Button("Turn", elem_id="turner_turn")
+        button.click(fn=turn, _js="(text) => text.trim()", inputs=[text], outputs=[turned])
+        Tool(value="Clear").click(fn=empty_both, inputs=[], outputs=[text, turned])
+        tab.load(fn=greet, inputs=[], outputs=[turned])
     return [(tab, "Turner", "turner")]
 
 script_callbacks.on_ui_tabs(on_ui_tabs)
