@@ -329,9 +329,13 @@ class ModelFiles:
             )
 
     def _publish(self, files: Mapping[FolderKind, tuple[ModelFile, ...]]) -> None:
-        """Show another state of things; called with the lock."""
-        if files != self._snapshot.files:
-            self._snapshot = Snapshot(files, self._snapshot.version + 1)
+        """Show another state of things; called with the lock.
+
+        A look begins before the lock is held: what a hash or a question found out meanwhile is kept.
+        """
+        kept = {kind: _with_what_is_known(files[kind], self._snapshot.files[kind]) for kind in files}
+        if kept != self._snapshot.files:
+            self._snapshot = Snapshot(kept, self._snapshot.version + 1)
         self._changed.notify_all()
 
     def _hash_in_background(self) -> None:
@@ -363,6 +367,17 @@ class ModelFiles:
                     continue
                 if not file.sha256 or (kind == "lora" and self._hashes.known_network_hash(file.state) is None):
                     yield file
+
+
+def _with_what_is_known(files: tuple[ModelFile, ...], shown: tuple[ModelFile, ...]) -> tuple[ModelFile, ...]:
+    """The files of a kind, each with the reading and the hash that the shown ones have of it as it is now."""
+    known = {(file.name, file.state): file for file in shown}
+    joined = []
+    for file in files:
+        older = known.get((file.name, file.state), file)
+        reading = older if older.was_read and not file.was_read else file
+        joined.append(reading if reading.sha256 else replace(reading, sha256=older.sha256 or file.sha256))
+    return tuple(joined)
 
 
 def _with(file: ModelFile, finding: Finding) -> ModelFile:

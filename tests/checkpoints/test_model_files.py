@@ -187,6 +187,37 @@ def test_a_started_one_sees_and_hashes_new_files_by_itself(tmp_path: Path, monke
     again.close()
 
 
+def test_what_is_learnt_of_a_file_during_a_look_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_weights(tmp_path / "new.safetensors", LORA)
+    files = ModelFiles({"lora": [tmp_path]})
+    looked_at(files, "lora")
+    walk = folder_walk.walk
+
+    def hashed_meanwhile(folder: Path, *, whole_folders: bool) -> Iterator[folder_walk.FoundFile]:
+        files.sha256_of(path)
+        return walk(folder, whole_folders=whole_folders)
+
+    monkeypatch.setattr(model_files, "walk", hashed_meanwhile)
+    (file,) = looked_at(files, "lora")
+    assert file.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_a_hash_known_before_the_header_is_kept_when_that_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_weights(tmp_path / "new.safetensors", LORA)
+    files = ModelFiles({"lora": [tmp_path]})
+
+    def hashed_meanwhile(path: Path) -> WeightsHeader:
+        files.sha256_of(path)
+        return read_header(path)
+
+    monkeypatch.setattr(inspection, "read_header", hashed_meanwhile)
+    (file,) = looked_at(files, "lora")
+    assert file.was_read
+    assert file.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 def slowed(monkeypatch: pytest.MonkeyPatch, seconds: float) -> list[Path]:
     """Have each look at a folder take so long; every folder that is looked at."""
     looks: list[Path] = []
