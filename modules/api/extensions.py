@@ -42,6 +42,8 @@ class ExtensionReport(Report):
     """Whether there is something to switch on or off."""
     is_active: bool
     """Whether it is at work."""
+    page_version: str
+    """Another word where the page is given other files and texts of it; empty where it is given none."""
     waits: bool
     """Whether the next start of the server changes it."""
     is_wanted: bool
@@ -111,13 +113,16 @@ def extension_routes(services: Services) -> APIRouter:
 
     @router.put("/{name}", responses=refusals(404))
     async def enable(request: Request, name: str = Name) -> ExtensionList:
-        """Switch one on, after it was tried in a process of its own; the next start takes it in."""
+        """Switch one on, after it was tried in a process of its own.
+
+        The next start takes it in. One without code is at work at once.
+        """
         await run_in_threadpool(tell.told, extensions.enable, name)
         return await run_in_threadpool(listed, request)
 
     @router.delete("/{name}", responses=refusals(404))
     def disable(request: Request, name: str = Name) -> ExtensionList:
-        """Switch one off; the next start leaves it out, and its folder stays."""
+        """Switch one off; its folder stays. The next start leaves it out. One without code is off at once."""
         tell.told(extensions.disable, name)
         return listed(request)
 
@@ -148,6 +153,7 @@ def _report(one: ExtensionFacts, tell: Teller, previous: list[str]) -> Extension
         is_enabled=one.decision in ("on", "changed", None),
         can_be_enabled=one.decision not in ("broken", None),
         is_active=one.is_active,
+        page_version=one.page_version,
         is_pinned=one.origin is not None and one.origin.is_pinned,
         waits=one.waits,
         is_wanted=one.is_wanted,

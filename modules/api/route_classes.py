@@ -122,6 +122,7 @@ _TABLE: dict[RouteClass, str] = {
         GET /locales/{language}.json
         GET /assets/{path:path}
         GET /page.js
+        GET /extension-styles.css
         GET /extension-files/{extension}/{version}/{path:path}
         GET /page_tree.js
         GET /theme.css

@@ -16,8 +16,7 @@ from types import ModuleType
 from typing import TypeVar
 
 from modules.errors import BrokenExtension
-from modules.hooks.a1111_folders import has_scripts
-from modules.hooks.extension_folders import ExtensionFolder
+from modules.hooks.extension_folders import ExtensionFolder, package_file
 
 SECONDS = 20.0
 """More than any import needs on a slow machine; less than a person waits for a start before they end it."""
@@ -61,7 +60,7 @@ class EndedItself(Exception):
 
 def prepare_for(folder: ExtensionFolder) -> None:
     """Import what runs that kind of extension, which may take longer than an extension may."""
-    if folder.is_of_a1111 and has_scripts(folder.path):
+    if folder.is_of_a1111 and folder.has_code:
         importlib.import_module(COMPAT)
 
 
@@ -76,16 +75,16 @@ def import_extension(folder: ExtensionFolder) -> object:
     packages = str(folder.packages)
     if packages not in sys.path and folder.packages.is_dir():
         sys.path.append(packages)  # behind all others: what the program has is never taken from there
+    if not folder.has_code:
+        return ModuleType(name)
     if folder.is_of_a1111:
-        if not has_scripts(folder.path):
-            return ModuleType(name)  # what it has is for the page, or for prompts
         return importlib.import_module(COMPAT).plugin_of(folder.path, name)
     if not any(isinstance(finder, _ExtensionFinder) for finder in sys.meta_path):
         sys.meta_path.insert(0, _ExtensionFinder())
-    package = folder.path / folder.manifest.package_name
-    loader = FromSource(name, str(package / "__init__.py"))
+    first = package_file(folder.path, folder.manifest)
+    loader = FromSource(name, str(first))
     spec = importlib.util.spec_from_file_location(
-        name, loader.path, loader=loader, submodule_search_locations=[str(package)]
+        name, loader.path, loader=loader, submodule_search_locations=[str(first.parent)]
     )
     if spec is None:
         raise BrokenExtension(f"Its package {folder.manifest.package_name!r} cannot be imported.")

@@ -49,9 +49,12 @@ class ExtensionFiles:
 
     @cached_property
     def version(self) -> str:
-        """Another word where a file of the page is another."""
+        """Another word where the page is given something else; empty where it is given nothing."""
+        texts = {f"{language}.json": json.dumps(self.locales[language]).encode() for language in self.locales}
+        if not self.of_page and not texts:
+            return ""
         digest = hashlib.sha256()
-        for path, content in self.of_page.items():
+        for path, content in {**self.of_page, **texts}.items():
             digest.update(b"%d:%b%d:%b" % (len(path), path.encode(), len(content), content))
         return digest.hexdigest()[:16]
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from modules.errors import BrokenExtension
-from modules.hooks.a1111_folders import a1111_manifest, is_of_a1111
+from modules.hooks.a1111_folders import a1111_manifest, has_scripts, is_of_a1111
 from modules.hooks.manifest import MANIFEST_FILE, Manifest, read_manifest
 
 PACKAGES_FOLDER = ".packages"
@@ -18,6 +18,8 @@ MOST_FOLDERS = 500
 MOST_FILES = 5_000
 MOST_BYTES = 200_000_000
 _PIECE = 1 << 20
+FILES_WITHOUT_CODE = ("javascript/*.js", "style.css", "locales/*.json", "wildcards/*", "styles.csv")
+"""What an extension may have without a package."""
 NOT_CODE = frozenset({"__pycache__", ".git", ".pytest_cache", ".mypy_cache", ".ruff_cache"})
 """Folders that come and go without anybody having changed the extension. Python is told to read nothing from them."""
 
@@ -40,6 +42,13 @@ class ExtensionFolder:
     def packages(self) -> Path:
         """Where the packages lie that were installed for it alone; need not exist."""
         return self.path.parent / PACKAGES_FOLDER / self.path.name
+
+    @property
+    def has_code(self) -> bool:
+        """Whether the server runs something of it. Without, it has files for the page, for languages and prompts."""
+        if self.is_of_a1111 or self.manifest is None:
+            return has_scripts(self.path)
+        return package_file(self.path, self.manifest).is_file()
 
     def content(self) -> str:
         """A hash of all names and bytes in it. Raises BrokenExtension for what is too much or leads out of it."""
@@ -84,11 +93,21 @@ def extension_folder(path: Path) -> ExtensionFolder:
         if not (path / MANIFEST_FILE).exists() and is_of_a1111(path):
             return ExtensionFolder(path, a1111_manifest(path), is_of_a1111=True)
         manifest = read_manifest(path)
-        if not (path / manifest.package_name / "__init__.py").is_file():
+        if not package_file(path, manifest).is_file() and not _is_of_files(path, manifest):
             raise BrokenExtension(f"Its folder has no package {manifest.package_name!r} (a folder with __init__.py).")
     except BrokenExtension as error:
         return ExtensionFolder(path, None, str(error))
     return ExtensionFolder(path, manifest)
+
+
+def package_file(path: Path, manifest: Manifest) -> Path:
+    """What Python runs first of the package in a folder."""
+    return path / manifest.package_name / "__init__.py"
+
+
+def _is_of_files(path: Path, manifest: Manifest) -> bool:
+    """Whether a folder is meant to have no package: it names none, and has something that needs none."""
+    return not manifest.package and any(next(path.glob(pattern), None) is not None for pattern in FILES_WITHOUT_CODE)
 
 
 def too_much() -> BrokenExtension:

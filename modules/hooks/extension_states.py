@@ -61,6 +61,14 @@ class ExtensionStates:
         self._path = path
         self._lock = Lock()
 
+    def stamp(self) -> tuple[int, ...]:
+        """Another one after every decision, whichever process writes it down."""
+        try:
+            facts = self._path.stat()
+        except OSError:
+            return ()
+        return (facts.st_ino, facts.st_size, facts.st_mtime_ns)
+
     def read(self) -> Mapping[str, ExtensionState]:
         """All of them; none where the file cannot be read, which is safe: nothing is switched on then."""
         try:

@@ -1,11 +1,17 @@
-"""The extensions of one data folder: which are there, which are switched on, and their code taken in."""
+"""The extensions of one data folder: which are there, which are switched on, and their code taken in.
+
+Code is imported at a start and stays until the next one. An extension without code is at work as soon as it is switched
+on, and no longer than it is.
+"""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import Literal
 
 from packaging.requirements import Requirement
@@ -21,6 +27,8 @@ from modules.hooks.manifest import Manifest
 from modules.hooks.plugins import Plugins
 from modules.hooks.trial import tried
 from modules.hooks.version import VERSION
+
+log = logging.getLogger(__name__)
 
 Decision = Literal["on", "off", "changed", "broken"]
 """Switched on; never, or no longer; switched on with other files in its folder; nothing that can be switched on."""
@@ -57,8 +65,12 @@ class Extensions:
         self.root = root
         self._states = states
         self.taken_in: dict[str, str] = {}
-        """What was imported, or failed in it, and the hash that its folder had."""
+        """What was taken in, or failed in it, and the hash that its folder had."""
         self._files: dict[str, ExtensionFiles] = {}
+        self._codeless: dict[str, ExtensionFiles] = {}
+        self._following = Lock()
+        self._followed: tuple[int, ...] | None = None
+        """The decisions as they were when those without code were taken in last; None: no extension is taken in."""
 
     def all(self) -> list[Extension]:
         """Every extension, by name. Runs nothing of theirs."""
@@ -72,17 +84,44 @@ class Extensions:
 
     def load_into(self, plugins: Plugins) -> None:
         """Take in what is switched on and unchanged. What fails is told in the plugins' failures."""
+        self._followed = ()
         for extension in self.all():
-            if extension.is_wanted:
+            if extension.is_wanted and extension.folder.has_code:
                 self.taken_in[extension.name] = extension.content
                 prepare_for(extension.folder)
                 manifest = extension.folder.manifest
                 version = "" if manifest is None else manifest.version
                 plugins.take_in(extension.name, partial(self._take_in, extension.folder), version=version)
 
+    def follow(self) -> None:
+        """Take in what has no code and was switched on meanwhile, and let go of what was switched off or replaced."""
+        with self._following:
+            stamp = self._states.stamp()
+            if self._followed is None or self._followed == stamp:
+                return
+            self._followed = stamp
+            wanted = {one.name: one for one in self.all() if one.is_wanted and not one.folder.has_code}
+            for name in list(self._codeless):
+                if name not in wanted or wanted[name].content != self.taken_in[name]:
+                    del self._codeless[name], self.taken_in[name]
+            for name in wanted.keys() - self.taken_in.keys():
+                try:
+                    self._codeless[name] = read_extension_files(wanted[name].folder)
+                    self.taken_in[name] = wanted[name].content
+                except BrokenExtension as error:  # it was looked at when it was switched on
+                    log.warning("The extension %s is left out: %s", name, error)
+
+    @property
+    def codeless(self) -> Collection[str]:
+        """The names of those without code that are at work."""
+        self.follow()
+        return list(self._codeless)
+
     def files_of(self, names: Collection[str]) -> list[ExtensionFiles]:
-        """What lies beside the code of those extensions, as far as they were taken in, by name."""
-        return [files for name, files in sorted(self._files.items()) if name in names]
+        """What lies beside the code of those extensions, and all of those without code that are at work, by name."""
+        self.follow()
+        with_code = {name: files for name, files in self._files.items() if name in names}
+        return [files for _, files in sorted({**with_code, **self._codeless}.items())]
 
     def enable(self, extension: Extension) -> None:
         """Switch one on as it lies there now. Raises BrokenExtension, StorageFull."""

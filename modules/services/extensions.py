@@ -29,6 +29,8 @@ class ExtensionFacts:
     description: str
     decision: Decision | None
     is_active: bool
+    page_version: str
+    """Another word where the page is given other files and texts of it; empty where it is given none."""
     waits: bool
     """Whether a new start would change it."""
     is_wanted: bool
@@ -59,9 +61,11 @@ class ExtensionService:
 
     def all(self) -> list[ExtensionFacts]:
         """The extensions of the folder, then the features that come with the program. Runs nothing of theirs."""
+        versions = {files.extension: files.version for files in self.files()}
         found = self._extensions.all()
         of_the_program = [name for name in (*self._plugins.names, *self._failures()) if name.startswith(BUILTIN_PREFIX)]
-        return [*map(self._facts, found), *map(self._built_in, of_the_program)]
+        listed = [self._facts(one, versions.get(one.name, "")) for one in found]
+        return [*listed, *map(self._built_in, of_the_program)]
 
     def files(self) -> list[ExtensionFiles]:
         """What lies beside the code of the extensions at work, by name."""
@@ -70,10 +74,11 @@ class ExtensionService:
     @property
     def waits_for_removed(self) -> bool:
         """Whether something that was removed was taken in, so that a new start lets go of it."""
+        self._extensions.follow()
         return not self._extensions.taken_in.keys() <= {one.name for one in self._extensions.all()}
 
     def enable(self, name: str) -> None:
-        """Switch one on, once a process of its own has tried it; the next start takes it in.
+        """Switch one on, once a process of its own has tried it; the next start takes it in, this one without code.
 
         Raises NotAllowed, NotFound, BrokenExtension, StorageFull.
         """
@@ -81,7 +86,10 @@ class ExtensionService:
             self._extensions.enable(self._changeable(name))
 
     def disable(self, name: str) -> None:
-        """Switch one off; the next start leaves it out. Raises NotAllowed, NotFound, StorageFull."""
+        """Switch one off; the next start leaves it out, and this one where it has no code.
+
+        Raises NotAllowed, NotFound, StorageFull.
+        """
         with self.changing:
             self._extensions.disable(self._changeable(name))
 
@@ -100,9 +108,8 @@ class ExtensionService:
     def _failures(self) -> dict[str, str]:
         return {one.plugin: one.problem for one in self._plugins.failures}
 
-    def _facts(self, extension: Extension) -> ExtensionFacts:
+    def _facts(self, extension: Extension, page_version: str) -> ExtensionFacts:
         taken_in = self._extensions.taken_in.get(extension.name)
-        is_active = extension.name in self._plugins.names
         wanted = extension.content if extension.is_wanted else None
         failure = self._failures().get(extension.name, "")
         return ExtensionFacts(
@@ -110,7 +117,8 @@ class ExtensionService:
             manifest=extension.folder.manifest,
             description=extension.folder.manifest.description if extension.folder.manifest else "",
             decision=extension.decision,
-            is_active=is_active,
+            is_active=extension.name in self._plugins.names or extension.name in self._extensions.codeless,
+            page_version=page_version,
             waits=wanted != taken_in and not self.without,
             is_wanted=extension.is_wanted,
             problem=extension.problem or failure,
@@ -128,6 +136,7 @@ class ExtensionService:
             description=self._plugins.description(name) if is_active else "",
             decision=None,
             is_active=is_active,
+            page_version="",
             waits=False,
             is_wanted=True,
             problem=failure,

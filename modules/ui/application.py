@@ -22,7 +22,7 @@ from modules.imaging.reading import MAX_FILE_BYTES
 from modules.schema.requests import REQUESTS, Task
 from modules.services.build import Services
 from modules.ui.assets import page_style
-from modules.ui.extension_page import extension_page_routes, script_elements, style_links
+from modules.ui.extension_page import STYLE_LINK, extension_page_routes, script_elements
 from modules.ui.extension_tabs import lay_out_extension_tabs
 from modules.ui.extensions_tab import lay_out_extensions
 from modules.ui.extras_controls import PLACE
@@ -137,9 +137,9 @@ def page_application(
     gr.set_static_paths(list(served_folders(services.paths)))
     app.include_router(upload_routes(page, uploads_folder(services)))  # before gradio's own
     app.include_router(page_file_routes())
-    extensions = services.extensions.files()
-    app.include_router(extension_page_routes(extensions))
-    app.include_router(language_routes([files.locales for files in extensions]))
+    extensions = services.extensions
+    app.include_router(extension_page_routes(extensions.files))
+    app.include_router(language_routes(lambda: [files.locales for files in extensions.files()]))
     app.include_router(user_style_routes(services.paths))
     gr.mount_gradio_app(
         app,
@@ -156,11 +156,13 @@ def page_application(
         enable_monitoring=False,
         theme=build_theme(),
         css=page_style(),
-        head=style_links(extensions) + USER_STYLE,
+        head=STYLE_LINK + USER_STYLE,
     )
     mounted = next(one for route in app.routes if isinstance(one := getattr(route, "app", None), MountedPage))
     mounted.state_holder = PageSessions(page)
-    replace_document(mounted, theme=theme, scripts=script_elements(extensions), name_of=_name_of_visitor)
+    replace_document(
+        mounted, theme=theme, scripts=lambda: script_elements(extensions.files()), name_of=_name_of_visitor
+    )
     return app
 
 

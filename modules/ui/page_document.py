@@ -21,22 +21,23 @@ _BEFORE = b"<script>window.gradio_config"
 
 
 def replace_document(
-    mounted: MountedPage, *, theme: str | None, scripts: str = "", name_of: Callable[[Request], str]
+    mounted: MountedPage, *, theme: str | None, scripts: Callable[[], str] = str, name_of: Callable[[Request], str]
 ) -> None:
     """Have an application of gradio's answer with the document made here.
 
-    `scripts` are elements behind our own scripts; `name_of` says who opens the page.
+    `scripts` tells the elements behind our own scripts, whenever the page is opened; `name_of` says who opens the page.
     """
     make = next(
         route.endpoint
         for route in mounted.routes
         if isinstance(route, APIRoute) and route.path == "/" and "GET" in (route.methods or ())
     )
-    documents = PageDocuments(make, head_of(theme) + scripts)
+    documents = PageDocuments(make)
+    head = head_of(theme)
 
     def document(request: Request) -> HTMLResponse:
         """The page."""
-        return HTMLResponse(documents.of(request, name_of(request)))
+        return HTMLResponse(documents.of(request, name_of(request), head + scripts()))
 
     mounted.router.routes.insert(0, APIRoute("/", document, methods=["GET"], include_in_schema=False))
 
@@ -44,25 +45,23 @@ def replace_document(
 class PageDocuments:
     """The documents that were asked for last: gradio takes a tenth of a second for each."""
 
-    def __init__(self, make: Callable[..., Any], head: str) -> None:
+    def __init__(self, make: Callable[..., Any]) -> None:
         self._make = make
-        self._head = head.encode()
         self._lock = threading.Lock()
         self._kept: OrderedDict[tuple[str, str], bytes] = OrderedDict()
 
-    def of(self, request: Request, name: str) -> bytes:
-        """The document for somebody of that name."""
+    def of(self, request: Request, name: str, head: str) -> bytes:
+        """The document for somebody of that name, with further elements in its head."""
         key = (name, get_root_url(request, "/", request.scope.get("root_path")))
         body = self._kept.get(key)
         if body is None:
-            made: bytes = self._make(request, name, "", "").body
-            body = made.replace(_BEFORE, self._head + _BEFORE, 1)
+            body = self._make(request, name, "", "").body
         with self._lock:
             self._kept[key] = body
             self._kept.move_to_end(key)
             while len(self._kept) > _MOST:
                 self._kept.popitem(last=False)
-        return body
+        return body.replace(_BEFORE, head.encode() + _BEFORE, 1)
 
 
 def head_of(theme: str | None) -> str:

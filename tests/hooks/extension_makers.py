@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 from modules.hooks.extension_states import ExtensionStates
@@ -36,6 +38,16 @@ def put_extension(root: Path, name: str, code: str = "", *, manifest: str = "", 
     rows = {"name": f'"{name}"', "version": '"1.0"', "hooks": '">=1"', **fields}
     text = manifest or "".join(f"{key} = {value}\n" for key, value in rows.items())
     (folder / "extension.toml").write_text(text, "utf-8")
+    return folder
+
+
+def put_codeless(root: Path, name: str, files: Mapping[str, str]) -> Path:
+    """An extension of a manifest and files alone, by their paths in its folder."""
+    folder = put_extension(root, name, touches='["page"]')
+    shutil.rmtree(folder / name.replace("-", "_"))
+    for path, content in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(content, "utf-8")
     return folder
 
 

@@ -88,24 +88,24 @@ class Maker:
 
 def test_a_document_is_made_once_for_each_name_and_address() -> None:
     maker = Maker()
-    documents = PageDocuments(maker, "<script src=ours></script>")
-    first = documents.of(asked(), "anna")
+    documents = PageDocuments(maker)
+    first = documents.of(asked(), "anna", "<script src=ours></script>")
     assert first.startswith(b"<head><script src=ours></script><script>window.gradio_config = {anna at 127.0.0.1:7860}")
-    assert documents.of(asked(query="__theme=dark"), "anna") is first
-    assert b"{ben at" in documents.of(asked(), "ben")
-    assert b"at other:7860}" in documents.of(asked("other:7860"), "anna")
-    assert documents.of(asked(x_forwarded_proto="https"), "anna") is not first
+    assert documents.of(asked(query="__theme=dark"), "anna", "<i>").startswith(b"<head><i><script>window.gradio_config")
+    assert b"{ben at" in documents.of(asked(), "ben", "")
+    assert b"at other:7860}" in documents.of(asked("other:7860"), "anna", "")
+    assert b"{anna at" in documents.of(asked(x_forwarded_proto="https"), "anna", "")
     assert maker.made == ["anna", "ben", "anna", "anna"]
 
 
 def test_only_the_latest_documents_are_kept() -> None:
     maker = Maker()
-    documents = PageDocuments(maker, "")
+    documents = PageDocuments(maker)
     for number in range(40):
-        documents.of(asked(), f"user {number}")
+        documents.of(asked(), f"user {number}", "")
     assert len(maker.made) == 40
-    documents.of(asked(), "user 39")
-    documents.of(asked(), "user 0")
+    documents.of(asked(), "user 39", "")
+    documents.of(asked(), "user 0", "")
     assert maker.made[40:] == ["user 0"]
 
 

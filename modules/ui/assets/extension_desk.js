@@ -84,8 +84,18 @@
       return this.list.extensions.filter((one) => !one.is_built_in);
     }
 
+    /** Whether the page has other files and texts of extensions than it would be given now. */
+    get isPageOlder() {
+      return this.given !== undefined && this.given !== this.giving();
+    }
+
+    giving() {
+      return JSON.stringify(this.own.filter((one) => one.page_version).map((one) => [one.name, one.page_version]));
+    }
+
     async load() {
       this.list = await this.ask("");
+      this.given ??= this.giving();
       try {
         if (this.canChange) await this.askForLooks(sessionStorage.getItem(RESTORING) === this.list.start);
       } finally {

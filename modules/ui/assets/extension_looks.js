@@ -17,7 +17,8 @@
   const running = (look) => {
     const found = [files("Python files, in the server", look.python_files), files("Scripts and styles, in the browser", look.page_files)];
     const shown = found.filter(Boolean);
-    const about = shown.length ? "Once it is switched on, from the next start:" : "Nothing of it runs.";
+    const once = look.python_files.length ? "Once it is switched on, from the next start:" : "Once it is switched on:";
+    const about = shown.length ? once : "Nothing of it runs.";
     return make("div", "look-part", {}, heading("What will run"), line(about), ...shown);
   };
 

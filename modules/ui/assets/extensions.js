@@ -103,15 +103,17 @@
     }
 
     paintLines() {
-      const { list, canChange, own } = this.desk;
+      const { list, canChange, own, isPageOlder } = this.desk;
       const lines = [];
       if (list.left_out) lines.push(make("p", "extension-problem", { text: list.left_out, role: "note" }));
       if (!canChange && this.isOwner) {
         const text = "Extensions are changed on the computer of the server, or from everywhere once it is started with --allow-extension-changes.";
         lines.push(make("p", "setting-help", { text }));
       }
-      if (canChange && (list.waits || own.some((one) => one.waits) || list.left_out)) lines.push(this.starting());
-      const now = JSON.stringify([list.left_out, lines.length, list.waits]);
+      const waits = list.waits || own.some((one) => one.waits);
+      if (canChange && (waits || list.left_out)) lines.push(this.starting());
+      if (isPageOlder && !waits) lines.push(this.opening());
+      const now = JSON.stringify([list.left_out, lines.length, list.waits, isPageOlder]);
       if (now === this.linesNow) return;
       this.linesNow = now;
       this.lines.replaceChildren(...lines);
@@ -122,6 +124,14 @@
       again.addEventListener("click", () => this.restart(again));
       const text =
         "Changes act when the server is started anew. What waits in the queue stays, and this page comes back with what is typed in it.";
+      return make("div", "extension-again", {}, make("p", "", { text }), again);
+    }
+
+    /** What needs no start of the server is seen by whoever opens the page anew. */
+    opening() {
+      const again = make("button", "extension-restart", { type: "button", text: "Open the page anew" });
+      again.addEventListener("click", () => window.location.reload());
+      const text = "What changed acts already, and shows in the page when it is opened anew. It comes back with what is typed in it.";
       return make("div", "extension-again", {}, make("p", "", { text }), again);
     }
 
