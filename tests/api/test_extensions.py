@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 
 from modules.services.build import Services
 from tests.api.people import OWNER, clients
-from tests.hooks.extension_makers import put_extension, script_code
+from tests.hooks.extension_makers import put_codeless, put_extension, script_code
 
 PLACE = "/api/v1/extensions"
 
@@ -38,7 +38,7 @@ def test_what_is_there_is_listed(idle_client: TestClient, services: Services) ->
         "homepage": "", "requirements": ["numpy>=1"], "touches": ["scripts"], "is_built_in": False,
         "is_enabled": False, "can_be_enabled": True, "is_active": False, "waits": False, "is_wanted": False,
         "problem": "", "has_failed": False, "scripts": [],
-        "kind": "", "source": "", "commit": "", "is_pinned": False, "previous": [],
+        "kind": "", "source": "", "commit": "", "is_pinned": False, "previous": [], "page_version": "",
     }  # fmt: skip
     assert found["xyz_plot"]["description"].startswith("X/Y/Z plot: one picture for every combination")
     assert found["xyz_plot"]["is_active"] and found["xyz_plot"]["scripts"] == ["X/Y/Z plot"]
@@ -56,6 +56,20 @@ def test_one_is_switched_on_and_off(idle_client: TestClient, services: Services)
     idle_client.delete(f"{PLACE}/deep-sea")
     found = rows(idle_client)["deep-sea"]
     assert (found["is_enabled"], found["waits"], found["is_wanted"]) == (False, False, False)
+
+
+def test_one_without_code_is_at_work_at_once_and_gone_when_it_is_removed(
+    idle_client: TestClient, services: Services
+) -> None:
+    put_codeless(services.paths.extensions, "dusk", {"style.css": "b {}", "styles.csv": "name,prompt\nwet,water\n"})
+    answer = idle_client.put(f"{PLACE}/dusk").json()
+    found = rows(idle_client)["dusk"]
+    assert (found["is_active"], found["waits"], len(found["page_version"])) == (True, False, 16)
+    assert not answer["waits"]
+    assert "wet" in {row["name"] for row in idle_client.get("/sdapi/v1/prompt-styles").json()}
+    assert idle_client.post(f"{PLACE}/dusk/remove").status_code == 204
+    assert not idle_client.get(PLACE).json()["waits"]
+    assert "wet" not in {row["name"] for row in idle_client.get("/sdapi/v1/prompt-styles").json()}
 
 
 def test_what_the_next_start_does_is_told_apart_from_what_this_one_met(
