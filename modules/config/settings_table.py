@@ -366,6 +366,15 @@ class Settings:
         "Extension index URL",
         "Where a list of extensions lies, as JSON in the format of A1111's index; empty: none.",
     )
+    extension_time_limit: int = _setting(
+        300,
+        _EXTENSIONS,
+        "Seconds that a hook may take",
+        "Seconds that a hook of an extension may take while a job runs. A picture that is being saved is then saved "
+        "without it, and elsewhere the job ends; 0: no limit.",
+        minimum=0,
+        maximum=100_000,
+    )
 
 
 ROWS: Mapping[str, Field[Any]] = {row.name: row for row in fields(Settings)}

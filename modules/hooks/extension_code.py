@@ -104,8 +104,8 @@ def forget_modules(name: str) -> None:
         del sys.modules[known]
 
 
-def in_time(call: Callable[[], Answer], seconds: float = SECONDS) -> Answer:
-    """What a call returns. Raises what it raises, TookTooLong and EndedItself.
+def in_time(call: Callable[[], Answer], seconds: float | None = SECONDS) -> Answer:
+    """What a call returns. Raises what it raises, TookTooLong and EndedItself. `seconds` None: there is no limit.
 
     A call that takes too long is ended where it runs Python; a native call that hangs is left to itself.
     """

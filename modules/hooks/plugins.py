@@ -17,6 +17,7 @@ from pluggy import PluginManager, PluginValidationError
 from modules.errors import BrokenExtension
 from modules.hooks import specs
 from modules.hooks.extension_code import SECONDS, EndedItself, in_time
+from modules.hooks.open_calls import OpenCalls
 
 log = logging.getLogger(__name__)
 
@@ -60,10 +61,12 @@ class Implementation:
     function: Callable[..., Any]
     parameters: tuple[str, ...]
     """Those that it takes of the hook's."""
+    calls: OpenCalls
 
     def __call__(self, **given: Any) -> Any:
         """Its answer. Raises whatever it raises: whoever calls it says whose fault that is."""
-        return self.function(**{name: given[name] for name in self.parameters})
+        with self.calls.noted(f"{short_name(self.plugin)}.{self.hook}"):
+            return self.function(**{name: given[name] for name in self.parameters})
 
 
 class Plugins:
@@ -74,6 +77,7 @@ class Plugins:
         self._manager.add_hookspecs(specs)
         self._failures: list[PluginFailure] = []
         self._versions: dict[str, str] = {}
+        self.calls = OpenCalls()
         for name in modules:
             self.take_in(name, partial(importlib.import_module, name))
 
@@ -131,7 +135,9 @@ class Plugins:
     def implementations(self, hook: str) -> tuple[Implementation, ...]:
         """A hook of every plugin that has it, in the order in which they were registered."""
         found = getattr(self._manager.hook, hook).get_hookimpls()
-        return tuple(Implementation(one.plugin_name, hook, one.function, tuple(one.argnames)) for one in found)
+        return tuple(
+            Implementation(one.plugin_name, hook, one.function, tuple(one.argnames), self.calls) for one in found
+        )
 
     def answers(self, hook: str, **parameters: Any) -> Iterator[tuple[str, Any]]:
         """The name and the answer of every plugin that has the hook, in the order in which they were registered."""

@@ -47,6 +47,7 @@ class ThreadWorker:
         self._lock = threading.Lock()
         self._closing = threading.Lock()
         self._job_id = ""
+        self._thread = 0
         self._control = JobControl()
         self._watched: set[str] = set()
         self._stopping = threading.Event()
@@ -116,6 +117,7 @@ class ThreadWorker:
             self._receive(message)
 
     def _loop(self) -> None:
+        self._thread = threading.get_ident()
         try:
             self._bench = self._open_bench(self)
             while not self._stopping.is_set():
@@ -193,4 +195,6 @@ class ThreadWorker:
             self._say(self._beat())
 
     def _beat(self) -> Beat:
-        return Beat(held=self._held, is_due=bool(self._job_id) and self._control.is_due)
+        foreign, seconds = self._bench.foreign(self._thread)
+        is_due = bool(self._job_id) and self._control.is_due
+        return Beat(held=self._held, is_due=is_due, foreign=foreign, foreign_seconds=seconds)

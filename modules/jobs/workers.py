@@ -97,6 +97,10 @@ class Beat(_Message):
     """The models in memory."""
     is_due: bool
     """Whether the job ought to end within one step."""
+    foreign: str = ""
+    """The hook of an extension that the job is in now, as EXTENSION.HOOK; empty: it is in none."""
+    foreign_seconds: float = 0.0
+    """For how long it is in that."""
 
 
 class Told(_Message):
@@ -174,6 +178,8 @@ class Bench:
     """Questions that are answered at once, by a thread of their own."""
     chores: Mapping[str, Answer] = field(default_factory=dict)
     """What is done between two jobs."""
+    foreign: Callable[[int], tuple[str, float]] = lambda thread: ("", 0.0)
+    """The hook of an extension that a thread is in, and for how many seconds, as `Beat` has it."""
     close: Callable[[], None] = lambda: None
     """Called once, before a worker ends in order. Does not raise, and comes back in time."""
 

@@ -151,7 +151,11 @@ class GenerateService:
 
     def _limits_of_time(self) -> Limits:
         settings = self._settings.current
-        return Limits(job=60.0 * settings.job_time_limit or None, quiet=60.0 * settings.job_quiet_limit or None)
+        return Limits(
+            job=60.0 * settings.job_time_limit or None,
+            quiet=60.0 * settings.job_quiet_limit or None,
+            foreign=settings.extension_time_limit or None,
+        )
 
     def _told(self, job: Job) -> Job:
         """Tell everybody of a job that was just added."""

@@ -86,7 +86,13 @@ class JobRunner:
         """Raises UserErrors that are the job's end, and Interrupted."""
         settings = self._settings.current
         files = PictureFiles(settings, user=job.user, job_started=job.started)
-        hooks = SavingHooks(self._plugins, job.id, user=job.user, settings_of=self._settings_of)
+        hooks = SavingHooks(
+            self._plugins,
+            job.id,
+            user=job.user,
+            settings_of=self._settings_of,
+            seconds=settings.extension_time_limit or None,
+        )
         pictures = JobPictures(
             job.id,
             self._store,

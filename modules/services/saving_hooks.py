@@ -14,6 +14,7 @@ import numpy as np
 from modules.errors import PluginFailed
 from modules.hooks import Plugins, SavedContext, SavingChange, SavingContext
 from modules.hooks.argument_groups import infotext_key
+from modules.hooks.extension_code import EndedItself, TookTooLong, in_time
 from modules.hooks.plugins import Implementation, short_name
 from modules.schema.infotext import write_parameters
 from modules.schema.pictures import Picture
@@ -30,10 +31,18 @@ class SavingHooks:
     """The hooks `before_saving` and `after_saving` for the pictures of one job."""
 
     def __init__(
-        self, plugins: Plugins, job_id: str, *, user: str = "", settings_of: SettingsOf = lambda plugin: {}
+        self,
+        plugins: Plugins,
+        job_id: str,
+        *,
+        user: str = "",
+        settings_of: SettingsOf = lambda plugin: {},
+        seconds: float | None = None,
     ) -> None:
+        """`seconds` is how long each may take; None: as long as it likes."""
         self._plugins = plugins
         self._settings_of = settings_of
+        self._seconds = seconds
         self._job_id = job_id
         self._user = user
         self._faults: dict[tuple[str, str], str] = {}
@@ -83,11 +92,12 @@ class SavingHooks:
 
     def _tried(self, plugin: str, hook: str, call: Callable[[], Any]) -> Any:
         try:
-            return call()
-        except (Exception, SystemExit) as error:  # others wrote it
+            return in_time(call, self._seconds)
+        except Exception as error:  # others wrote it
             if (plugin, hook) not in self._faults:
                 log.warning("The hook %s of the plugin %s failed", hook, plugin, exc_info=True)
-            self._faults.setdefault((plugin, hook), f"{type(error).__name__}: {error}")
+            named = "" if isinstance(error, (EndedItself, TookTooLong)) else f"{type(error).__name__}: "
+            self._faults.setdefault((plugin, hook), f"{named}{error}")
             return None
 
 

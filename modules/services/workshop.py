@@ -128,6 +128,7 @@ class Workshop:
             prepare=self.engine.warm_up,
             held=self.engine.held,
             devices=self.engine.devices,
+            foreign=self.plugins.calls.latest,
             answers={
                 "tokens": self._count_tokens,
                 "memory": lambda content: self.engine.memory(),

@@ -7,11 +7,12 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from multiprocessing.connection import Connection
 from typing import Any
 
 from modules.errors import UserError
+from modules.hooks.open_calls import OpenCalls
 from modules.jobs.dispatcher import Dispatcher
 from modules.jobs.event_log import EventLog
 from modules.jobs.job_control import JobControl
@@ -25,14 +26,20 @@ from modules.schema.jobs import Job, NewJob
 
 
 def script_bench(sink: Sink) -> Bench:
-    """The words of a request are carried out one after the other."""
+    """The words of a request are carried out one after the other; those that begin with `+` as others' code."""
+    calls = OpenCalls()
 
     def run(job: Job, control: JobControl) -> None:
         for word in job.request.split():
-            _WORDS[word.partition(":")[0]](word.partition(":")[2], sink, job, control)
+            name, _, text = word.removeprefix("+").partition(":")
+            with calls.noted(f"tides.{name}") if word.startswith("+") else nullcontext():
+                _WORDS[name](text, sink, job, control)
 
     return Bench(
-        run=run, answers={"echo": dict, "wrong": _refuse}, chores={"pid": lambda content: {"pid": os.getpid()}}
+        run=run,
+        answers={"echo": dict, "wrong": _refuse},
+        chores={"pid": lambda content: {"pid": os.getpid()}},
+        foreign=calls.latest,
     )
 
 

@@ -65,6 +65,19 @@ def test_job_that_is_quiet_for_too_long_fails_and_one_that_goes_on_does_not(data
         assert (queue.get(hanging.id).error or "").startswith("Nothing was heard of the job for 4 seconds")
 
 
+def test_job_that_is_for_too_long_in_what_others_wrote_fails_and_says_in_what(database: Database) -> None:
+    queue = JobQueue(database)
+    with dispatching(queue, process, limits=limits(foreign=3.0)) as (dispatcher, _):
+        pid_of(dispatcher)
+        often, hanging, after = add(queue, "+slow:1.4 slow:3.4 +slow:1.4"), add(queue, "steps:2 +hang"), add(queue)
+        dispatcher.wake()
+        until(lambda: queue.get(after.id).is_over and queue.get(hanging.id).is_over)
+        assert [queue.get(job.id).state for job in (often, hanging, after)] == ["done", "failed", "done"]
+        assert (queue.get(hanging.id).error or "").startswith(
+            "The hook tides.hang took longer than 3 seconds, the most"
+        )
+
+
 @pytest.mark.parametrize("word", ["hang", "hold"])
 def test_interrupt_that_is_not_obeyed_kills(database: Database, word: str) -> None:
     queue = JobQueue(database)
