@@ -128,6 +128,12 @@ def in_time(call: Callable[[], Answer], seconds: float | None = SECONDS) -> Answ
     return outcome.result()
 
 
+def fault_of(error: Exception) -> str:
+    """What went wrong in others' code, in words; with the error's class, unless the sentence is ours."""
+    is_ours = isinstance(error, (EndedItself, TookTooLong, BrokenExtension))
+    return str(error) if is_ours else f"{type(error).__name__}: {error}"
+
+
 def _end(thread: threading.Thread) -> None:
     """Raise SystemExit in a thread, again and again: others' code may catch it a few times."""
     for _ in range(20):

@@ -14,9 +14,8 @@ from typing import Any
 
 from pluggy import PluginManager, PluginValidationError
 
-from modules.errors import BrokenExtension
 from modules.hooks import specs
-from modules.hooks.extension_code import SECONDS, EndedItself, in_time
+from modules.hooks.extension_code import SECONDS, fault_of, in_time
 from modules.hooks.open_calls import OpenCalls
 
 log = logging.getLogger(__name__)
@@ -164,8 +163,7 @@ class Plugins:
             return in_time(call, seconds)
         except Exception as error:  # others wrote it
             log.warning("The plugin %s failed", plugin, exc_info=True)
-            named = "" if isinstance(error, (EndedItself, BrokenExtension)) else f"{type(error).__name__}: "
-            self.leave_out(plugin, f"{named}{error}")
+            self.leave_out(plugin, fault_of(error))
             return None
 
 

@@ -487,8 +487,8 @@ def _took_too_long(seconds: float) -> str:
 
 def _did_not_come_back(title: str, seconds: float) -> str:
     return (
-        f"The hook {title} took longer than {_span(seconds)}, the most that the setting extension_time_limit allows, and "
-        "was stopped with its job. Switch the extension off, or raise that setting."
+        f"The hook {title} took longer than {_span(seconds)}, the most that the setting extension_time_limit allows, "
+        "and was stopped with its job. Switch the extension off, or raise that setting."
     )
 
 

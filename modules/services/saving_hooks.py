@@ -14,7 +14,7 @@ import numpy as np
 from modules.errors import PluginFailed
 from modules.hooks import Plugins, SavedContext, SavingChange, SavingContext
 from modules.hooks.argument_groups import infotext_key
-from modules.hooks.extension_code import EndedItself, TookTooLong, in_time
+from modules.hooks.extension_code import fault_of, in_time
 from modules.hooks.plugins import Implementation, short_name
 from modules.schema.infotext import write_parameters
 from modules.schema.pictures import Picture
@@ -96,8 +96,7 @@ class SavingHooks:
         except Exception as error:  # others wrote it
             if (plugin, hook) not in self._faults:
                 log.warning("The hook %s of the plugin %s failed", hook, plugin, exc_info=True)
-            named = "" if isinstance(error, (EndedItself, TookTooLong)) else f"{type(error).__name__}: "
-            self._faults.setdefault((plugin, hook), f"{named}{error}")
+            self._faults.setdefault((plugin, hook), fault_of(error))
             return None
 
 

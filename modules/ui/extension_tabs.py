@@ -11,7 +11,7 @@ import gradio as gr
 from gradio.context import Context
 
 from modules.hooks import Tab, TabContext
-from modules.hooks.extension_code import in_time
+from modules.hooks.extension_code import fault_of, in_time
 from modules.ui.notices import lay_out_remark
 from modules.ui.page import Page
 
@@ -37,7 +37,7 @@ def _lay_out(page: Page, number: int, plugin: str, tab: Tab, context_of: Context
             log.warning("The tab %r of the extension %s failed", tab.title, plugin, exc_info=True)
             Context.root_block, Context.block = page, shown  # where it was ended it may have left others
             _forget(page, shown, page.blocks.keys() - blocks, page.fns.keys() - events)
-            problem = f"{type(error).__name__}: {error}"
+            problem = fault_of(error)
             lay_out_remark(
                 f"extension-{place}-failed", text=f"The extension {plugin} could not lay out this tab ({problem})."
             )

@@ -155,7 +155,7 @@ def house(tmp_path: Path) -> Iterator[House]:
 def test_what_means_harm_is_refused_while_a_picture_is_painted(house: House) -> None:
     for name, code, problem in (
         ("broken", "x = (", "SyntaxError"),
-        ("endless", "while True: pass", "It does not come back within 60 seconds."),
+        ("endless", "while True: pass", "It took longer than 20 seconds"),
         ("patient", "import time\ntime.sleep(3600)", "It took longer than 20 seconds"),
         ("quitting", "raise SystemExit(3)", "SystemExit: 3"),
         ("leaving", "import os\nos._exit(0)", "It ends the program that imports it (exit code 0)."),

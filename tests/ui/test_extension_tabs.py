@@ -106,7 +106,7 @@ def test_one_that_fails_leaves_its_error_and_nothing_else(services: Services) ->
     page = page_with(services, Tab(title="Broken", build=broken), Tab(title="Letters", build=letters, audience="user"))
     assert titles(page)[-2:] == ["Broken", "Letters"]
     (said,) = [text for text in texts(page) if "could not lay out this tab" in text]
-    assert said == ("The extension mine could not lay out this tab (EndedItself: SystemExit: gone <b>away</b>).")
+    assert said == ("The extension mine could not lay out this tab (SystemExit: gone <b>away</b>).")
     labels = [row["props"].get("label") for row in page.config["components"]]
     assert "Lost" not in labels and labels.count("Words of mine") == 1
     (event,) = _events(page, len)

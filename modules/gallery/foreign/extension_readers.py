@@ -10,7 +10,7 @@ from threading import Lock
 
 from modules.gallery.foreign.whole_characters import whole_characters
 from modules.hooks import MetadataContext, Plugins
-from modules.hooks.extension_code import TookTooLong, in_time
+from modules.hooks.extension_code import TookTooLong, fault_of, in_time
 from modules.hooks.plugins import Implementation
 from modules.imaging.picture_heads import PictureHead
 
@@ -60,7 +60,7 @@ class ExtensionReaders:
                 if isinstance(error, TookTooLong):
                     self._count(hook.plugin)
                 log.warning("The hook read_metadata of the plugin %s failed", hook.plugin, exc_info=True)
-                faults.append((hook.plugin, whole_characters(f"{type(error).__name__}: {error}")))
+                faults.append((hook.plugin, whole_characters(fault_of(error))))
         return ExtensionReading("", tuple(faults))
 
     def _is_given_up(self, plugin: str) -> bool:
