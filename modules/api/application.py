@@ -13,6 +13,7 @@ from modules.api.content_policy import ContentPolicy
 from modules.api.extension_installing import MOST_ZIP_BYTES, ZIP_PLACE
 from modules.api.extension_routes import ExtensionRouteClasses, routes_of_extensions
 from modules.api.guard import Guard
+from modules.api.guide_pages import guide_routes
 from modules.api.login_page import login_routes
 from modules.api.native import add_native_routes
 from modules.api.own_pictures import OwnPictures
@@ -60,6 +61,7 @@ def create_application(
         """Answers as soon as the server is ready."""
         return {"status": "ready"}
 
+    application.include_router(guide_routes())
     if services is not None:
         add_native_routes(application, services)
         application.include_router(stream_routes(services))

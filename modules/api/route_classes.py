@@ -117,6 +117,8 @@ _TABLE: dict[RouteClass, str] = {
         GET /internal/pending-tasks
 
         GET /
+        GET /guide
+        GET /guide/{path:path}
         GET /config
         GET /static/{path:path}
         GET /locales/{language}.json

@@ -74,3 +74,23 @@ def test_keeping_a_form_leaves_the_list_of_tabs_open(phone: Page) -> None:
     phone.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
     expect(phone.locator("#tabs .overflow-dropdown.hide")).to_have_count(0)
     phone.locator("#tabs .overflow-menu > button").click()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_guide_to_a_tab_is_two_clicks_away(page: Page, width: int) -> None:
+    open_tab(page, "PNG Info")
+    page.emulate_media(color_scheme="dark")
+    page.click("#help-button")
+    with page.expect_popup() as opened:
+        page.get_by_role("menuitem", name="Guide to this tab").click()
+    guide = opened.value
+    try:
+        guide.set_viewport_size({"width": width, "height": 800})
+        expect(guide.locator("nav [aria-current=page]")).to_have_text("PNG Info")
+        assert grave_faults(guide) == []
+        assert guide.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        guide.get_by_role("link", name="Gallery", exact=True).first.click()
+        expect(guide.get_by_role("heading", level=1)).to_contain_text("Gallery")
+        assert guide.evaluate("[...document.images].every((one) => one.complete && one.naturalWidth > 0)")
+    finally:
+        guide.close()

@@ -156,6 +156,18 @@
     for (const one of menu.querySelectorAll("[lang]")) one.setAttribute("aria-checked", String(one.lang === now));
   };
 
+  /** The guide's page about the tab that is open, in a window of its own. */
+  const guideEntry = () =>
+    make("a", "head-menu-entry", { text: "Guide to this tab", role: "menuitem", target: "_blank", rel: "noopener", on: { click: () => window.atelier.closeFloating() } });
+
+  /** @param {HTMLElement} menu */
+  const leadToGuide = (menu) => {
+    const shown = [...document.querySelectorAll("#tabs > .tabitem")].find((one) => one.offsetParent !== null);
+    const theme = document.body.classList.contains("dark") ? "dark" : "light";
+    const asked = new URLSearchParams({ tab: (shown?.id ?? "").replace(/-tab$/, ""), theme });
+    menu.querySelector("a").href = `guide?${asked}`;
+  };
+
   const helpMenu = () => {
     const { tour, shortcuts } = window.atelier;
     const entries = { "Take the tour": tour.start, "Keyboard shortcuts": shortcuts && (() => shortcuts.show()), Settings: () => openTab("Settings") };
@@ -171,7 +183,7 @@
         },
       }),
     );
-    return make("div", "floating head-menu", { role: "menu", "aria-label": "Help" }, ...made, languageGroup());
+    return make("div", "floating head-menu", { role: "menu", "aria-label": "Help" }, guideEntry(), ...made, languageGroup());
   };
 
   const refresh = async (button) => {
@@ -198,8 +210,9 @@
     find("#help-button").addEventListener("click", (event) => {
       menu ||= helpMenu();
       markLanguage(menu);
+      leadToGuide(menu);
       window.atelier.float(menu, event.currentTarget);
-      menu.querySelector("button")?.focus();
+      menu.querySelector("[role=menuitem]").focus();
     });
     watch("value", () => quick.show(props.value.values));
     quick.lay(props.value.quick).then(() => quick.show(props.value.values));
