@@ -21,7 +21,6 @@ import gradio as gr
 
 from modules.config.paths import resolve_paths
 from modules.config.settings_table import Settings
-from modules.diffusion.names import SAMPLER_NAMES, SCHEDULE_NAMES
 from modules.schema.refusals import LABELS
 from modules.services.build import Services, running_services
 from modules.services.download_list import DOWNLOAD_LIST
@@ -297,7 +296,8 @@ def of_page(services: Services) -> Iterator[str]:
 
 def _names(services: Services) -> frozenset[str]:
     upscalers = [upscaler.name for upscaler in services.upscalers.all()]
-    return frozenset([row.name for row in SAMPLER_NAMES] + list(SCHEDULE_NAMES) + upscalers)
+    names = services.sampling.names
+    return frozenset([*names.sampler_names, *names.schedule_names, *upscalers])
 
 
 def _of_component(kind: str, props: dict[str, Any], names: frozenset[str]) -> Iterator[str]:

@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import APIRouter
 
 from modules.api.exchange import Report, readable, refusals
-from modules.diffusion.names import LATENT_UPSCALE_MODES, LISTED_SCHEDULES, SAMPLER_NAMES
+from modules.diffusion.names import LATENT_UPSCALE_MODES, SamplerName, ScheduleName
 from modules.hooks import Argument, Choice, Number, PostprocessingStep, Section, SeveralChoices
 from modules.schema.requests import REQUESTS, Task
 from modules.services.build import Services
@@ -163,6 +163,10 @@ def _section_reports(services: Services) -> Iterator[SectionReport]:
         yield SectionReport(**words, tasks=[*tasks], arguments=arguments)
 
 
+def _named(row: SamplerName | ScheduleName) -> Named:
+    return Named(**readable({"name": row.name, "aliases": list(row.aliases)}))
+
+
 def _argument(row: Argument) -> dict[str, Any]:
     return {
         "name": row.name,
@@ -183,12 +187,12 @@ def choice_routes(services: Services) -> APIRouter:
     @router.get("/samplers")
     def samplers() -> SamplerList:
         """What a request's `sampler_name` may be."""
-        return SamplerList(samplers=[Named(name=row.name, aliases=list(row.aliases)) for row in SAMPLER_NAMES])
+        return SamplerList(samplers=[_named(row) for row in services.sampling.names.samplers])
 
     @router.get("/schedulers")
     def schedulers() -> SchedulerList:
         """What a request's `scheduler` may be."""
-        return SchedulerList(schedulers=[Named(name=row.name, aliases=list(row.aliases)) for row in LISTED_SCHEDULES])
+        return SchedulerList(schedulers=[_named(row) for row in services.sampling.names.listed_schedules])
 
     @router.get("/upscalers")
     def upscalers() -> UpscalerList:

@@ -9,7 +9,7 @@ from modules.compat.not_here import NothingOfA1111, PartOfA1111
 from modules.compat.options import OptionInfo, Options, options_section
 from modules.compat.processing import Painting
 from modules.compat.surroundings import A1111Module
-from modules.diffusion.names import SAMPLER_NAMES
+from modules.diffusion.names import BUILT_IN_NAMES
 from modules.hooks import Interrupted
 
 
@@ -87,6 +87,6 @@ def shared_module(state: State, options: Options, templates: dict[str, OptionInf
 
 
 def samplers_module() -> A1111Module:
-    """`modules.sd_samplers`: the samplers by name."""
-    rows = [SimpleNamespace(name=row.name, aliases=[]) for row in SAMPLER_NAMES]
+    """`modules.sd_samplers`: the samplers of the program by name."""
+    rows = [SimpleNamespace(name=name, aliases=[]) for name in BUILT_IN_NAMES.sampler_names]
     return A1111Module("modules.sd_samplers", dict.fromkeys(("samplers", "samplers_for_img2img", "all_samplers"), rows))

@@ -6,14 +6,16 @@ Free of torch, so that a screen can list them before torch is imported.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 from modules.errors import InvalidRequest
 from modules.schema.requests import AUTOMATIC, CUSTOM
 
 __all__ = [
     "AUTOMATIC",
+    "BUILT_IN_NAMES",
     "CUSTOM",
     "LATENT_UPSCALE_MODES",
     "LCM",
@@ -24,11 +26,9 @@ __all__ = [
     "TIME_UNIFORM",
     "UNLISTED_SCHEDULES",
     "SamplerName",
+    "SamplingNames",
     "ScheduleName",
-    "find_pair",
-    "find_sampler",
-    "find_schedule",
-    "split_sampler",
+    "plain_sampling_name",
 ]
 
 
@@ -83,7 +83,7 @@ class SamplerName:
     automatic: str = "Uniform"
     """The schedule that Automatic stands for."""
     schedules: tuple[str, ...] = _FREE
-    """The schedules it can run; a name outside of them is taken for `automatic`, but for Custom."""
+    """The schedules of the program that it can run; a name outside of them is taken for `automatic`, but for Custom."""
     calls_per_step: int = 1
     """How often it asks the denoiser in a step; 2 for samplers of second order."""
     stochastic: bool = False
@@ -104,6 +104,11 @@ class SamplerName:
     @property
     def second_order(self) -> bool:
         return self.calls_per_step > 1
+
+    @property
+    def takes_any_schedule(self) -> bool:
+        """Whether it runs those of extensions too."""
+        return frozenset(SCHEDULE_NAMES[1:]) <= frozenset(self.schedules)
 
     @property
     def reads_negative(self) -> bool:
@@ -278,75 +283,130 @@ SAMPLER_NAMES = (
 _ALIAS_SUFFIXES = {"_ka": "Karras", "_exp": "Exponential"}
 
 
-def find_sampler(name: str) -> SamplerName:
-    """The sampler of that name or alias, in any case; of a combined name the sampler in it.
+@dataclass(frozen=True)
+class SamplingNames:
+    """Samplers and schedules by all their names: those of the program, and those that extensions bring."""
 
-    Raises InvalidRequest naming the nearest.
-    """
-    return split_sampler(name)[0]
+    samplers: tuple[SamplerName, ...] = SAMPLER_NAMES
+    """In the order in which a list shows them."""
+    listed_schedules: tuple[ScheduleName, ...] = LISTED_SCHEDULES
 
+    @cached_property
+    def sampler_names(self) -> tuple[str, ...]:
+        """What a list of samplers offers."""
+        return tuple(row.name for row in self.samplers)
 
-def split_sampler(name: str) -> tuple[SamplerName, str | None]:
-    """The sampler and, of an old combined name ("DPM++ 2M Karras", "k_dpmpp_2m_ka"), the schedule; else None.
+    @cached_property
+    def schedule_names(self) -> tuple[str, ...]:
+        """What a list of schedules offers."""
+        return tuple(row.name for row in self.listed_schedules)
 
-    Raises InvalidRequest naming the nearest.
-    """
-    wanted = _plain(name)
-    if wanted in _SAMPLERS:
-        return _SAMPLERS[wanted], None
-    for suffix, schedule in _SUFFIXES.items():
-        if wanted.endswith(suffix) and wanted.removesuffix(suffix) in _SAMPLERS:
-            return _SAMPLERS[wanted.removesuffix(suffix)], schedule
-    raise InvalidRequest("Sampler", name, "is not known", _nearest(name, (row.name for row in SAMPLER_NAMES)))
+    def with_samplers(self, rows: Iterable[SamplerName]) -> SamplingNames:
+        """These and more. Raises ValueError where one of their names means something already, by itself or with the
+        name of a schedule in it."""
+        more = self
+        for row in rows:
+            for name in (row.name, *row.aliases):
+                if more._split(name) is not None:
+                    raise ValueError(f"there is a sampler {name!r} already")
+            more = replace(more, samplers=(*more.samplers, row))
+        return more
 
+    def with_schedules(self, rows: Iterable[ScheduleName]) -> SamplingNames:
+        """These and more. Raises ValueError where one of their names means something already."""
+        more = self
+        for row in rows:
+            for name in (row.name, *row.aliases):
+                if plain_sampling_name(name) in more._by_schedule:
+                    raise ValueError(f"there is a schedule {name!r} already")
+            more = replace(more, listed_schedules=(*more.listed_schedules, row))
+        return more
 
-def find_schedule(name: str, sampler: SamplerName) -> str:
-    """The schedule that a sampler runs when `name` is asked for; never Automatic.
+    def find_sampler(self, name: str) -> SamplerName:
+        """The sampler of that name or alias, in any case; of a combined name the sampler in it.
 
-    Raises InvalidRequest for an unknown name, and for Custom where the sampler cannot run a person's own sigmas.
-    """
-    found = _SCHEDULES.get(_plain(name))
-    if found is None:
-        raise InvalidRequest("Schedule type", name, "is not known", _nearest(name, SCHEDULE_NAMES))
-    if found in sampler.schedules:
+        Raises InvalidRequest naming the nearest.
+        """
+        return self.split_sampler(name)[0]
+
+    def split_sampler(self, name: str) -> tuple[SamplerName, str | None]:
+        """The sampler and, of an old combined name ("DPM++ 2M Karras", "k_dpmpp_2m_ka"), the schedule; else None.
+
+        Raises InvalidRequest naming the nearest.
+        """
+        found = self._split(name)
+        if found is None:
+            raise InvalidRequest("Sampler", name, "is not known", _nearest(name, self.sampler_names))
         return found
-    if found == CUSTOM:
-        remedy = "Choose another sampler, such as Euler, or another schedule type and no custom sigmas."
-        raise InvalidRequest("Schedule type", name, f"cannot be run by {sampler.name}", remedy)
-    return sampler.automatic
+
+    def find_schedule(self, name: str, sampler: SamplerName) -> str:
+        """The schedule that a sampler runs when `name` is asked for; never Automatic.
+
+        Raises InvalidRequest for an unknown name, and for Custom where the sampler cannot run a person's own sigmas.
+        """
+        found = self._by_schedule.get(plain_sampling_name(name))
+        if found is None:
+            raise InvalidRequest("Schedule type", name, "is not known", _nearest(name, self.schedule_names))
+        is_brought = found not in _OF_THE_PROGRAM
+        if found in sampler.schedules or (is_brought and sampler.takes_any_schedule):
+            return found
+        if found == CUSTOM:
+            remedy = "Choose another sampler, such as Euler, or another schedule type and no custom sigmas."
+            raise InvalidRequest("Schedule type", name, f"cannot be run by {sampler.name}", remedy)
+        return sampler.automatic
+
+    def find_pair(self, sampler_name: str, schedule_name: str | None = None) -> tuple[SamplerName, str]:
+        """Sampler and schedule to run. A schedule that is named wins over the one in a combined sampler name.
+
+        `schedule_name` may be None or Automatic. Raises InvalidRequest naming the nearest, and as find_schedule does.
+        """
+        sampler, combined = self.split_sampler(sampler_name)
+        asked = self.find_schedule(schedule_name or AUTOMATIC, sampler)
+        is_named = schedule_name and plain_sampling_name(schedule_name) != plain_sampling_name(AUTOMATIC)
+        if combined is None or is_named:
+            return sampler, asked
+        return sampler, self.find_schedule(combined, sampler)
+
+    def _split(self, name: str) -> tuple[SamplerName, str | None] | None:
+        wanted = plain_sampling_name(name)
+        if wanted in self._by_sampler:
+            return self._by_sampler[wanted], None
+        for suffix, schedule in self._by_suffix.items():
+            if wanted.endswith(suffix) and wanted.removesuffix(suffix) in self._by_sampler:
+                return self._by_sampler[wanted.removesuffix(suffix)], schedule
+        return None
+
+    @cached_property
+    def _by_sampler(self) -> Mapping[str, SamplerName]:
+        return {plain_sampling_name(name): row for row in self.samplers for name in (row.name, *row.aliases)}
+
+    @cached_property
+    def _by_schedule(self) -> Mapping[str, str]:
+        rows = (*self.listed_schedules, *UNLISTED_SCHEDULES)
+        return {plain_sampling_name(name): row.name for row in rows for name in (row.name, *row.aliases)}
+
+    @cached_property
+    def _by_suffix(self) -> Mapping[str, str]:
+        listed = {f" {plain_sampling_name(row.name)}": row.name for row in self.listed_schedules}
+        return listed | {f" {plain_sampling_name(suffix)}": name for suffix, name in _ALIAS_SUFFIXES.items()}
 
 
-def find_pair(sampler_name: str, schedule_name: str | None = None) -> tuple[SamplerName, str]:
-    """Sampler and schedule to run. A schedule that is named wins over the one in a combined sampler name.
+BUILT_IN_NAMES = SamplingNames()
+"""Those of the program alone. What is asked for is looked up in those that are there now."""
 
-    `schedule_name` may be None or Automatic. Raises InvalidRequest naming the nearest, and as find_schedule does.
-    """
-    sampler, combined = split_sampler(sampler_name)
-    asked = find_schedule(schedule_name or AUTOMATIC, sampler)
-    if combined is None or (schedule_name and _plain(schedule_name) != _plain(AUTOMATIC)):
-        return sampler, asked
-    return sampler, find_schedule(combined, sampler)
+_OF_THE_PROGRAM = frozenset(row.name for row in (*LISTED_SCHEDULES, *UNLISTED_SCHEDULES))
 
 
-def _plain(name: str) -> str:
+def plain_sampling_name(name: str) -> str:
     """Names are the same in any case, and with spaces, hyphens or underscores between their words."""
     return " ".join(name.lower().replace("_", " ").replace("-", " ").split())
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:
-    by_plain = {_plain(row): row for row in known}
-    near = difflib.get_close_matches(_plain(name[:100]), by_plain, n=2, cutoff=0.4)
+    by_plain = {plain_sampling_name(row): row for row in known}
+    near = difflib.get_close_matches(plain_sampling_name(name[:100]), by_plain, n=2, cutoff=0.4)
     return (
         f"Nearest: {', '.join(by_plain[row] for row in near)}."
         if near
         else f"Choose one of: {', '.join(by_plain.values())}."
     )
-
-
-_SAMPLERS = {_plain(name): row for row in SAMPLER_NAMES for name in (row.name, *row.aliases)}
-_SCHEDULES = {
-    _plain(name): row.name for row in (*LISTED_SCHEDULES, *UNLISTED_SCHEDULES) for name in (row.name, *row.aliases)
-}
-_SUFFIXES = {f" {_plain(row.name)}": row.name for row in LISTED_SCHEDULES} | {
-    f" {_plain(suffix)}": schedule for suffix, schedule in _ALIAS_SUFFIXES.items()
-}

@@ -6,8 +6,9 @@ Most end in 0; KL Optimal, Timesteps and Time uniform end at a trained level, an
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import torch
 
@@ -159,7 +160,9 @@ def custom(sigmas: tuple[float, ...]) -> torch.Tensor:
     return torch.tensor(sigmas, dtype=torch.float64)
 
 
-SCHEDULES: dict[str, Callable[[SchedulePlan], torch.Tensor]] = {
+MakeSigmas = Callable[[SchedulePlan], torch.Tensor]
+
+SCHEDULES: dict[str, MakeSigmas] = {
     "Uniform": lambda plan: uniform(plan.n, plan.levels),
     "Karras": lambda plan: karras(plan.n, plan.sigma_min, plan.sigma_max, plan.options.rho or 7.0),
     "Exponential": lambda plan: exponential(plan.n, plan.sigma_min, plan.sigma_max),
@@ -180,6 +183,7 @@ SCHEDULES: dict[str, Callable[[SchedulePlan], torch.Tensor]] = {
 """By the names of modules.diffusion.names; Timesteps, Time uniform and LCM belong to samplers of their own."""
 
 _LCM_STEPS = 50
+_NO_OTHERS: Mapping[str, MakeSigmas] = MappingProxyType({})
 
 _NOTHING_TO_DISCARD = frozenset({"Timesteps", "Time uniform", "Custom"})
 _OVER_A_RANGE = frozenset({"Karras", "Exponential", "Polyexponential", "SGM Uniform", "KL Optimal", "Normal", "Beta"})
@@ -187,20 +191,28 @@ _OVER_A_RANGE = frozenset({"Karras", "Exponential", "Polyexponential", "SGM Unif
 
 
 def sigmas_for(
-    name: str, n: int, levels: Levels, options: ScheduleOptions = _DEFAULTS, *, family: str = "SD1"
+    name: str,
+    n: int,
+    levels: Levels,
+    options: ScheduleOptions = _DEFAULTS,
+    *,
+    family: str = "SD1",
+    others: Mapping[str, MakeSigmas] = _NO_OTHERS,
 ) -> torch.Tensor:
     """The sigmas of a schedule for n steps of a model; Custom has as many as its list.
 
     Float64, on the CPU, strictly descending: sigmas that fall together leave fewer steps than n. `family` chooses the
-    table of Align Your Steps. Raises InvalidRequest for options that do not fit the model or one another.
+    table of Align Your Steps; `others` are schedules besides SCHEDULES, by name, each from the largest sigma of the
+    options to the smallest. Raises InvalidRequest for options that do not fit the model or one another.
     """
     if n < 1:
         raise ValueError(f"A schedule has at least one step, not {n}.")
     smallest, largest = _range(levels, options)
-    if name in _OVER_A_RANGE and smallest >= largest * (1 - STANDSTILL):
+    if (name in _OVER_A_RANGE or name in others) and smallest >= largest * (1 - STANDSTILL):
         raise _no_room(smallest, largest)
     discards = options.discard_next_to_last and name not in _NOTHING_TO_DISCARD
-    sigmas = SCHEDULES[name](SchedulePlan(n + discards, smallest, largest, levels, options, family))
+    make = others[name] if name in others else SCHEDULES[name]
+    sigmas = make(SchedulePlan(n + discards, smallest, largest, levels, options, family))
     if discards:
         sigmas = torch.cat([sigmas[:-2], sigmas[-1:]])
     if float(sigmas[0]) > levels.sigma_limit * (1 + 1e-9):

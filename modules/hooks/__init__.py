@@ -40,6 +40,8 @@ from modules.hooks.picture_sides import sides_of
 from modules.hooks.plugins import BUILTIN, PluginFailure, Plugins
 from modules.hooks.postprocessing import PostprocessingContext, PostprocessingStep
 from modules.hooks.routes import Route, RouteAnswer, RouteRequest
+from modules.hooks.samplers import Sampler, SamplerContext
+from modules.hooks.schedules import Schedule, ScheduleContext
 from modules.hooks.script_registry import ScriptRegistry
 from modules.hooks.scripts import SCRIPT_KEY, Drafting, PaintedResult, Script, ScriptContext, drawn_seed
 from modules.hooks.section_registry import SectionRegistry
@@ -94,9 +96,13 @@ __all__ = [
     "Route",
     "RouteAnswer",
     "RouteRequest",
+    "Sampler",
+    "SamplerContext",
     "SavedContext",
     "SavingChange",
     "SavingContext",
+    "Schedule",
+    "ScheduleContext",
     "Script",
     "ScriptContext",
     "ScriptRegistry",

@@ -26,6 +26,8 @@ from modules.hooks.passes import (
 )
 from modules.hooks.postprocessing import PostprocessingStep
 from modules.hooks.routes import Route
+from modules.hooks.samplers import Sampler
+from modules.hooks.schedules import Schedule
 from modules.hooks.scripts import Script
 from modules.hooks.sections import Section
 from modules.hooks.tabs import Tab
@@ -146,6 +148,29 @@ def register_upscalers() -> Iterable[ImageUpscaler]:  # type: ignore[empty-body]
     `UpscaleContext` (the wanted width and height, the device, and calls for stopping and for progress), and gives such
     pixels of any size. It is called in the worker; one that fails ends its job. An extension with a name that another
     upscaler has is left out.
+    """
+
+
+@hookspec
+def register_samplers() -> Iterable[Sampler]:  # type: ignore[empty-body]
+    """Samplers, which are offered wherever samplers are: on the page, in the API, in plots and for the second pass.
+
+    Each is an object with a `name` and a method `sample(latents, context)`, which gets the noisy latents and a
+    `SamplerContext` (the noise levels to visit, calls for the network and for noise, and what is to be called after
+    each step), and gives the latents at the last level. It is called in the worker; one that fails ends its job. An
+    extension with a name that another sampler has is left out. Pictures say which extension painted them.
+    """
+
+
+@hookspec
+def register_schedules() -> Iterable[Schedule]:  # type: ignore[empty-body]
+    """Noise schedules, which are offered wherever schedule types are, and which every sampler runs that is not bound to
+    one of its own.
+
+    Each is an object with a `name` and a method `sigmas(context)`, which gets a `ScheduleContext` (the steps and the
+    range that are wanted, and what the model was trained on), and gives one number more than there are steps. It is
+    called in the worker; numbers that are none, do not fall or do not end where they should end the job. An extension
+    with a name that another schedule has is left out.
     """
 
 

@@ -17,6 +17,7 @@ from modules.hooks.extension_folders import extension_folder
 from modules.hooks.plugins import Plugins
 from modules.hooks.postprocessing_registry import PostprocessingRegistry
 from modules.hooks.route_registry import RouteRegistry
+from modules.hooks.sampling_registry import SamplingRegistry
 from modules.hooks.script_registry import ScriptRegistry
 from modules.hooks.section_registry import SectionRegistry
 from modules.hooks.setting_registry import SettingRegistry
@@ -58,6 +59,7 @@ def main(folder: Path, answer: Path) -> None:
     ScriptRegistry(plugins)
     SectionRegistry(plugins)
     upscalers_of(plugins)
+    SamplingRegistry(plugins)
     tabs_of(plugins)
     PostprocessingRegistry(plugins)
     answer.write_text(" ".join(failure.problem for failure in plugins.failures), "utf-8")

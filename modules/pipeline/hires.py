@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from modules.diffusion.latent_resizing import resized_latents
-from modules.diffusion.names import LATENT_UPSCALE_MODES, find_pair
+from modules.diffusion.names import LATENT_UPSCALE_MODES, SamplingNames
 from modules.imaging.flattening import flattened
 from modules.imaging.resizing import just_resize
 from modules.imaging.sides import covering_sides
@@ -22,7 +22,7 @@ from modules.schema.hires_fields import second_pass_sides
 from modules.schema.requests import ResolvedTxt2Img
 
 
-def second_pass_of(request: ResolvedTxt2Img) -> ResolvedTxt2Img:
+def second_pass_of(request: ResolvedTxt2Img, names: SamplingNames) -> ResolvedTxt2Img:
     """The second pass as a request of its own: what it leaves open is as in the first.
 
     Raises InvalidRequest for a sampler or schedule that is not known.
@@ -31,10 +31,10 @@ def second_pass_of(request: ResolvedTxt2Img) -> ResolvedTxt2Img:
     sampler, scheduler = request.sampler_name, request.hr_scheduler or request.scheduler
     if request.hr_sampler_name is not None:
         own = request.hr_scheduler if request.hr_scheduler or request.hr_sampler_name != sampler else request.scheduler
-        found, scheduler = find_pair(request.hr_sampler_name, own)
+        found, scheduler = names.find_pair(request.hr_sampler_name, own)
         sampler = found.name
     elif request.hr_scheduler is not None:
-        scheduler = find_pair(sampler, request.hr_scheduler)[1]
+        scheduler = names.find_pair(sampler, request.hr_scheduler)[1]
     every = range(request.picture_count)
     painted = {
         "prompts": tuple(request.hr_prompt_of(index) or request.prompt_of(index) for index in every),
@@ -65,7 +65,7 @@ class SecondPass:
         self, request: ResolvedTxt2Img, first: SamplingRun, resources: Resources, *, refiner: str | None
     ) -> None:
         """Raises InvalidRequest where its model cannot go on with the latents of the first one's."""
-        second = second_pass_of(request)
+        second = second_pass_of(request, resources.sampling.names)
         self.run = SamplingRun(
             second,
             resources,

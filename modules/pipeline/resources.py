@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from modules.checkpoints.loaded import LoadedModel
+from modules.hooks.sampling_registry import BroughtSampling
 from modules.pipeline.first_pass_memory import FirstPassMemory
 from modules.pipeline.networks import JobNetworks
 from modules.pipeline.pass_hooks import PaintingHooks, Participants
@@ -51,6 +52,8 @@ class Resources:
     """What extensions do in passes; None: nothing."""
     participants: Participants = field(default_factory=Participants)
     """Where it is noted which of them changed something."""
+    sampling: BroughtSampling = field(default_factory=BroughtSampling)
+    """The samplers and schedules that there are; without any given those of the program."""
     sides: frozenset[SideKind] = frozenset()
     """What is wanted besides the pictures."""
 

@@ -10,8 +10,10 @@ import torch
 from modules.checkpoints.loading import NoiseFacts
 from modules.checkpoints.prompt_tokenizer import PromptTokenizer
 from modules.diffusion.guidance.views import Moment
-from modules.diffusion.names import SamplerName, find_sampler
+from modules.diffusion.names import SamplerName
 from modules.diffusion.refining import SwitchPoint
+from modules.hooks.sampling_registry import BUILT_IN_SAMPLING, BroughtSampling
+from modules.pipeline.brought_schedules import schedules_of
 from modules.pipeline.conditioning import PromptSteps
 from modules.pipeline.guiding import guidance_of
 from modules.pipeline.hires import refiner_of, second_pass_of
@@ -141,18 +143,24 @@ class _Pass:
 class RunOutline:
     """The passes of a request, of which nothing is run."""
 
-    def __init__(self, request: ResolvedTxt2Img, facts: Mapping[str, NoiseFacts], start: Start | None = None) -> None:
+    def __init__(
+        self,
+        request: ResolvedTxt2Img,
+        facts: Mapping[str, NoiseFacts],
+        start: Start | None = None,
+        sampling: BroughtSampling = BUILT_IN_SAMPLING,
+    ) -> None:
         """`facts` are those of the request's checkpoints, by their names; `start`: of one that begins with a picture.
 
-        Raises InvalidRequest where a schedule cannot be made.
+        Raises InvalidRequest where a schedule cannot be made, and PluginFailed where an extension's fails.
         """
-        first = _pass(request, facts, start, refiner_of(request, "first pass"))
+        first = _pass(request, facts, sampling, start, refiner_of(request, "first pass"))
         self._passes = [first] if not (request.enable_hr and request.firstpass_image) else []
         if request.enable_hr:
             begins = Start(request.denoising_strength, exact=True)
             evaluations = request.steps * first.sampler.calls_per_step
-            second, refiner = second_pass_of(request), refiner_of(request, "second pass")
-            self._passes.append(_pass(second, facts, begins, refiner, evaluations))
+            second, refiner = second_pass_of(request, sampling.names), refiner_of(request, "second pass")
+            self._passes.append(_pass(second, facts, sampling, begins, refiner, evaluations))
 
     def passes(self) -> list[PassOutline]:
         """Where each step is, and what acts there."""
@@ -175,11 +183,12 @@ def models_of(request: ResolvedTxt2Img) -> list[str]:
 def _pass(
     request: Resolved,
     facts: Mapping[str, NoiseFacts],
+    sampling: BroughtSampling,
     start: Start | None,
     refiner: str | None,
     first_pass_evaluations: int | None = None,
 ) -> _Pass:
-    known, sampler = facts[request.model], find_sampler(request.sampler_name)
+    known, sampler = facts[request.model], sampling.names.find_sampler(request.sampler_name)
     schedule = run_schedule(
         request,
         known.levels,
@@ -187,6 +196,7 @@ def _pass(
         strength=None if start is None else start.strength,
         exact=start is not None and start.exact,
         large=known.family in _LARGE,
+        others=schedules_of(sampling),
     )
     return _Pass(request, known, sampler, schedule, refiner, first_pass_evaluations)
 

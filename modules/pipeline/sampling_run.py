@@ -15,12 +15,13 @@ from modules.diffusion.denoisers import Denoiser
 from modules.diffusion.guidance.guided_denoiser import GuidedDenoiser
 from modules.diffusion.img2img_start import noised
 from modules.diffusion.masked_denoiser import MaskBlend, MaskedDenoiser, straight_blend
-from modules.diffusion.names import find_sampler
 from modules.diffusion.noise_levels import NoiseLevels
 from modules.diffusion.refining import RefinedDenoiser, SwitchPoint
-from modules.diffusion.samplers import SAMPLERS, Callback, SamplerOptions
+from modules.diffusion.samplers import Callback, SamplerOptions
 from modules.errors import InvalidRequest
 from modules.hooks import PassKind
+from modules.pipeline.brought_samplers import recipe_of
+from modules.pipeline.brought_schedules import schedules_of
 from modules.pipeline.conditioning import PromptEncoder, PromptSteps
 from modules.pipeline.guiding import guidance_of
 from modules.pipeline.input_conditioning import ChannelsFor
@@ -69,15 +70,26 @@ class SamplingRun:
         self._request = request
         self._resources = resources
         self._refiner = refiner
-        self._sampler = find_sampler(request.sampler_name)
+        self._sampler = resources.sampling.names.find_sampler(request.sampler_name)
         self._noise_multiplier = noise_multiplier
         schedule = run_schedule(
-            request, model.levels, self._sampler, strength=strength, exact=exact, large=model.wants_pooled
+            request,
+            model.levels,
+            self._sampler,
+            strength=strength,
+            exact=exact,
+            large=model.wants_pooled,
+            others=schedules_of(resources.sampling),
         )
         self._levels, self._schedule, self.sigmas = schedule.levels, schedule.whole, schedule.run
         self.evaluations = request.steps * self._sampler.calls_per_step
         self._prompt_steps = PromptSteps(self.evaluations, after=first_pass_steps)
         self._is_second = first_pass_steps is not None
+
+    @property
+    def brought_by(self) -> tuple[str, ...]:
+        """The extensions that the sampler and the schedule came with; none where they are the program's."""
+        return self._resources.sampling.plugins_of(self._sampler.name, self._request.scheduler)
 
     @property
     def steps(self) -> int:
@@ -103,6 +115,8 @@ class SamplingRun:
         sides = begin if isinstance(begin, tuple) else begin.shape[-2:]
         with self._recording(indices, sides) as recording, ExitStack() as patches:
             around = _Around(self._hooks(indices), recording, patches)
+            for plugin in self.brought_by:
+                self._resources.participants.add(plugin, indices)
             return self._latents(indices, report, begin, sides, mask, channels, around)
 
     def _latents(
@@ -124,7 +138,7 @@ class SamplingRun:
             denoiser = MaskedDenoiser(denoiser, mask.original, mask.mask, mask.blend)
 
         # 2. Every picture starts from its own noise.
-        recipe = SAMPLERS[sampler.name]
+        recipe = recipe_of(sampler.name, self._resources.sampling)
         noise = self.noise(indices, sides)
         start = float(self.sigmas[0])
         if isinstance(begin, tuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -10,7 +11,7 @@ from modules.diffusion.img2img_start import Img2ImgSteps, img2img_steps, tail
 from modules.diffusion.names import CUSTOM, SamplerName
 from modules.diffusion.noise_levels import NoiseLevels
 from modules.diffusion.schedule_options import ScheduleOptions
-from modules.diffusion.schedules import sigmas_for
+from modules.diffusion.schedules import MakeSigmas, sigmas_for
 from modules.schema.requests import Resolved
 
 
@@ -34,15 +35,17 @@ def run_schedule(
     strength: float | None,
     exact: bool,
     large: bool,
+    others: Mapping[str, MakeSigmas],
 ) -> RunSchedule:
     """The sigmas of a pass of a model that was trained on `levels`.
 
     `strength`: of a pass that begins with latents, 0 to 1; None for one that begins with noise alone. `exact`: whether
-    the request's steps are run whatever the strength. `large`: see `sigmas_of`. Raises InvalidRequest.
+    the request's steps are run whatever the strength. `large`, `others`: see `sigmas_of`. Raises InvalidRequest,
+    and PluginFailed where one of the others fails.
     """
     levels = levels_of(request, levels)
     kept = _steps_of(request, strength, exact)
-    whole = sigmas_of(request, levels, sampler, kept.schedule, large=large)
+    whole = sigmas_of(request, levels, sampler, kept.schedule, large=large, others=others)
     run = whole if strength is None else tail(whole, kept, schedule=request.scheduler, levels=levels)
     return RunSchedule(levels, whole, run)
 
@@ -61,10 +64,19 @@ def levels_of(request: Resolved, levels: NoiseLevels) -> NoiseLevels:
     return levels.with_zero_terminal_snr() if request.zero_terminal_snr else levels
 
 
-def sigmas_of(request: Resolved, levels: NoiseLevels, sampler: SamplerName, steps: int, *, large: bool) -> torch.Tensor:
+def sigmas_of(
+    request: Resolved,
+    levels: NoiseLevels,
+    sampler: SamplerName,
+    steps: int,
+    *,
+    large: bool,
+    others: Mapping[str, MakeSigmas],
+) -> torch.Tensor:
     """The sigmas of the request's schedule for so many steps, float64, descending.
 
-    `large`: whether the model is of SDXL's kind, for which some schedules have numbers of their own.
+    `large`: whether the model is of SDXL's kind, for which some schedules have numbers of their own. `others`:
+    schedules besides those of the program, by name.
     """
     options = ScheduleOptions(
         sigma_min=request.sigma_min or None,
@@ -76,4 +88,4 @@ def sigmas_of(request: Resolved, levels: NoiseLevels, sampler: SamplerName, step
         old_karras_range=request.old_karras_sigmas,
         custom=request.sigmas,
     )
-    return sigmas_for(request.scheduler, steps, levels, options, family="SDXL" if large else "SD1")
+    return sigmas_for(request.scheduler, steps, levels, options, family="SDXL" if large else "SD1", others=others)

@@ -88,7 +88,7 @@ def _shared_first_pass(
     request: ResolvedTxt2Img, run: SamplingRun, indices: list[int], progress: Progress, tools: Resources
 ) -> torch.Tensor:
     """The first pass, or its latents where the request before differed in its second pass alone."""
-    hooked = tools.hooks is not None and not tools.hooks.is_idle
+    hooked = run.brought_by or (tools.hooks is not None and not tools.hooks.is_idle)
     if hooked or refiner_of(request, "first pass") is not None:
         return _first_pass(
             request, run, indices, progress

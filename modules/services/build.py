@@ -18,6 +18,7 @@ from modules.hooks import TabContext
 from modules.hooks.extension_states import ExtensionStates
 from modules.hooks.extension_store import ExtensionStore
 from modules.hooks.route_registry import RouteRegistry
+from modules.hooks.sampling_registry import SamplingRegistry
 from modules.jobs.event_log import EventLog
 from modules.jobs.queue import JobQueue
 from modules.jobs.thread_worker import ThreadWorker
@@ -97,6 +98,7 @@ class Services:
     scripts: ScriptService
     sections: SectionService
     postprocessing: PostprocessingService
+    sampling: SamplingRegistry
     extensions: ExtensionService
     extension_manager: ExtensionManager
     restarting: Restarting
@@ -159,8 +161,9 @@ def build_services(
     input_service = InputService(shop.inputs)
     cards = ModelCards(shop.model_files, paths.cache)
     adopted = AdoptedFolders(shop.database)
+    own_readers = ExtensionReaders(shop.plugins)
     reader = PictureReader(
-        shop.scripts, shop.sections, shop.networks, shop.vaes, shop.inputs, ExtensionReaders(shop.plugins)
+        shop.scripts, shop.sections, shop.networks, shop.vaes, shop.inputs, own_readers, shop.sampling
     )
     readers = ExtensionReaders(shop.plugins, most_timeouts=GALLERY_TIMEOUTS)  # of galleries, which have many files
     pictures = PictureService(shop.database, shop.records, paths, reader, adopted, readers)
@@ -186,7 +189,7 @@ def build_services(
         albums=Albums(shop.database),
         picture_folders=PictureFolders(shop.database, shop.records, adopted, paths, readers),
         webhooks=WebhookService(paths.webhooks, generate, pictures),
-        remix=RemixService(pictures, shop.inputs, shop.sections),
+        remix=RemixService(pictures, shop.inputs, shop.sections, shop.sampling),
         inputs=input_service,
         batches=BatchService(paths, input_service, shop.resolver),
         look_inside=LookInsideService(shop.resolver, generate.ask, RecordingFolders(paths.recordings)),
@@ -198,6 +201,7 @@ def build_services(
         scripts=shop.scripts,
         sections=shop.sections,
         postprocessing=shop.postprocessing,
+        sampling=shop.sampling,
         extensions=extensions,
         extension_manager=open_extension_manager(shop.extensions, shop.extension_states, extensions, shop.settings),
         restarting=Restarting(),

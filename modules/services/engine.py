@@ -24,6 +24,7 @@ from modules.diffusion.memory import ran_out_of_memory
 from modules.errors import Interrupted, OutOfMemory, Skipped, UserError
 from modules.hooks import Plugins
 from modules.hooks.postprocessing import Moment
+from modules.hooks.sampling_registry import SamplingRegistry
 from modules.pipeline.conditioning import count_tokens
 from modules.pipeline.extras import ExtrasTools, ProcessedPicture, process
 from modules.pipeline.first_pass_memory import FirstPassMemory
@@ -96,6 +97,7 @@ class Engine:
         plugins: Plugins,
         brought: BroughtUpscalers,
         postprocessing: PostprocessingService,
+        sampling: SamplingRegistry,
     ) -> None:
         self._models = models
         self._vaes = vaes
@@ -107,6 +109,7 @@ class Engine:
         self._sections = sections
         self._brought = brought
         self._postprocessing = postprocessing
+        self._sampling = sampling
         self._plugins = plugins
         self._hooks = PaintingHooks(plugins, sections.of_plugin)
         self._texts = TextCache()
@@ -116,7 +119,7 @@ class Engine:
         self._keeper = ModelKeeper(self.machine, models, vaes, settings, tiny_decoder_folders)
         self._first_passes = FirstPassMemory()
         self._upscaler_cache = UpscalerCache(self.device, self.machine.precision().unet)
-        self.outlines = OutlineReader(models, self._embedding_lengths)
+        self.outlines = OutlineReader(models, self._embedding_lengths, sampling)
 
     def seconds_per_step(self, checkpoint: Checkpoint, width: int, height: int) -> float:
         """Time of one guided network call, the best of three; nothing is sampled."""
@@ -199,6 +202,7 @@ class Engine:
                     networks=networks,
                     recorder=recorder,
                     hooks=self._hooks,
+                    sampling=self._sampling.now,
                     sides=self._sides_wanted(),
                 )
                 for painted in _task(request, resources, frozenset(done)):

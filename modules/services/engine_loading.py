@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from modules.config.settings import SettingsStore
 from modules.hooks import Plugins
+from modules.hooks.sampling_registry import SamplingRegistry
 from modules.services.brought_upscalers import BroughtUpscalers
 from modules.services.counters import Counters
 from modules.services.models import ModelService
@@ -40,9 +41,10 @@ class EngineLoader:
         plugins: Plugins,
         brought: BroughtUpscalers,
         postprocessing: PostprocessingService,
+        sampling: SamplingRegistry,
     ) -> None:
         files = (models, vaes, networks)
-        painting = (sections, plugins, brought, postprocessing)
+        painting = (sections, plugins, brought, postprocessing, sampling)
         self._made_of = (*files, settings, options, counters, upscalers, tiny_decoder_folders, *painting)
         self._lock = threading.Lock()
         self._engine: Engine | None = None

@@ -9,6 +9,7 @@ from typing import Any
 from modules.checkpoints.diffusers_folder import read_tokenizer
 from modules.checkpoints.loading import read_noise_facts
 from modules.checkpoints.prompt_tokenizer import PromptTokenizer
+from modules.hooks.sampling_registry import SamplingRegistry
 from modules.pipeline.run_outline import RunOutline, Start, models_of
 from modules.schema.requests import ResolvedTxt2Img
 from modules.services.models import ModelService
@@ -20,13 +21,15 @@ EmbeddingLengths = Callable[[str, str | None], Mapping[str, int]]
 class OutlineReader:
     """Answers questions about requests, each {"request", "strength", "exact"}; keeps the latest tokenizer."""
 
-    def __init__(self, models: ModelService, embedding_lengths: EmbeddingLengths) -> None:
+    def __init__(self, models: ModelService, embedding_lengths: EmbeddingLengths, sampling: SamplingRegistry) -> None:
         self._models = models
         self._embedding_lengths = embedding_lengths
+        self._sampling = sampling
         self._tokenizer: tuple[object, PromptTokenizer] | None = None
 
     def schedule(self, question: Mapping[str, Any]) -> dict[str, Any]:
-        """Each step of each pass. Raises InvalidRequest, ModelNotFound, UnsupportedModel, BrokenModel."""
+        """Each step of each pass. Raises InvalidRequest, ModelNotFound, UnsupportedModel, BrokenModel,
+        PluginFailed."""
         outline, _ = self._outline(question)
         return {"passes": [asdict(one) for one in outline.passes()]}
 
@@ -48,4 +51,4 @@ class OutlineReader:
         strength = question["strength"]
         start = None if strength is None else Start(float(strength), bool(question["exact"]))
         facts = {name: read_noise_facts(self._models.find(name)) for name in models_of(request)}
-        return RunOutline(request, facts, start), request
+        return RunOutline(request, facts, start, self._sampling.now), request

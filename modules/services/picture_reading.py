@@ -6,13 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from modules.diffusion.names import SAMPLER_NAMES, find_sampler, find_schedule
+from modules.diffusion.names import SamplingNames
 from modules.errors import InvalidRequest, UserError
 from modules.gallery.foreign.extension_readers import ExtensionReaders
 from modules.gallery.foreign.reading import read_picture
 from modules.gallery.infotext_facts import facts_of
 from modules.gallery.inputs import InputPictures
 from modules.hooks import SCRIPT_KEY, SECTIONS_KEY
+from modules.hooks.sampling_registry import SamplingRegistry
 from modules.prompt.comments import strip_comments
 from modules.prompt.extra_networks import HYPERNETWORK_KIND, LORA_KINDS, extra_networks
 from modules.schema.infotext import Infotext, NotHonoured, Reading, parse_infotext, request_of
@@ -67,6 +68,7 @@ class PictureReader:
         vaes: VaeService,
         inputs: InputPictures,
         readers: ExtensionReaders,
+        sampling: SamplingRegistry,
     ) -> None:
         self._scripts = scripts
         self._sections = sections
@@ -74,6 +76,7 @@ class PictureReader:
         self._vaes = vaes
         self._inputs = inputs
         self._readers = readers
+        self._sampling = sampling
 
     def read(self, path: Path) -> PictureReading:
         """Read the parameters of any picture file; what extensions failed at is told too. Raises UnreadablePicture."""
@@ -91,7 +94,8 @@ class PictureReader:
         reading = self._with_sections(self._with_script(request_of(parsed), parsed), parsed)
         reading = self._with_vae(self._with_networks(reading, parsed))
         request = reading.request
-        refused = (*self._unexplained(reading.refused), *_unknown_names(request), *self._missing_inputs(request))
+        unknown = _unknown_names(request, self._sampling.names)
+        refused = (*self._unexplained(reading.refused), *unknown, *self._missing_inputs(request))
         refused = (*refused, *self._missing_extensions(parsed))
         origin = facts_of(infotext).origin
         input_picture = self._began_with(request)
@@ -208,17 +212,17 @@ class PictureReader:
                 yield NotHonoured(key, picture_id, why)
 
 
-def _unknown_names(request: Txt2ImgRequest | Img2ImgRequest) -> Iterator[NotHonoured]:
+def _unknown_names(request: Txt2ImgRequest | Img2ImgRequest, names: SamplingNames) -> Iterator[NotHonoured]:
     """The sampler and the schedule, where there are none of that name or the one cannot run the other."""
-    sampler = SAMPLER_NAMES[0]
+    sampler = names.samplers[0]
     if request.sampler_name is not None:
         try:
-            sampler = find_sampler(request.sampler_name)
+            sampler = names.find_sampler(request.sampler_name)
         except InvalidRequest as error:
             yield _not_known("Sampler", request.sampler_name, error)
     if request.scheduler is not None:
         try:
-            find_schedule(request.scheduler, sampler)
+            names.find_schedule(request.scheduler, sampler)
         except InvalidRequest as error:
             yield _not_known("Schedule type", request.scheduler, error)
 

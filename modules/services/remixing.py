@@ -8,9 +8,9 @@ from typing import Any, Literal
 from PIL import Image
 
 from modules.config.extras_words import USUAL_UPSCALER
-from modules.diffusion.names import split_sampler
 from modules.errors import InvalidRequest
 from modules.gallery.inputs import InputPictures
+from modules.hooks.sampling_registry import SamplingRegistry
 from modules.imaging.reading import LISTED_FORMATS, load_picture
 from modules.schema.pictures import Picture
 from modules.schema.requests import SIDE_STEP, Img2ImgRequest, Request, Task, Txt2ImgRequest
@@ -38,10 +38,13 @@ _MARGINS: dict[Direction, str] = {
 class RemixService:
     """Turns a picture and a wish into a request; nothing is queued here."""
 
-    def __init__(self, pictures: PictureService, inputs: InputPictures, sections: SectionService) -> None:
+    def __init__(
+        self, pictures: PictureService, inputs: InputPictures, sections: SectionService, sampling: SamplingRegistry
+    ) -> None:
         self._pictures = pictures
         self._inputs = inputs
         self._sections = sections
+        self._sampling = sampling
 
     def request(self, picture: Picture, wish: str) -> Txt2ImgRequest | Img2ImgRequest:
         """What a wish of WISHES asks for. Raises InvalidRequest."""
@@ -135,7 +138,8 @@ class RemixService:
         request = self._pictures.read_text(picture.infotext).request
         plain: dict[str, Any] = {"script_name": None, "script_args": {}}  # a grid is one picture here
         if request.eta is None and request.sampler_name is not None:
-            plain["eta"] = split_sampler(request.sampler_name)[0].usual_eta  # not that of the settings
+            sampler = self._sampling.names.find_sampler(request.sampler_name)
+            plain["eta"] = sampler.usual_eta  # not that of the settings
         return request.model_copy(update=plain)
 
     def _shared(self, request: Txt2ImgRequest | Img2ImgRequest, task: Task) -> dict[str, object]:

@@ -8,9 +8,10 @@ from typing import Any
 
 from modules.checkpoints.card import Recommended
 from modules.config.settings import SettingsStore
-from modules.diffusion.names import LATENT_UPSCALE_MODES, find_pair, find_sampler, split_sampler
+from modules.diffusion.names import LATENT_UPSCALE_MODES, SamplingNames
 from modules.gallery.inputs import InputPictures
 from modules.hooks import with_changes
+from modules.hooks.sampling_registry import SamplingRegistry
 from modules.schema.extras_request import ExtrasRequest, ResolvedExtras
 from modules.schema.infotext_keys import ETA_DDIM_SAMPLERS
 from modules.schema.requests import (
@@ -54,6 +55,7 @@ class RequestResolver:
         upscalers: UpscalerRegistry,
         sections: SectionService,
         postprocessing: PostprocessingService,
+        sampling: SamplingRegistry,
     ) -> None:
         self._models = models
         self._vaes = vaes
@@ -64,6 +66,7 @@ class RequestResolver:
         self._upscalers = upscalers
         self._sections = sections
         self._postprocessing = postprocessing
+        self._sampling = sampling
 
     def with_seeds(self, request: AnyRequest) -> AnyRequest:
         """The request with numbers drawn for its random seeds."""
@@ -83,7 +86,7 @@ class RequestResolver:
         """
         checkpoint = self._models.current() if request.model is None else self._models.find(request.model)
         recommended = checkpoint.card.recommended
-        sampler, scheduler = _sampler_and_schedule(request, recommended)
+        sampler, scheduler = _sampler_and_schedule(request, recommended, self._sampling.names)
         request = self.with_settings(request)
         given = self.with_seeds(request).model_dump(exclude_none=True)
         width, height = self._size(request, recommended)
@@ -117,11 +120,11 @@ class RequestResolver:
         if fields.get("sd_vae"):
             checkpoint = self._models.find(names.get("model") or request.model)
             names["sd_vae"] = self._vaes.chosen(checkpoint, fields["sd_vae"])
-        sampler = fields.get("sampler_name")
+        sampler, known = fields.get("sampler_name"), self._sampling.names
         if sampler is not None or "scheduler" in fields:
-            own = find_pair(request.sampler_name, AUTOMATIC)[1] == request.scheduler
+            own = known.find_pair(request.sampler_name, AUTOMATIC)[1] == request.scheduler
             schedule = fields.get("scheduler", AUTOMATIC if own else request.scheduler)
-            found, names["scheduler"] = find_pair(sampler or request.sampler_name, schedule)
+            found, names["scheduler"] = known.find_pair(sampler or request.sampler_name, schedule)
             names["sampler_name"] = found.name
             if "eta" not in fields and request.eta == self._eta(request.sampler_name, None):
                 names["eta"] = self._eta(found.name, None)
@@ -148,7 +151,7 @@ class RequestResolver:
 
     def _eta(self, sampler: str, given: float | None) -> float | None:
         """What was given, or what the settings say for a sampler; None for the sampler's own."""
-        own, settings = find_sampler(sampler).usual_eta, self._settings.current
+        own, settings = self._sampling.names.find_sampler(sampler).usual_eta, self._settings.current
         if given is None and own is not None:
             given = settings.eta_ddim if sampler in ETA_DDIM_SAMPLERS else settings.eta_ancestral
         return None if given == own else given
@@ -173,22 +176,22 @@ class RequestResolver:
         for field in ("mask", "firstpass_image"):
             if fields.get(field):
                 self._inputs.file(fields[field])
-        return found | _second_pass_names(fields)
+        return found | _second_pass_names(fields, self._sampling.names)
 
 
-def _second_pass_names(fields: Mapping[str, Any]) -> dict[str, Any]:
+def _second_pass_names(fields: Mapping[str, Any], names: SamplingNames) -> dict[str, Any]:
     """Its sampler and schedule, as far as they are named. A schedule of its own goes with the first pass's sampler."""
     sampler, schedule = fields.get("hr_sampler_name"), fields.get("hr_scheduler")
-    found, own = find_pair(sampler or fields["sampler_name"], schedule)
-    names = {} if sampler is None else {"hr_sampler_name": found.name}
-    named = schedule is not None or (sampler is not None and split_sampler(sampler)[1] is not None)
-    return {**names, "hr_scheduler": own} if named else names
+    found, own = names.find_pair(sampler or fields["sampler_name"], schedule)
+    told = {} if sampler is None else {"hr_sampler_name": found.name}
+    named = schedule is not None or (sampler is not None and names.split_sampler(sampler)[1] is not None)
+    return {**told, "hr_scheduler": own} if named else told
 
 
-def _sampler_and_schedule(request: Request, recommended: Recommended) -> tuple[str, str]:
+def _sampler_and_schedule(request: Request, recommended: Recommended, names: SamplingNames) -> tuple[str, str]:
     """The names to run. The card's schedule goes with the card's sampler; another sampler has its own."""
     if request.sampler_name is None:
-        sampler, scheduler = find_pair(recommended.sampler_name, request.scheduler or recommended.scheduler)
+        sampler, scheduler = names.find_pair(recommended.sampler_name, request.scheduler or recommended.scheduler)
     else:
-        sampler, scheduler = find_pair(request.sampler_name, request.scheduler)
+        sampler, scheduler = names.find_pair(request.sampler_name, request.scheduler)
     return sampler.name, scheduler

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
-from modules.diffusion.names import LATENT_UPSCALE_MODES, SAMPLER_NAMES, SCHEDULE_NAMES
+from modules.diffusion.names import LATENT_UPSCALE_MODES
 from modules.errors import PluginFailed
 from modules.gallery.inputs import InputPictures
 from modules.hooks import SCRIPT_KEY, Available, PluginFailure, Plugins, Script, ScriptRegistry, read_arguments
+from modules.hooks.sampling_registry import SamplingRegistry
 from modules.schema.requests import AnyResolved, Request, Resolved, Task
 from modules.services.blaming import blaming
 from modules.services.drafting import ChangeRequest, Draft
@@ -31,6 +32,7 @@ class ScriptService:
         styles: StyleService,
         upscalers: UpscalerRegistry,
         inputs: InputPictures,
+        sampling: SamplingRegistry,
     ) -> None:
         self.registry = ScriptRegistry(plugins)
         self.plugins = plugins
@@ -39,6 +41,7 @@ class ScriptService:
         self._styles = styles
         self._upscalers = upscalers
         self._inputs = inputs
+        self._sampling = sampling
 
     @property
     def failures(self) -> tuple[PluginFailure, ...]:
@@ -52,10 +55,11 @@ class ScriptService:
     def available(self, task: Task) -> Available:
         """What scripts may choose from at this moment."""
         upscalers = tuple(entry.name for entry in self._upscalers.all())
+        names = self._sampling.names
         return Available(
             task=task,
-            samplers=tuple(row.name for row in SAMPLER_NAMES),
-            schedules=tuple(SCHEDULE_NAMES),
+            samplers=names.sampler_names,
+            schedules=names.schedule_names,
             models=tuple(checkpoint.name for checkpoint in self._models.all()),
             vaes=self._vaes.names(),
             upscalers=upscalers,

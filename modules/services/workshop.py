@@ -21,6 +21,7 @@ from modules.gallery.store import PictureStore
 from modules.hooks import Plugins
 from modules.hooks.extension_states import ExtensionStates
 from modules.hooks.extensions import Extensions
+from modules.hooks.sampling_registry import SamplingRegistry
 from modules.hooks.setting_registry import SettingRegistry
 from modules.jobs.job_control import JobControl
 from modules.jobs.workers import Bench, Sink
@@ -71,7 +72,10 @@ class Workshop:
         self.wildcards = WildcardService(paths.wildcards_folder, self._wildcards_of_extensions)
         brought = BroughtUpscalers(self.plugins, UpscalerRegistry(paths.upscaler_folders))
         self.upscalers = UpscalerRegistry(paths.upscaler_folders, brought.entries)
-        self.scripts = ScriptService(self.plugins, self.models, self.vaes, self.styles, self.upscalers, self.inputs)
+        self.sampling = SamplingRegistry(self.plugins)
+        self.scripts = ScriptService(
+            self.plugins, self.models, self.vaes, self.styles, self.upscalers, self.inputs, self.sampling
+        )
         self.sections = SectionService(self.plugins, self.scripts.available, self.inputs)
         self.postprocessing = PostprocessingService(
             self.plugins, partial(self.scripts.available, "txt2img"), self.inputs
@@ -86,6 +90,7 @@ class Workshop:
             self.upscalers,
             self.sections,
             self.postprocessing,
+            self.sampling,
         )
         self.engine = EngineLoader(
             self.models,
@@ -100,6 +105,7 @@ class Workshop:
             self.plugins,
             brought,
             self.postprocessing,
+            self.sampling,
         )
 
     def bench(self, sink: Sink) -> Bench:

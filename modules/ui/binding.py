@@ -10,23 +10,13 @@ from typing import Any
 from gradio.components import Component
 
 from modules.checkpoints.card import Recommended
-from modules.diffusion.names import (
-    CUSTOM,
-    SCHEDULE_NAMES,
-    SamplerName,
-    find_pair,
-    find_sampler,
-    find_schedule,
-    split_sampler,
-)
+from modules.diffusion.names import BUILT_IN_NAMES, CUSTOM, SamplerName, SamplingNames
 from modules.errors import InvalidRequest
 from modules.hooks import Available
 from modules.schema.refusals import LABELS
 from modules.schema.requests import AUTOMATIC, REQUESTS, Img2ImgRequest, Options, Request, Task, Txt2ImgRequest
 from modules.ui.request_controls import COMPOSED, held
 
-SCHEDULE_CHOICES = (*SCHEDULE_NAMES, CUSTOM)
-"""What the form's list of schedules offers."""
 _ANY_SAMPLER = SamplerName("", ())
 
 
@@ -74,6 +64,8 @@ class Known:
     styles: Sequence[str] = ()
     available: Available | None = None
     """Where the names of upscalers and of other passes' samplers and models come from; None: every name is known."""
+    sampling: SamplingNames = BUILT_IN_NAMES
+    """The samplers and schedules."""
 
 
 def request_of(
@@ -107,8 +99,8 @@ def filled(
     values["styles"] = [name for name in request.styles if name in known.styles]
     dropped = [_not_here("styles", name) for name in request.styles if name not in known.styles]
     shown: dict[str, Callable[[], str | None]] = {
-        "sampler_name": lambda: request.sampler_name and find_sampler(request.sampler_name).name,
-        "scheduler": lambda: _shown_schedule(request),
+        "sampler_name": lambda: request.sampler_name and known.sampling.find_sampler(request.sampler_name).name,
+        "scheduler": lambda: _shown_schedule(request, known.sampling),
         "model": lambda: request.model and _known_model(request.model, known.models),
         **{name: partial(_listed, name, values[name], known) for name in _OF_LISTS if values.get(name)},
     }
@@ -159,25 +151,25 @@ def _listed(name: str, value: str, known: Known) -> str:
     return by_case[value.lower()]
 
 
-def _shown_schedule(request: Request) -> str | None:
+def _shown_schedule(request: Request, names: SamplingNames) -> str | None:
     """The entry of the list that runs a request's schedule, which an old combined sampler name may hold.
 
     One that belongs to a sampler (Timesteps) is its Automatic. Raises InvalidRequest for an unknown one.
     """
-    asked, (sampler, combined) = request.scheduler, _sampler_of(request)
+    asked, (sampler, combined) = request.scheduler, _sampler_of(request, names)
     automatic = asked is None or asked.strip().lower() == AUTOMATIC.lower()
     if automatic and combined is None:
         return asked and AUTOMATIC
     if sampler is None:
-        run = find_schedule(asked or AUTOMATIC, _ANY_SAMPLER)
+        run = names.find_schedule(asked or AUTOMATIC, _ANY_SAMPLER)
     else:
-        _, run = find_pair(request.sampler_name or "", asked)
-    return run if run in SCHEDULE_CHOICES else AUTOMATIC
+        _, run = names.find_pair(request.sampler_name or "", asked)
+    return run if run in (*names.schedule_names, CUSTOM) else AUTOMATIC
 
 
-def _sampler_of(request: Request) -> tuple[SamplerName | None, str | None]:
+def _sampler_of(request: Request, names: SamplingNames) -> tuple[SamplerName | None, str | None]:
     """A request's sampler, None where it is open or unknown, and the schedule in its name."""
     try:
-        return split_sampler(request.sampler_name or "")
+        return names.split_sampler(request.sampler_name or "")
     except InvalidRequest:
         return None, None

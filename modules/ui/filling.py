@@ -127,7 +127,8 @@ class FillHandlers:
         """The form's values, and sentences about those that it cannot hold."""
         styles = style_names(self._services)
         models = [checkpoint.name for checkpoint in self._services.models.all()]
-        known = Known(models, styles, self._services.scripts.available(tab.task))
+        available = self._services.scripts.available(tab.task)
+        known = Known(models, styles, available, self._services.sampling.names)
         shared = set(tab.form.by_name()) & set(type(request).model_fields)
         other = tab.form.request.model_validate(request.model_dump(include=shared, exclude_none=True))
         changes, dropped = filled(tab.form, other, known)

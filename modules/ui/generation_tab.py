@@ -15,7 +15,7 @@ from gradio.components import Component
 
 from modules.checkpoints.card import Recommended
 from modules.config.ui_config import Override
-from modules.diffusion.names import SAMPLER_NAMES
+from modules.diffusion.names import CUSTOM
 from modules.hooks import Available, Script, Section
 from modules.schema.refusals import LABELS
 from modules.schema.requests import (
@@ -27,7 +27,7 @@ from modules.schema.requests import (
     SIDE_STEP,
     Task,
 )
-from modules.ui.binding import SCHEDULE_CHOICES, RequestFields, recommended_values
+from modules.ui.binding import RequestFields, recommended_values
 from modules.ui.controls import lay_out_choice, lay_out_line, lay_out_number, lay_out_one_of
 from modules.ui.first_pass_panel import FirstPass
 from modules.ui.hires_panel import lay_out_hires
@@ -182,7 +182,7 @@ def _lay_out_settings(
     accordions: dict[str, dict[str, Component]] = {}
     fields |= lay_out_words(there.words.styles, task)
     lay_out_quality(task)
-    fields |= _lay_out_sampling(task, usual)
+    fields |= _lay_out_sampling(task, usual, there.available)
     with gr.Column(elem_classes=["accordions"]):
         if task == "txt2img":
             hires, parts["first_pass"], parts["hires_line"] = lay_out_hires(controls)
@@ -224,11 +224,11 @@ def _lay_out_examples(task: Task, prompt: Component, examples: list[str]) -> gr.
     )
 
 
-def _lay_out_sampling(task: Task, usual: Mapping[str, Any]) -> dict[str, Component]:
+def _lay_out_sampling(task: Task, usual: Mapping[str, Any], available: Available) -> dict[str, Component]:
     with gr.Row(elem_classes=["expert"]):
         fields: dict[str, Component] = {
-            "sampler_name": _choice("sampler_name", task, [row.name for row in SAMPLER_NAMES], usual["sampler_name"]),
-            "scheduler": _choice("scheduler", task, list(SCHEDULE_CHOICES), usual["scheduler"]),
+            "sampler_name": _choice("sampler_name", task, [*available.samplers], usual["sampler_name"]),
+            "scheduler": _choice("scheduler", task, [*available.schedules, CUSTOM], usual["scheduler"]),
         }
     return fields | {"steps": _number("steps", task, usual["steps"], 1, MAX_STEPS, 1)}
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modules.diffusion.img2img_start import Img2ImgSteps, img2img_steps, noised, tail
-from modules.diffusion.names import CUSTOM, SCHEDULE_NAMES, TIME_UNIFORM, TIMESTEPS, UNLISTED_SCHEDULES, find_sampler
+from modules.diffusion.names import BUILT_IN_NAMES, CUSTOM, SCHEDULE_NAMES, TIME_UNIFORM, TIMESTEPS, UNLISTED_SCHEDULES
 from modules.diffusion.noise_levels import FlowLevels, NoiseLevels
 from modules.diffusion.samplers import SAMPLERS, SamplerOptions, for_flow
 from modules.diffusion.schedules import sigmas_for
@@ -116,7 +116,7 @@ def test_unipc_goes_evenly_from_the_timestep_ddim_starts_at(strength: float, ste
 @pytest.mark.parametrize("exact", [False, True])
 def test_where_the_denoiser_knows_the_picture_every_sampler_gives_it_back(name: str, exact: bool) -> None:
     picture, noise = (torch.randn(_SHAPE, dtype=torch.float64, generator=_seeded(seed)) for seed in (3, 4))
-    schedule = find_sampler(name).automatic
+    schedule = BUILT_IN_NAMES.find_sampler(name).automatic
     sigmas = tail_of(schedule, 20, 0.6, exact=exact)
     recipe = SAMPLERS[name]
     x = recipe.run(

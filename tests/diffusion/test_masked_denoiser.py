@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from modules.diffusion.img2img_start import img2img_steps, noised, tail
 from modules.diffusion.latent_fills import filled_with_noise, filled_with_nothing
 from modules.diffusion.masked_denoiser import MaskBlend, MaskedDenoiser, straight_blend
-from modules.diffusion.names import find_sampler
+from modules.diffusion.names import BUILT_IN_NAMES
 from modules.diffusion.noise_levels import NoiseLevels
 from modules.diffusion.samplers import SAMPLERS, SamplerOptions
 from modules.diffusion.schedules import sigmas_for
@@ -88,7 +88,7 @@ def test_every_sampler_leaves_what_is_not_masked(name: str, blend: MaskBlend) ->
     DPM adaptive chooses its steps by the whole picture, so that there the rest may differ.
     """
     original, noise = latents(2), latents(3)
-    schedule = find_sampler(name).automatic
+    schedule = BUILT_IN_NAMES.find_sampler(name).automatic
     plan = img2img_steps(20, 0.8)
     sigmas = tail(sigmas_for(schedule, plan.schedule, SD1), plan, schedule=schedule, levels=SD1)
     recipe = SAMPLERS[name]

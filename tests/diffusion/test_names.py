@@ -11,15 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modules.diffusion.names import (
+    BUILT_IN_NAMES,
     CUSTOM,
     LISTED_SCHEDULES,
     SAMPLER_NAMES,
     SCHEDULE_NAMES,
     UNLISTED_SCHEDULES,
-    find_pair,
-    find_sampler,
-    find_schedule,
-    split_sampler,
 )
 from modules.diffusion.samplers import SamplerOptions
 from modules.diffusion.schedules import SCHEDULES
@@ -55,8 +52,8 @@ A1111 = {
 def test_all_of_a1111_are_there(name: str) -> None:
     aliases, automatic = A1111[name]
     for called in (name, name.lower(), name.upper(), f" {name} ", *aliases):
-        assert find_sampler(called).name == name
-    assert find_schedule("Automatic", find_sampler(name)) == automatic
+        assert BUILT_IN_NAMES.find_sampler(called).name == name
+    assert BUILT_IN_NAMES.find_schedule("Automatic", BUILT_IN_NAMES.find_sampler(name)) == automatic
 
 
 def test_there_are_more() -> None:
@@ -67,7 +64,7 @@ def test_there_are_more() -> None:
 
 def test_no_name_means_two_samplers() -> None:
     for row in SAMPLER_NAMES:
-        assert all(split_sampler(name) == (row, None) for name in (row.name, *row.aliases))
+        assert all(BUILT_IN_NAMES.split_sampler(name) == (row, None) for name in (row.name, *row.aliases))
 
 
 def test_what_a1111_says_of_its_samplers() -> None:
@@ -83,7 +80,7 @@ def test_what_a1111_says_of_its_samplers() -> None:
     }
     assert {row.name for row in rows if row.discards_penultimate} == {"DPM++ 3M SDE", "DPM2", "DPM2 a"}
     assert {row.name for row in rows if row.reads_negative} == {"DDIM CFG++"}
-    assert find_sampler("DDIM CFG++").cfg_divisor == 12.5
+    assert BUILT_IN_NAMES.find_sampler("DDIM CFG++").cfg_divisor == 12.5
 
 
 def test_schedules_are_functions() -> None:
@@ -116,14 +113,16 @@ def test_options_are_fields() -> None:
     ],
 )
 def test_schedules_are_found(written: str, name: str) -> None:
-    assert find_schedule(written, find_sampler("Euler")) == name
+    assert BUILT_IN_NAMES.find_schedule(written, BUILT_IN_NAMES.find_sampler("Euler")) == name
 
 
 def test_samplers_of_timesteps_keep_their_own() -> None:
     for name in ("DDIM", "DDIM CFG++", "PLMS"):
-        assert {find_schedule(schedule, find_sampler(name)) for schedule in SCHEDULE_NAMES} == {"Timesteps"}
-    assert find_schedule("Karras", find_sampler("UniPC")) == "Time uniform"
-    assert find_schedule("Timesteps", find_sampler("Euler")) == "Uniform"
+        assert {
+            BUILT_IN_NAMES.find_schedule(schedule, BUILT_IN_NAMES.find_sampler(name)) for schedule in SCHEDULE_NAMES
+        } == {"Timesteps"}
+    assert BUILT_IN_NAMES.find_schedule("Karras", BUILT_IN_NAMES.find_sampler("UniPC")) == "Time uniform"
+    assert BUILT_IN_NAMES.find_schedule("Timesteps", BUILT_IN_NAMES.find_sampler("Euler")) == "Uniform"
 
 
 RUN_NO_CUSTOM = ["DPM fast", "DPM adaptive", "Restart", "DDIM", "DDIM CFG++", "PLMS", "UniPC"]
@@ -133,14 +132,14 @@ RUN_NO_CUSTOM = ["DPM fast", "DPM adaptive", "Restart", "DDIM", "DDIM CFG++", "P
 def test_a_sampler_that_cannot_run_custom_sigmas_says_so(name: str) -> None:
     problem = rf"^Schedule type 'custom' cannot be run by {re.escape(name)}\. Choose another sampler, such as Euler, or"
     with pytest.raises(InvalidRequest, match=problem):
-        find_schedule("custom", find_sampler(name))
+        BUILT_IN_NAMES.find_schedule("custom", BUILT_IN_NAMES.find_sampler(name))
     with pytest.raises(InvalidRequest, match=problem):
-        find_pair(name, "custom")
+        BUILT_IN_NAMES.find_pair(name, "custom")
 
 
 def test_all_other_samplers_run_custom_sigmas() -> None:
     able = [row for row in SAMPLER_NAMES if row.name not in RUN_NO_CUSTOM]
-    assert {find_schedule(CUSTOM, row) for row in able} == {CUSTOM}
+    assert {BUILT_IN_NAMES.find_schedule(CUSTOM, row) for row in able} == {CUSTOM}
 
 
 def test_schedules_that_other_programs_do_not_know_are_automatic_for_their_samplers() -> None:
@@ -167,38 +166,38 @@ def test_schedules_that_other_programs_do_not_know_are_automatic_for_their_sampl
     ],
 )
 def test_combined_names_are_taken_apart(combined: str, sampler: str, schedule: str) -> None:
-    assert find_sampler(combined).name == sampler
+    assert BUILT_IN_NAMES.find_sampler(combined).name == sampler
     for unnamed in (None, "", "Automatic"):
-        found, runs = find_pair(combined, unnamed)
+        found, runs = BUILT_IN_NAMES.find_pair(combined, unnamed)
         assert (found.name, runs) == (sampler, schedule)
 
 
 def test_a_schedule_that_is_named_wins() -> None:
-    assert find_pair("DPM++ 2M Karras", "Exponential")[1] == "Exponential"
-    assert find_pair("Euler", None)[1] == "Uniform"
+    assert BUILT_IN_NAMES.find_pair("DPM++ 2M Karras", "Exponential")[1] == "Exponential"
+    assert BUILT_IN_NAMES.find_pair("Euler", None)[1] == "Uniform"
 
 
 @pytest.mark.parametrize("sampler", SAMPLER_NAMES, ids=lambda row: row.name)
 def test_every_combination_is_taken_apart(sampler: object) -> None:
     for schedule in LISTED_SCHEDULES:
-        assert split_sampler(f"{sampler.name} {schedule.name}") == (sampler, schedule.name)  # type: ignore[attr-defined]
+        assert BUILT_IN_NAMES.split_sampler(f"{sampler.name} {schedule.name}") == (sampler, schedule.name)  # type: ignore[attr-defined]
 
 
 def test_unknown_names_answer_with_the_nearest() -> None:
     with pytest.raises(InvalidRequest, match=r"Sampler 'Eulr' is not known\. Nearest: Euler"):
-        find_sampler("Eulr")
+        BUILT_IN_NAMES.find_sampler("Eulr")
     with pytest.raises(InvalidRequest, match=r"Nearest: DPM\+\+ 2M"):
-        find_sampler("dpm++2m")
+        BUILT_IN_NAMES.find_sampler("dpm++2m")
     with pytest.raises(InvalidRequest, match=r"Schedule type 'Karas' is not known\. Nearest: Karras"):
-        find_schedule("Karas", find_sampler("Euler"))
+        BUILT_IN_NAMES.find_schedule("Karas", BUILT_IN_NAMES.find_sampler("Euler"))
     with pytest.raises(InvalidRequest, match=r"Choose one of: Automatic"):
-        find_schedule("???", find_sampler("Euler"))
+        BUILT_IN_NAMES.find_schedule("???", BUILT_IN_NAMES.find_sampler("Euler"))
 
 
 @given(st.text(max_size=60))
 def test_any_text_is_a_sampler_or_refused(text: str) -> None:
     try:
-        assert find_pair(text, None)[0] in SAMPLER_NAMES
+        assert BUILT_IN_NAMES.find_pair(text, None)[0] in SAMPLER_NAMES
     except InvalidRequest as error:
         assert "Sampler" in str(error)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from modules.diffusion.names import SAMPLER_NAMES, find_sampler
+from modules.diffusion.names import BUILT_IN_NAMES, SAMPLER_NAMES
 from modules.diffusion.noise_levels import NoiseLevels
 from modules.diffusion.samplers import SAMPLERS, Denoiser, SamplerOptions, StepReport
 from modules.diffusion.samplers.contract import UniPcVariant
@@ -87,7 +87,7 @@ def test_vectors_are_there() -> None:
 
 @pytest.mark.parametrize("vector", known_vectors(), ids=lambda row: f"{row['sampler']}-{row['scheduler']}")
 def test_vector(vector: dict[str, object]) -> None:
-    name = find_sampler(str(vector["sampler"]))
+    name = BUILT_IN_NAMES.find_sampler(str(vector["sampler"]))
     result, _, calls = run(name.name, torch.tensor(vector["sigmas"], dtype=torch.float64))
     expected = torch.tensor(vector["result"], dtype=torch.float64)
     assert (result.flatten() - expected).abs().max() < (1e-6 if name.stochastic else 1e-8)
@@ -307,7 +307,9 @@ def test_calls_are_as_the_table_of_names_says(name: str) -> None:
         assert calls == 13  # twice in its first step
     else:
         # The step to 0 needs one call in samplers of second order too.
-        assert calls == find_sampler(name).calls_per_step * 12 - (1 if find_sampler(name).second_order else 0)
+        assert calls == BUILT_IN_NAMES.find_sampler(name).calls_per_step * 12 - (
+            1 if BUILT_IN_NAMES.find_sampler(name).second_order else 0
+        )
 
 
 @pytest.mark.parametrize("name", SAMPLERS)

@@ -15,7 +15,7 @@ import pytest
 from PIL import ExifTags, Image
 from PIL.PngImagePlugin import PngInfo
 
-from modules.diffusion.names import SAMPLER_NAMES, find_schedule
+from modules.diffusion.names import BUILT_IN_NAMES, SAMPLER_NAMES
 from modules.gallery.foreign.foreign_json import object_of
 from modules.gallery.foreign.invokeai import _SAMPLERS as INVOKE_SAMPLERS
 from modules.gallery.foreign.reading import infotext_of, read_picture
@@ -349,7 +349,7 @@ def test_names_of_samplers_and_schedules_are_known_here() -> None:
         assert known_sampler(name)[0] in names, name
     euler = next(row for row in SAMPLER_NAMES if row.name == "Euler")
     for name in COMFY_SCHEDULES:
-        assert find_schedule(known_schedule(name), euler), name
+        assert BUILT_IN_NAMES.find_schedule(known_schedule(name), euler), name
     assert known_sampler("sampler of tomorrow") == ("sampler of tomorrow", None)
 
 

@@ -19,6 +19,7 @@ from modules.checkpoints.loading import load_checkpoint
 from modules.checkpoints.registry import Registry
 from modules.errors import Interrupted
 from modules.hooks import Plugins
+from modules.hooks.sampling_registry import BUILT_IN_SAMPLING, BroughtSampling, SamplingRegistry
 from modules.pipeline.img2img import img2img
 from modules.pipeline.networks import JobNetworks, NetworkFiles
 from modules.pipeline.pass_hooks import PaintingHooks
@@ -116,14 +117,16 @@ class Studio:
     pictures: dict[str, Image.Image] = field(default_factory=dict)
     networks: NetworkFiles | None = None
     hooks: PaintingHooks | None = None
+    sampling: BroughtSampling = BUILT_IN_SAMPLING
 
     def with_plugins(self, **plugins: object) -> Studio:
         """The same studio with objects that have hooks, by their names."""
         known = Plugins(())
         for name, plugin in plugins.items():
             known.register(plugin, name)
+        sampling = SamplingRegistry(known).now
         assert known.failures == ()
-        return replace(self, hooks=PaintingHooks(known))
+        return replace(self, hooks=PaintingHooks(known), sampling=sampling)
 
     def with_networks(self, files: NetworkFiles) -> Studio:
         """The same studio, where prompts may name networks."""
@@ -138,6 +141,7 @@ class Studio:
             repeated_pixels,
             networks=JobNetworks(self.networks),
             hooks=self.hooks,
+            sampling=self.sampling,
         )
 
     def paint(

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from modules.diffusion.latent_resizing import resized_latents
-from modules.diffusion.names import LATENT_UPSCALE_MODES
+from modules.diffusion.names import BUILT_IN_NAMES, LATENT_UPSCALE_MODES
 from modules.errors import InvalidRequest
 from modules.pipeline.conditioning import PromptSteps
 from modules.pipeline.hires import SecondPass, second_pass_of
@@ -152,7 +152,7 @@ def test_own_prompts_of_every_picture_leave_the_others_as_they_are(studio: Studi
 
 def test_second_pass_without_anything_of_its_own_is_as_the_first() -> None:
     request = to_txt2img(enable_hr=True, sampler_name="DPM++ 2M", scheduler="Karras", prompts=("a",), cfg_scale=5)
-    second = second_pass_of(request)
+    second = second_pass_of(request, BUILT_IN_NAMES)
     same = ("sampler_name", "scheduler", "steps", "cfg_scale", "model", "prompts")
     assert [getattr(second, name) for name in same] == [getattr(request, name) for name in same]
     assert (second.width, second.height) == (128, 128)

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from modules.diffusion.latent_resizing import resized_latents
-from modules.diffusion.names import find_pair
+from modules.diffusion.names import BUILT_IN_NAMES
 from modules.diffusion.samplers import SAMPLERS
 from modules.imaging.colour_correction import colour_corrected, srgb_to_lab
 from modules.imaging.resizing import crop_and_resize, just_resize, resize_and_fill
@@ -67,7 +67,11 @@ def test_batch_of_three_is_three_single_pictures(studio: Studio, model: str, fur
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_every_sampler_begins_with_a_picture(studio: Studio, sampler: str) -> None:
     onlooker = Onlooker()
-    fields: dict[str, Any] = {"sampler_name": sampler, "scheduler": find_pair(sampler, None)[1], "steps": 6}
+    fields: dict[str, Any] = {
+        "sampler_name": sampler,
+        "scheduler": BUILT_IN_NAMES.find_pair(sampler, None)[1],
+        "steps": 6,
+    }
     (made,) = studio.paint(to_img2img(**fields, denoising_strength=0.5), onlooker).values()
     assert not np.array_equal(made, studio.img2img(**fields, denoising_strength=0))
     assert 2 <= len(onlooker.steps) <= 4

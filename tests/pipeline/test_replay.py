@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from modules.diffusion.names import find_pair
+from modules.diffusion.names import BUILT_IN_NAMES
 from modules.schema.infotext import parse_infotext, request_of, write_infotext
 from modules.schema.requests import RESOLVED, ResolvedImg2Img, ResolvedTxt2Img
 from tests.pipeline.painting import MASK, PICTURE, SECOND_PICTURE, Studio, drawn, to_img2img, to_txt2img
@@ -45,7 +45,7 @@ def check(studio: Studio, request: ResolvedTxt2Img | ResolvedImg2Img) -> None:
     reading = request_of(parse_infotext(text))
     assert reading.refused == ()
     read = reading.request.model_dump(exclude_none=True)
-    sampler, read["scheduler"] = find_pair(str(read["sampler_name"]), reading.request.scheduler)
+    sampler, read["scheduler"] = BUILT_IN_NAMES.find_pair(str(read["sampler_name"]), reading.request.scheduler)
     (made,) = studio.paint(RESOLVED[request.task].of({**read, "sampler_name": sampler.name})).values()
     assert np.array_equal(made, studio.paint(request, finished=frozenset({0}))[1])
 

@@ -11,7 +11,7 @@ import pytest
 
 from modules.checkpoints.loaded import LoadedModel
 from modules.diffusion import picture_coding
-from modules.diffusion.names import SAMPLER_NAMES, find_pair
+from modules.diffusion.names import BUILT_IN_NAMES, SAMPLER_NAMES
 from modules.errors import Interrupted, Skipped
 from modules.jobs.job_control import JobControl
 from modules.pipeline.img2img import img2img
@@ -129,7 +129,7 @@ def check_calls(studio: Studio, request: Request) -> None:
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_no_sampler_calls_the_network_after_an_interrupt(studio: Studio, sampler: str) -> None:
-    schedule = find_pair(sampler, None)[1]
+    schedule = BUILT_IN_NAMES.find_pair(sampler, None)[1]
     check_calls(studio, to_txt2img(sampler_name=sampler, scheduler=schedule, steps=2))
 
 

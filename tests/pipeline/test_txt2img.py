@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from modules.diffusion.names import find_pair
+from modules.diffusion.names import BUILT_IN_NAMES
 from modules.diffusion.samplers import SAMPLERS
 from modules.errors import Interrupted
 from modules.pipeline.text_cache import Reuse, TextCache
@@ -35,7 +35,11 @@ def paint(studio: Studio) -> Paint:
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_same_request_same_pixels(paint: Paint, sampler: str) -> None:
-    fields: dict[str, Any] = {"sampler_name": sampler, "scheduler": find_pair(sampler, "Karras")[1], "steps": 2}
+    fields: dict[str, Any] = {
+        "sampler_name": sampler,
+        "scheduler": BUILT_IN_NAMES.find_pair(sampler, "Karras")[1],
+        "steps": 2,
+    }
     first, second = paint(**fields)[0], paint(**fields)[0]
     assert first.shape == (64, 64, 3)
     assert np.array_equal(first, second)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modules.diffusion.names import find_pair
+from modules.diffusion.names import BUILT_IN_NAMES
 from modules.schema.hires_fields import HiresFields
 from modules.schema.infotext import Reading, parse_infotext, request_of, write_infotext
 from modules.schema.requests import (
@@ -93,12 +93,14 @@ def check(request: AnyResolved, index: int) -> None:
 
 def check_schedules(request: AnyResolved, read: Txt2ImgRequest | Img2ImgRequest) -> None:
     """The schedules that are run, since an infotext says Automatic for those that other programs do not know."""
-    assert find_pair(request.sampler_name, read.scheduler)[1] == request.scheduler
+    assert BUILT_IN_NAMES.find_pair(request.sampler_name, read.scheduler)[1] == request.scheduler
     if isinstance(request, ResolvedTxt2Img) and request.enable_hr:
         assert isinstance(read, Txt2ImgRequest)
         assert (read.hr_scheduler is None) == (request.hr_scheduler is None)
         sampler = request.hr_sampler_name or request.sampler_name
-        assert find_pair(sampler, read.hr_scheduler) == find_pair(sampler, request.hr_scheduler)
+        assert BUILT_IN_NAMES.find_pair(sampler, read.hr_scheduler) == BUILT_IN_NAMES.find_pair(
+            sampler, request.hr_scheduler
+        )
 
 
 def hires_templates(request: AnyResolved) -> tuple[str | None, str | None]:

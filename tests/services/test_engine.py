@@ -25,6 +25,7 @@ from modules.diffusion.noise_levels import NoiseLevels
 from modules.errors import InvalidRequest, ModelNotFound, OutOfMemory, UserError
 from modules.gallery.inputs import InputPictures
 from modules.hooks import Available, Plugins
+from modules.hooks.sampling_registry import SamplingRegistry
 from modules.pipeline.extras import process
 from modules.pipeline.resources import PaintedPicture, Resources
 from modules.schema.extras_request import ExtrasRequest
@@ -127,7 +128,7 @@ def machine(paths: Paths, database: Database, monkeypatch: pytest.MonkeyPatch, t
     steps = PostprocessingService(plugins, lambda: Available("txt2img"), inputs)
     brought = BroughtUpscalers(plugins, upscalers)
     made_of = (models, vaes, networks, settings, options, counters, upscalers, (), sections, plugins, brought, steps)
-    machine = Machine(Engine(*made_of))
+    machine = Machine(Engine(*made_of, SamplingRegistry(plugins)))
     monkeypatch.setattr(model_keeping, "load_checkpoint", machine.load)
     monkeypatch.setattr(machine.engine.machine, "memory", lambda *_: MemoryPlan("resident", "It fits."))
     monkeypatch.setattr(engine_module, "txt2img", machine.task)

@@ -14,6 +14,7 @@ from modules.config.settings import SettingsStore
 from modules.errors import BrokenModel, ModelNotFound, UnsupportedModel
 from modules.gallery.inputs import InputPictures
 from modules.hooks import Available, Plugins
+from modules.hooks.sampling_registry import SamplingRegistry
 from modules.schema.extras_request import ExtrasRequest
 from modules.services.brought_upscalers import BroughtUpscalers
 from modules.services.engine import Engine
@@ -44,6 +45,7 @@ def engine(paths: Paths) -> Engine:
         plugins,
         BroughtUpscalers(plugins, upscalers),
         PostprocessingService(plugins, lambda: Available(task="txt2img"), inputs),
+        SamplingRegistry(plugins),
     )
     return Engine(unused, unused, unused, settings, options, unused, upscalers, (), *of_plugins)
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from modules.checkpoints.card import Recommended
-from modules.diffusion.names import SAMPLER_NAMES, SCHEDULE_NAMES, find_sampler, find_schedule
+from modules.diffusion.names import BUILT_IN_NAMES, CUSTOM, SAMPLER_NAMES, SCHEDULE_NAMES, SamplerName, ScheduleName
 from modules.errors import InvalidRequest
 from modules.hooks import Available
 from modules.schema.requests import (
@@ -20,7 +20,6 @@ from modules.schema.requests import (
     Txt2ImgRequest,
 )
 from modules.ui.binding import (
-    SCHEDULE_CHOICES,
     Known,
     RequestFields,
     filled,
@@ -283,11 +282,11 @@ def test_fields_that_a_request_leaves_open_are_not_touched(form: RequestFields) 
 def test_a_schedule_as_pictures_name_it_is_an_entry_of_the_list(form: RequestFields, sampler: str) -> None:
     """A picture names what was run; the list may only offer Automatic for it, which must run the same."""
     for asked in SCHEDULE_NAMES:
-        run = find_schedule(asked, find_sampler(sampler))
+        run = BUILT_IN_NAMES.find_schedule(asked, BUILT_IN_NAMES.find_sampler(sampler))
         values, dropped = filled(form, Txt2ImgRequest(sampler_name=sampler, scheduler=run), Known())
         assert dropped == ()
-        assert values[form["scheduler"]] in SCHEDULE_CHOICES
-        assert find_schedule(values[form["scheduler"]], find_sampler(sampler)) == run
+        assert values[form["scheduler"]] in (*SCHEDULE_NAMES, CUSTOM)
+        assert BUILT_IN_NAMES.find_schedule(values[form["scheduler"]], BUILT_IN_NAMES.find_sampler(sampler)) == run
 
 
 @pytest.mark.parametrize(
@@ -311,6 +310,17 @@ def test_names_of_other_times_and_places_are_shown_as_the_lists_have_them(
     values, dropped = filled(form, Txt2ImgRequest(sampler_name=given[0], scheduler=given[1]), Known())
     assert (values.get(form["sampler_name"]), values.get(form["scheduler"])) == shown
     assert dropped == ()
+
+
+def test_samplers_and_schedules_of_extensions_are_shown_where_they_are_known(form: RequestFields) -> None:
+    names = BUILT_IN_NAMES.with_schedules([ScheduleName("Own line")])
+    names = names.with_samplers([SamplerName("Own way", ("k_own",), "Own line")])
+    request = Txt2ImgRequest(sampler_name="k_own", scheduler="own line")
+    values, dropped = filled(form, request, Known(sampling=names))
+    assert (values[form["sampler_name"]], values[form["scheduler"]], dropped) == ("Own way", "Own line", ())
+    values, _ = filled(form, Txt2ImgRequest(scheduler="own-line"), Known(sampling=names))
+    assert values[form["scheduler"]] == "Own line"
+    assert len(filled(form, request, Known())[1]) == 2
 
 
 def test_another_model_changes_only_what_was_left_as_recommended(form: RequestFields) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,24 @@ def tab_of(task: Task, services: Services) -> GenerationTab:
             return lay_out_generation(task, model, there)
 
     return laid_out(lay_out)
+
+
+def test_the_lists_offer_what_there_is(services: Services) -> None:
+    here = services.scripts.available("txt2img")
+    samplers, schedules = (*here.samplers, "Own way"), (*here.schedules, "Own line")
+    available = replace(here, samplers=samplers, schedules=schedules)
+    there = WhatThereIs(Recommended(), [], WordLists([], []), {"rng": "NV"}, available, [])
+
+    def lay_out() -> GenerationTab:
+        model = gr.Dropdown()
+        with gr.Tabs():
+            return lay_out_generation("txt2img", model, there)
+
+    form = laid_out(lay_out).form
+    names = ("sampler_name", "scheduler", "hr_sampler_name", "hr_scheduler")
+    offered = {name: [choice for _, choice in form[name].choices] for name in names}
+    assert offered["sampler_name"] == [*samplers] and offered["scheduler"] == [*schedules, "Custom"]
+    assert offered["hr_sampler_name"][-1] == "Own way" and offered["hr_scheduler"][-1] == "Own line"
 
 
 def picture_of(services: Services, seed: int = 1) -> str:

@@ -12,7 +12,7 @@ from modules.api.sdapi.missing_names import without_missing
 from modules.api.sdapi.override_settings import SWITCHES_MODEL, read_overrides
 from modules.api.sdapi.routes import Refused
 from modules.api.sdapi.script_arguments import always_on_fields, script_fields
-from modules.diffusion.names import find_pair, find_sampler
+from modules.diffusion.names import SamplingNames
 from modules.errors import InvalidRequest
 from modules.schema.field_types import SIDE_STEP
 from modules.schema.hires_fields import HiresFields
@@ -107,7 +107,7 @@ def asked_of(services: Services, body: GenerationBody, task: Task, remembered: M
     sent = _of_caller(body, body.model_fields_set)
     sent |= {name: value for name, value in (body.model_extra or {}).items() if name in known}
     told, problems = _of_infotext(services, body, known)
-    sampler = find_or_refuse(_that_count({**usual, **told, **sent}))
+    sampler = find_or_refuse(_that_count({**usual, **told, **sent}), services.sampling.names)
     server = services.settings.current
     kept = read_overrides(remembered, sampler, known, server)
     settings = read_overrides(body.override_settings or {}, sampler, known, server)
@@ -115,7 +115,7 @@ def asked_of(services: Services, body: GenerationBody, task: Task, remembered: M
     fields |= always_on_fields(services, body.alwayson_scripts, task)
     fields |= script_fields(services, body.script_name, body.script_args, task)
     fields = _that_count(fields)
-    find_or_refuse(fields)
+    find_or_refuse(fields, services.sampling.names)
     fields |= _pictures(services, body, fields)
     problems += [f"override_settings: {name} has no effect here" for name in settings.without_effect]
     if body.restore_faces:
@@ -125,15 +125,15 @@ def asked_of(services: Services, body: GenerationBody, task: Task, remembered: M
     return Asked(request, (*problems, *left_out))
 
 
-def find_or_refuse(fields: Mapping[str, Any]) -> str:
+def find_or_refuse(fields: Mapping[str, Any], names: SamplingNames) -> str:
     """The name of the sampler. Raises Refused (404) for one that is not known, and for a schedule."""
     for sampler, schedule in (("sampler_name", "scheduler"), ("hr_sampler_name", "hr_scheduler")):
         try:
-            find_pair(str(fields.get(sampler) or fields["sampler_name"]), str(fields.get(schedule) or AUTOMATIC))
+            names.find_pair(str(fields.get(sampler) or fields["sampler_name"]), str(fields.get(schedule) or AUTOMATIC))
         except InvalidRequest as error:
             what = "Sampler not found" if error.field == "Sampler" else "Scheduler not found"
             raise Refused(404, what, str(error)) from error
-    return find_sampler(str(fields["sampler_name"])).name
+    return names.find_sampler(str(fields["sampler_name"])).name
 
 
 def _check(body: GenerationBody) -> None:

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from modules.api.visitors import visitor
 from modules.checkpoints.model_files import FolderKind, ModelFile
 from modules.checkpoints.weights_header import read_header
-from modules.diffusion.names import LATENT_UPSCALE_MODES, LISTED_SCHEDULES, SAMPLER_NAMES, SamplerName
+from modules.diffusion.names import LATENT_UPSCALE_MODES, SamplerName
 from modules.errors import UserError
 from modules.services.accounts import Visitor
 from modules.services.build import Services
@@ -156,7 +156,10 @@ def choice_routes(router: APIRouter, services: Services) -> None:
     @router.get("/samplers")
     def samplers() -> list[SamplerItem]:
         """The samplers."""
-        return [SamplerItem(name=row.name, aliases=list(row.aliases), options=_options(row)) for row in SAMPLER_NAMES]
+        return [
+            SamplerItem(name=row.name, aliases=list(row.aliases), options=_options(row))
+            for row in services.sampling.names.samplers
+        ]
 
     @router.get("/schedulers")
     def schedulers() -> list[SchedulerItem]:
@@ -169,7 +172,7 @@ def choice_routes(router: APIRouter, services: Services) -> None:
                 default_rho=_RHO.get(row.name, -1),
                 need_inner_model=row.name in _OF_THE_MODEL,
             )
-            for row in LISTED_SCHEDULES
+            for row in services.sampling.names.listed_schedules
         ]
 
     @router.get("/latent-upscale-modes")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from pathlib import PurePosixPath
 
-from modules.diffusion.names import SAMPLER_NAMES, find_schedule, split_sampler
+from modules.diffusion.names import BUILT_IN_NAMES
 from modules.errors import InvalidRequest
 from modules.schema.infotext_form import write_form
 
@@ -87,7 +87,7 @@ def known_sampler(name: str) -> tuple[str, str | None]:
     """The sampler as it is called here, and the schedule that the name holds; an unknown name stays as it is."""
     for spelling in (name, name.removesuffix("_gpu"), f"k_{name}"):
         try:
-            sampler, schedule = split_sampler(spelling)
+            sampler, schedule = BUILT_IN_NAMES.split_sampler(spelling)
         except InvalidRequest:
             continue
         return sampler.name, schedule
@@ -96,9 +96,8 @@ def known_sampler(name: str) -> tuple[str, str | None]:
 
 def known_schedule(name: str) -> str:
     """The schedule as it is called here; an unknown name stays as it is."""
-    euler = next(row for row in SAMPLER_NAMES if row.name == "Euler")
     try:
-        return find_schedule(name, euler)
+        return BUILT_IN_NAMES.find_schedule(name, BUILT_IN_NAMES.find_sampler("Euler"))
     except InvalidRequest:
         return name
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from modules.diffusion.names import SAMPLER_NAMES, find_sampler, find_schedule
+from modules.diffusion.names import BUILT_IN_NAMES, SAMPLER_NAMES
 from modules.services.build import Services
 
 
@@ -31,7 +31,7 @@ def test_samplers_and_schedules_are_known_by_every_name(idle_client: TestClient)
     samplers = idle_client.get("/sdapi/v1/samplers").json()
     assert len(samplers) == len(SAMPLER_NAMES)
     for row in samplers:
-        assert {find_sampler(name).name for name in (row["name"], *row["aliases"])} == {row["name"]}
+        assert {BUILT_IN_NAMES.find_sampler(name).name for name in (row["name"], *row["aliases"])} == {row["name"]}
     by_name = {row["name"]: row for row in samplers}
     assert by_name["DPM++ SDE"]["options"] == {
         "scheduler": "karras",
@@ -40,7 +40,7 @@ def test_samplers_and_schedules_are_known_by_every_name(idle_client: TestClient)
     }
     for row in idle_client.get("/sdapi/v1/schedulers").json():
         names = (row["name"], row["label"], *(row["aliases"] or ()))
-        assert len({find_schedule(name, find_sampler("Euler")) for name in names}) == 1
+        assert len({BUILT_IN_NAMES.find_schedule(name, BUILT_IN_NAMES.find_sampler("Euler")) for name in names}) == 1
 
 
 def test_the_demo_model(idle_services: Services, idle_client: TestClient) -> None:
