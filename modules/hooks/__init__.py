@@ -39,6 +39,7 @@ from modules.hooks.passes import (
 from modules.hooks.picture_sides import sides_of
 from modules.hooks.plugins import BUILTIN, PluginFailure, Plugins
 from modules.hooks.postprocessing import PostprocessingContext, PostprocessingStep
+from modules.hooks.result_actions import NewPicture, ResultAction, ResultAnswer, ResultContext
 from modules.hooks.routes import Route, RouteAnswer, RouteRequest
 from modules.hooks.script_registry import ScriptRegistry
 from modules.hooks.scripts import SCRIPT_KEY, Drafting, PaintedResult, Script, ScriptContext, drawn_seed
@@ -50,7 +51,7 @@ from modules.hooks.typed_requests import typed, with_changes
 from modules.hooks.version import VERSION
 from modules.imaging.grids import grid, grid_columns
 from modules.prompt.comments import strip_comments
-from modules.schema.requests import Resolved, Task
+from modules.schema.requests import Img2ImgRequest, Resolved, Task, Txt2ImgRequest
 
 __all__ = [
     "BUILTIN",
@@ -75,10 +76,12 @@ __all__ = [
     "ImageContext",
     "Evaluation",
     "ImageUpscaler",
+    "Img2ImgRequest",
     "Interrupted",
     "InvalidRequest",
     "MetadataContext",
     "NetworkPatch",
+    "NewPicture",
     "Number",
     "PaintedResult",
     "Picture",
@@ -91,6 +94,9 @@ __all__ = [
     "ProcessContext",
     "RequestField",
     "Resolved",
+    "ResultAction",
+    "ResultAnswer",
+    "ResultContext",
     "Route",
     "RouteAnswer",
     "RouteRequest",
@@ -108,6 +114,7 @@ __all__ = [
     "TabContext",
     "Task",
     "Text",
+    "Txt2ImgRequest",
     "UpscaleContext",
     "UserError",
     "arguments_of_infotext",

@@ -14,6 +14,7 @@ import numpy as np
 from modules.errors import PluginFailed
 from modules.hooks import Plugins, SavedContext, SavingChange, SavingContext
 from modules.hooks.argument_groups import infotext_key
+from modules.hooks.extension_code import in_time
 from modules.hooks.plugins import Implementation, short_name
 from modules.schema.infotext import write_parameters
 from modules.schema.pictures import Picture
@@ -30,9 +31,17 @@ class SavingHooks:
     """The hooks `before_saving` and `after_saving` for the pictures of one job."""
 
     def __init__(
-        self, plugins: Plugins, job_id: str, *, user: str = "", settings_of: SettingsOf = lambda plugin: {}
+        self,
+        plugins: Plugins,
+        job_id: str,
+        *,
+        user: str = "",
+        settings_of: SettingsOf = lambda plugin: {},
+        seconds: float | None = None,
     ) -> None:
+        """`seconds` is what each hook may take; None: a job's own limits are all there are."""
         self._plugins = plugins
+        self._seconds = seconds
         self._settings_of = settings_of
         self._job_id = job_id
         self._user = user
@@ -83,7 +92,7 @@ class SavingHooks:
 
     def _tried(self, plugin: str, hook: str, call: Callable[[], Any]) -> Any:
         try:
-            return call()
+            return call() if self._seconds is None else in_time(call, self._seconds)
         except (Exception, SystemExit) as error:  # others wrote it
             if (plugin, hook) not in self._faults:
                 log.warning("The hook %s of the plugin %s failed", hook, plugin, exc_info=True)
@@ -99,7 +108,7 @@ def _changed(picture: FinishedPicture, call: Implementation, context: SavingCont
     if not isinstance(change, SavingChange):
         raise TypeError(f"it returned {type(change).__name__} instead of a SavingChange")
     pixels = picture.pixels if change.pixels is None else _picture(change.pixels)
-    return replace(picture, pixels=pixels, infotext=_with_parameters(picture.infotext, call.plugin, change.parameters))
+    return replace(picture, pixels=pixels, infotext=with_parameters(picture.infotext, call.plugin, change.parameters))
 
 
 def _picture(pixels: np.ndarray) -> np.ndarray:
@@ -110,7 +119,8 @@ def _picture(pixels: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(pixels)
 
 
-def _with_parameters(infotext: str, plugin: str, parameters: Mapping[str, str]) -> str:
+def with_parameters(infotext: str, plugin: str, parameters: Mapping[str, str]) -> str:
+    """An infotext with what a plugin adds to it, under keys of its own; an empty one as it is."""
     if not infotext or not parameters:
         return infotext
     own = {infotext_key(f"{key_start(plugin)}{key}"): value for key, value in parameters.items()}
