@@ -147,7 +147,7 @@ class StepList(Report):
 
 
 def _step_report(step: PostprocessingStep) -> StepReport:
-    arguments = [ArgumentReport(**readable(_argument(row))) for row in step.arguments]
+    arguments = [ArgumentReport(**readable(argument_facts(row))) for row in step.arguments]
     words = {"name": step.name, "help": step.help, "moment": step.moment}
     return StepReport(**readable(words), arguments=arguments)
 
@@ -158,7 +158,7 @@ def _section_reports(services: Services) -> Iterator[SectionReport]:
         for section in services.sections.all(task):
             found.setdefault(section.name, (section, []))[1].append(task)
     for name, (section, tasks) in found.items():
-        arguments = [ArgumentReport(**readable(_argument(row))) for row in section.arguments]
+        arguments = [ArgumentReport(**readable(argument_facts(row))) for row in section.arguments]
         words = readable({"name": name, "help": section.help})
         yield SectionReport(**words, tasks=[*tasks], arguments=arguments)
 
@@ -167,7 +167,8 @@ def _named(row: SamplerName | ScheduleName) -> Named:
     return Named(**readable({"name": row.name, "aliases": list(row.aliases)}))
 
 
-def _argument(row: Argument) -> dict[str, Any]:
+def argument_facts(row: Argument) -> dict[str, Any]:
+    """The fields of an ArgumentReport."""
     return {
         "name": row.name,
         "label": row.label,

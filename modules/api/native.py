@@ -31,6 +31,7 @@ from modules.api.picture_changes import picture_change_routes
 from modules.api.preferences import preference_routes
 from modules.api.presets import preset_routes
 from modules.api.queue import queue_routes
+from modules.api.result_actions import result_action_routes
 from modules.api.settings import settings_routes
 from modules.api.suggestions import suggestion_routes
 from modules.api.webhooks import webhook_routes
@@ -45,6 +46,7 @@ _ROUTES: tuple[Callable[[Services], APIRouter], ...] = (
     queue_routes,
     look_inside_routes,
     gallery_routes,
+    result_action_routes,
     album_routes,
     folder_routes,
     model_routes,

@@ -52,6 +52,8 @@ _TABLE: dict[RouteClass, str] = {
         GET /api/v1/pictures/{picture_id}/input
         GET /api/v1/pictures/{picture_id}/thumbnail
         POST /api/v1/pictures/{picture_id}/{wish}
+        GET /api/v1/result-actions
+        POST /api/v1/pictures/{picture_id}/actions/{extension}/{name}
         GET,POST /api/v1/albums
         PATCH,DELETE /api/v1/albums/{album_id}
         POST /api/v1/albums/{album_id}/pictures

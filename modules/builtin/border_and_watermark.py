@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -14,14 +15,19 @@ from modules.hooks import (
     Drafting,
     ImageContext,
     InvalidRequest,
+    NewPicture,
     Number,
     Picture,
     PostprocessingContext,
     PostprocessingStep,
     Resolved,
+    ResultAction,
+    ResultAnswer,
+    ResultContext,
     Section,
     Text,
     hookimpl,
+    infotext_parameters,
     sides_of,
 )
 
@@ -36,17 +42,18 @@ POSITIONS = {
 _SMALLEST_FONT = 6
 
 
+BORDER = Number(
+    name="border",
+    label="Border width",
+    help="0: none",
+    key="Border width",
+    default=0,
+    minimum=0,
+    maximum=1000,
+    step=1,
+)
 ARGUMENTS = (
-    Number(
-        name="border",
-        label="Border width",
-        help="0: none",
-        key="Border width",
-        default=0,
-        minimum=0,
-        maximum=1000,
-        step=1,
-    ),
+    BORDER,
     Choice(name="unit", label="Border width is in", key="Border unit", choices=(PIXELS, PERCENT), default=PIXELS),
     Colour(name="border_colour", label="Border colour", key="Border colour", default="#ffffff"),
     Text(name="text", label="Watermark text", key="Watermark text"),
@@ -104,10 +111,7 @@ class BorderAndWatermark(Section):
 
     def check(self, request: Resolved, arguments: Arguments, context: Drafting) -> None:
         check_border(arguments)
-        sides = sides_of(request, context.input_size)
-        if max(sides) + 2 * border_pixels(arguments, *sides) > MOST_SIDE:
-            problem = f"makes a picture of {sides[0]} x {sides[1]} larger than {MOST_SIDE} pixels a side"
-            raise InvalidRequest(ARGUMENTS[0].label, arguments["border"], problem, "Choose a narrower one.")
+        check_size(arguments, *sides_of(request, context.input_size))
 
     def process_image(self, context: ImageContext) -> np.ndarray:
         return finished(context.pixels, context.arguments, context.picture)
@@ -127,11 +131,35 @@ class BorderAndWatermarkStep(PostprocessingStep):
         return finished(context.pixels, context.arguments, context.picture)
 
 
+class BorderAndWatermarkButton(ResultAction):
+    """The same for one finished picture, which stays as it is."""
+
+    name = "border-and-watermark"
+    label = "Border and watermark"
+    help = "saves a copy with a border around it, and a text or a picture upon it"
+    audience = "user"
+    arguments = (replace(BORDER, default=16), *ARGUMENTS[1:])
+
+    def act(self, context: ResultContext) -> ResultAnswer:
+        arguments = context.arguments
+        check_border(arguments)
+        check_size(arguments, context.width, context.height)
+        pixels = finished(context.pixels(), arguments, context.picture)
+        return ResultAnswer(pictures=[NewPicture(pixels=pixels, parameters=infotext_parameters(ARGUMENTS, arguments))])
+
+
 def check_border(arguments: Arguments) -> None:
     """Raise InvalidRequest for a border that is wider than any picture should have."""
     if arguments["unit"] == PERCENT and arguments["border"] > MOST_PERCENT:
         remedy = f"The most is {MOST_PERCENT} percent."
-        raise InvalidRequest(ARGUMENTS[0].label, arguments["border"], "is too large", remedy)
+        raise InvalidRequest(BORDER.label, arguments["border"], "is too large", remedy)
+
+
+def check_size(arguments: Arguments, width: int, height: int) -> None:
+    """Raise InvalidRequest for a border that makes a picture larger than pictures may be."""
+    if max(width, height) + 2 * border_pixels(arguments, width, height) > MOST_SIDE:
+        problem = f"makes a picture of {width} x {height} larger than {MOST_SIDE} pixels a side"
+        raise InvalidRequest(BORDER.label, arguments["border"], problem, "Choose a narrower one.")
 
 
 def finished(pixels: np.ndarray, arguments: Arguments, picture: Callable[[str], np.ndarray]) -> np.ndarray:
@@ -224,3 +252,9 @@ def register_sections() -> list[Section]:
 def register_postprocessing() -> list[PostprocessingStep]:
     """The step."""
     return [BorderAndWatermarkStep()]
+
+
+@hookimpl
+def register_result_actions() -> list[ResultAction]:
+    """The button."""
+    return [BorderAndWatermarkButton()]

@@ -39,6 +39,7 @@ from modules.hooks.passes import (
 from modules.hooks.picture_sides import sides_of
 from modules.hooks.plugins import BUILTIN, PluginFailure, Plugins
 from modules.hooks.postprocessing import PostprocessingContext, PostprocessingStep
+from modules.hooks.result_actions import NewPicture, ResultAction, ResultAnswer, ResultContext
 from modules.hooks.routes import Route, RouteAnswer, RouteRequest
 from modules.hooks.samplers import Sampler, SamplerContext
 from modules.hooks.schedules import Schedule, ScheduleContext
@@ -52,7 +53,7 @@ from modules.hooks.typed_requests import typed, with_changes
 from modules.hooks.version import VERSION
 from modules.imaging.grids import grid, grid_columns
 from modules.prompt.comments import strip_comments
-from modules.schema.requests import Resolved, Task
+from modules.schema.requests import Img2ImgRequest, Resolved, Task, Txt2ImgRequest
 
 __all__ = [
     "BUILTIN",
@@ -77,10 +78,12 @@ __all__ = [
     "ImageContext",
     "Evaluation",
     "ImageUpscaler",
+    "Img2ImgRequest",
     "Interrupted",
     "InvalidRequest",
     "MetadataContext",
     "NetworkPatch",
+    "NewPicture",
     "Number",
     "PaintedResult",
     "Picture",
@@ -93,6 +96,9 @@ __all__ = [
     "ProcessContext",
     "RequestField",
     "Resolved",
+    "ResultAction",
+    "ResultAnswer",
+    "ResultContext",
     "Route",
     "RouteAnswer",
     "RouteRequest",
@@ -114,6 +120,7 @@ __all__ = [
     "TabContext",
     "Task",
     "Text",
+    "Txt2ImgRequest",
     "UpscaleContext",
     "UserError",
     "arguments_of_infotext",

@@ -25,6 +25,7 @@ from modules.hooks.passes import (
     Tensor,
 )
 from modules.hooks.postprocessing import PostprocessingStep
+from modules.hooks.result_actions import ResultAction
 from modules.hooks.routes import Route
 from modules.hooks.samplers import Sampler
 from modules.hooks.schedules import Schedule
@@ -204,4 +205,15 @@ def register_tabs() -> Iterable[Tab]:  # type: ignore[empty-body]
     Each has a `title`, a call `build(context)`, which lays out gradio's components and binds their events, and an
     `audience`: events answer owners alone unless it says "user". One that fails shows its error in its tab; the rest
     of the page is what it would be without it.
+    """
+
+
+@hookspec
+def register_result_actions() -> Iterable[ResultAction]:  # type: ignore[empty-body]
+    """Buttons beside finished pictures: on the tabs that generate, in Extras, and in the gallery's large view.
+
+    Each is an object with a `name`, a `label`, an `audience`, `arguments` that the page asks for, and a method
+    `act(context)`, which gets a `ResultContext` and gives a `ResultAnswer`: words, requests for the queue or for a
+    form, new pictures. The API has them under `POST /api/v1/pictures/ID/actions/EXTENSION/NAME`. One that fails is told
+    to who pressed it, with the name of the extension, and changes nothing.
     """

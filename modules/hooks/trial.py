@@ -16,6 +16,7 @@ from modules.hooks.extension_code import import_extension, prepare_for
 from modules.hooks.extension_folders import extension_folder
 from modules.hooks.plugins import Plugins
 from modules.hooks.postprocessing_registry import PostprocessingRegistry
+from modules.hooks.result_action_registry import ResultActionRegistry
 from modules.hooks.route_registry import RouteRegistry
 from modules.hooks.sampling_registry import SamplingRegistry
 from modules.hooks.script_registry import ScriptRegistry
@@ -62,6 +63,7 @@ def main(folder: Path, answer: Path) -> None:
     SamplingRegistry(plugins)
     tabs_of(plugins)
     PostprocessingRegistry(plugins)
+    ResultActionRegistry(plugins)
     answer.write_text(" ".join(failure.problem for failure in plugins.failures), "utf-8")
 
 

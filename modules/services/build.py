@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 
 from modules.checkpoints.model_files import ModelFiles
 from modules.config.database import Database
@@ -14,6 +15,7 @@ from modules.config.settings import SettingsStore
 from modules.gallery.adopted_folders import AdoptedFolders
 from modules.gallery.albums import Albums
 from modules.gallery.foreign.extension_readers import GALLERY_TIMEOUTS, ExtensionReaders
+from modules.gallery.store import PictureStore
 from modules.hooks import TabContext
 from modules.hooks.extension_states import ExtensionStates
 from modules.hooks.extension_store import ExtensionStore
@@ -49,6 +51,8 @@ from modules.services.process_hooks import ProcessHooks
 from modules.services.remixing import RemixService
 from modules.services.resolving import RequestResolver
 from modules.services.restarting import Restarting
+from modules.services.result_actions import ResultActionService
+from modules.services.result_saving import ResultSaving
 from modules.services.saving_hooks import SettingsOf
 from modules.services.scripts import ScriptService
 from modules.services.sections import SectionService
@@ -99,6 +103,7 @@ class Services:
     sections: SectionService
     postprocessing: PostprocessingService
     sampling: SamplingRegistry
+    result_actions: ResultActionService
     extensions: ExtensionService
     extension_manager: ExtensionManager
     restarting: Restarting
@@ -170,6 +175,19 @@ def build_services(
     extensions = ExtensionService(
         shop.extensions, shop.plugins, shop.scripts.registry.names_of, without=options.without_extensions
     )
+    remix = RemixService(pictures, shop.inputs, shop.sections, shop.sampling)
+    store = PictureStore(shop.database, shop.records, paths.outputs)
+    result_actions = ResultActionService(
+        shop.plugins,
+        pictures,
+        remix,
+        shop.inputs,
+        generate,
+        ResultSaving(shop.plugins, store, paths, shop.settings, shop.settings_of),
+        available=partial(shop.scripts.available, "txt2img"),
+        settings_of=shop.settings_of,
+        folder=paths.extension_data,
+    )
     return Services(
         paths=paths,
         settings=shop.settings,
@@ -189,7 +207,7 @@ def build_services(
         albums=Albums(shop.database),
         picture_folders=PictureFolders(shop.database, shop.records, adopted, paths, readers),
         webhooks=WebhookService(paths.webhooks, generate, pictures),
-        remix=RemixService(pictures, shop.inputs, shop.sections, shop.sampling),
+        remix=remix,
         inputs=input_service,
         batches=BatchService(paths, input_service, shop.resolver),
         look_inside=LookInsideService(shop.resolver, generate.ask, RecordingFolders(paths.recordings)),
@@ -202,6 +220,7 @@ def build_services(
         sections=shop.sections,
         postprocessing=shop.postprocessing,
         sampling=shop.sampling,
+        result_actions=result_actions,
         extensions=extensions,
         extension_manager=open_extension_manager(shop.extensions, shop.extension_states, extensions, shop.settings),
         restarting=Restarting(),

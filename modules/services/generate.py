@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from modules.config.settings import SettingsStore
@@ -25,7 +26,7 @@ from modules.prompt.chunks import TokenCount
 from modules.schema.events import JobEvent, QueueChanged, StateChanged
 from modules.schema.extras_request import ExtrasRequest, ResolvedExtras
 from modules.schema.jobs import Job, JobKind, JobState, NewJob
-from modules.schema.requests import REQUESTS, Img2ImgRequest, Txt2ImgRequest
+from modules.schema.requests import REQUESTS, Img2ImgRequest, ResolvedImg2Img, ResolvedTxt2Img, Txt2ImgRequest
 from modules.services.batches import Batch
 from modules.services.look_inside import check_recordable, not_recordable
 from modules.services.resolving import RequestResolver
@@ -40,6 +41,14 @@ _NO_LIMITS = {"limit": sys.maxsize, "limit_of_user": sys.maxsize}
 """For what takes the place of a job that was let in before."""
 _SECONDS_FOR_AN_ANSWER = 20.0
 _SECONDS_FOR_A_CHORE = 60.0
+
+
+@dataclass(frozen=True)
+class PreparedRequest:
+    """A request with nothing left to decide, and the text of what was asked for."""
+
+    resolved: ResolvedTxt2Img | ResolvedImg2Img
+    asked: str
 
 
 class GenerateService:
@@ -97,13 +106,21 @@ class GenerateService:
         With `look_inside` it is recorded how its pictures come to be, which changes none of them. Raises
         InvalidRequest, ModelNotFound, UnsupportedModel, NotFound, PluginFailed, QueueFull.
         """
+        prepared = self.prepare(request)
+        if look_inside:
+            check_recordable(prepared.resolved)
+        how = {"user": user, "priority": priority, "front": front, "repeats": repeats, "look_inside": look_inside}
+        return self.submit_prepared(prepared, **how)
+
+    def prepare(self, request: Txt2ImgRequest | Img2ImgRequest) -> PreparedRequest:
+        """A request that can be queued; queues nothing. Raises as `submit` does, but for QueueFull."""
         request = self._resolver.with_settings(request)
         resolved = self._scripts.prepared(self._resolver.resolve(request), request, self._resolver.changed)
-        asked = request.model_dump_json()
-        if look_inside:
-            check_recordable(resolved)
-        how = {"user": user, "priority": priority, "front": front, "repeats": repeats, "look_inside": look_inside}
-        return self._add(request.task, resolved, asked=asked, **how)
+        return PreparedRequest(resolved, request.model_dump_json())
+
+    def submit_prepared(self, prepared: PreparedRequest, **how: Any) -> Job:
+        """Accept what was prepared; `how` is that of `submit`. Raises QueueFull."""
+        return self._add(prepared.resolved.task, prepared.resolved, asked=prepared.asked, **how)
 
     def submit_extras(
         self,

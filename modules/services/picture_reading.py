@@ -20,6 +20,7 @@ from modules.schema.infotext import Infotext, NotHonoured, Reading, parse_infote
 from modules.schema.infotext_keys import EXTENSIONS_KEY
 from modules.schema.requests import AUTOMATIC, NO_VAE, Img2ImgRequest, Txt2ImgRequest
 from modules.services.network_files import NetworkFileService
+from modules.services.result_saving import BUTTON_KEY
 from modules.services.saving_hooks import key_start
 from modules.services.scripts import ScriptService
 from modules.services.sections import SectionService
@@ -105,9 +106,10 @@ class PictureReader:
         )
 
     def _unexplained(self, refused: Iterable[NotHonoured]) -> list[NotHonoured]:
-        """Without what extensions at work wrote beside the parameters: they do it again."""
+        """Without what extensions at work wrote beside the parameters: they do it again, but for their buttons."""
         starts = tuple(map(key_start, self._scripts.plugins.names))
-        return [row for row in refused if not row.key.startswith(starts)]
+        pressed = {f"{start}{BUTTON_KEY}" for start in starts}
+        return [row for row in refused if row.key in pressed or not row.key.startswith(starts)]
 
     def _missing_extensions(self, parsed: Infotext) -> Iterator[NotHonoured]:
         """The extensions that changed the picture while it was painted, and are not here as they were."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from PIL import Image
@@ -52,6 +52,28 @@ class RemixService:
             raise InvalidRequest("Wish", wish, "is not known", f"Choose one of: {', '.join(WISHES)}.")
         return WISHES[wish](self, picture)
 
+    def request_of(self, picture: Picture) -> Txt2ImgRequest | Img2ImgRequest:
+        """The request that makes a picture again. Raises InvalidRequest for a picture without parameters."""
+        if not picture.infotext:
+            raise InvalidRequest("Picture", picture.path, "says nothing of how it was made", "Choose another one.")
+        request = self._pictures.read_text(picture.infotext).request
+        plain: dict[str, Any] = {"script_name": None, "script_args": {}}  # a grid is one picture here
+        if request.eta is None and request.sampler_name is not None:
+            sampler = self._sampling.names.find_sampler(request.sampler_name)
+            plain["eta"] = sampler.usual_eta  # not that of the settings
+        return request.model_copy(update=plain)
+
+    def begin_with(self, picture: Picture, fields: Mapping[str, Any]) -> Img2ImgRequest:
+        """A request of img2img with a picture's words and settings that begins with it, at its size.
+
+        `fields` go before these. Raises InvalidRequest for what cannot be used, and for a picture without parameters.
+        """
+        request = self.request_of(picture)
+        image = self._image(picture)
+        width, height = _whole_latents(image.size)
+        own = {"width": width, "height": height, "init_images": (self._inputs.add(image),)}
+        return Img2ImgRequest.of({**self._shared(request, "img2img"), **own, **fields})
+
     def vary(self, picture: Picture, how: Variation) -> Txt2ImgRequest | Img2ImgRequest:
         """The same picture a little or a good deal different: its noise is turned towards a new seed's.
 
@@ -59,7 +81,7 @@ class RemixService:
         from itself with img2img and a new seed, at RESTART_STRENGTHS. Raises InvalidRequest for a picture without
         parameters.
         """
-        request = self._request(picture)
+        request = self.request_of(picture)
         if not request.subseed_strength:
             return request.model_copy(update={"subseed": -1, "subseed_strength": VARIATION_STRENGTHS[how]})
         image = self._image(picture)
@@ -82,7 +104,7 @@ class RemixService:
 
         Raises InvalidRequest for a picture without parameters or one that is too large.
         """
-        request = self._request(picture)
+        request = self.request_of(picture)
         image = self._image(picture)
         width, height = (side // SIDE_STEP * SIDE_STEP for side in image.size)
         return Txt2ImgRequest.of(
@@ -117,7 +139,7 @@ class RemixService:
     def _outpainted(
         self, picture: Picture, image: Image.Image, margins: dict[str, int], size: tuple[int, int]
     ) -> Img2ImgRequest:
-        request = self._request(picture)
+        request = self.request_of(picture)
         width, height = _whole_latents(size)
         return Img2ImgRequest.of(
             {
@@ -131,16 +153,6 @@ class RemixService:
                 "outpaint_feather": max(SIDE_STEP, min(image.size) // 16),
             }
         )
-
-    def _request(self, picture: Picture) -> Txt2ImgRequest | Img2ImgRequest:
-        if not picture.infotext:
-            raise InvalidRequest("Picture", picture.path, "says nothing of how it was made", "Choose another one.")
-        request = self._pictures.read_text(picture.infotext).request
-        plain: dict[str, Any] = {"script_name": None, "script_args": {}}  # a grid is one picture here
-        if request.eta is None and request.sampler_name is not None:
-            sampler = self._sampling.names.find_sampler(request.sampler_name)
-            plain["eta"] = sampler.usual_eta  # not that of the settings
-        return request.model_copy(update=plain)
 
     def _shared(self, request: Txt2ImgRequest | Img2ImgRequest, task: Task) -> dict[str, object]:
         """The fields that all tasks have, for a request of a task that begins with the finished picture."""

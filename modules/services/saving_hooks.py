@@ -108,7 +108,7 @@ def _changed(picture: FinishedPicture, call: Implementation, context: SavingCont
     if not isinstance(change, SavingChange):
         raise TypeError(f"it returned {type(change).__name__} instead of a SavingChange")
     pixels = picture.pixels if change.pixels is None else _picture(change.pixels)
-    return replace(picture, pixels=pixels, infotext=_with_parameters(picture.infotext, call.plugin, change.parameters))
+    return replace(picture, pixels=pixels, infotext=with_parameters(picture.infotext, call.plugin, change.parameters))
 
 
 def _picture(pixels: np.ndarray) -> np.ndarray:
@@ -119,7 +119,8 @@ def _picture(pixels: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(pixels)
 
 
-def _with_parameters(infotext: str, plugin: str, parameters: Mapping[str, str]) -> str:
+def with_parameters(infotext: str, plugin: str, parameters: Mapping[str, str]) -> str:
+    """An infotext with what a plugin adds to it, under keys of its own; an empty one as it is."""
     if not infotext or not parameters:
         return infotext
     own = {infotext_key(f"{key_start(plugin)}{key}"): value for key, value in parameters.items()}

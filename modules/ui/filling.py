@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +62,16 @@ class FillHandlers:
         """Fill the form of a task, or else of the infotext's, and go there; says what could not be taken over."""
         reading = self._services.pictures.read_text(infotext)
         request, changed = self._restorable(reading)
+        return self.show(request, task, changed, [f"Left out: {row}." for row in reading.not_honoured])
+
+    def show(
+        self,
+        request: Txt2ImgRequest | Img2ImgRequest,
+        task: Task | None = None,
+        changed: Sequence[str] = (),
+        left_out: Sequence[str] = (),
+    ) -> Changes:
+        """Fill the form of a task, or else of the request's, and go there; the sentences are said beside it."""
         is_own = task in (None, request.task)
         if task is not None and not is_own:
             request = _as_of(task, request)
@@ -71,7 +81,6 @@ class FillHandlers:
             changes |= self._sources_of(tab, request) if is_own else {}
         else:
             changes |= FirstPassHandlers(self._services, tab).showing(request.firstpass_image)
-        left_out = [f"Left out: {row}." for row in reading.not_honoured]
         notice = {tab.notice: "\n".join(shortened([*changed, *dropped, *left_out]))}
         changes |= SectionHandlers(self._services, tab).filled(request.sections)
         return {**changes, **self._script_of(tab, request), **notice, self._state.tabs: gr.Tabs(selected=request.task)}

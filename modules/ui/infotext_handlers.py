@@ -1,13 +1,15 @@
-"""What happens with an infotext that was dropped or pasted."""
+"""What happens with an infotext that was dropped or pasted, and with a request that an extension wants to show."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import gradio as gr
 from gradio.components import Component
 
 from modules.errors import InvalidRequest
+from modules.schema.requests import REQUESTS, Img2ImgRequest, Txt2ImgRequest
 from modules.ui.filling import FillHandlers
 
 _LONGEST = 2**18
@@ -21,8 +23,19 @@ class InfotextHandlers:
         self._filling = filling
 
     def use(self, event: gr.EventData) -> Changes:
-        """Fill the form of the infotext's task, and go there."""
+        """Fill the form of the infotext's or the request's task, and go there."""
+        form = event._data.get("form") if isinstance(event._data, dict) else None
+        if isinstance(form, dict):
+            return self._filling.show(_request_of(form))
         infotext = event._data.get("infotext") if isinstance(event._data, dict) else None
         if not isinstance(infotext, str) or not infotext.strip() or len(infotext) > _LONGEST:
             raise InvalidRequest("Infotext", "", "cannot be read", "Copy it again.")
         return self._filling.fill(infotext)
+
+
+def _request_of(form: Mapping[str, Any]) -> Txt2ImgRequest | Img2ImgRequest:
+    """The request that came with an event; the browser may have sent anything. Raises InvalidRequest."""
+    kind, fields = REQUESTS.get(form.get("task") or ""), form.get("fields")
+    if kind is None or not isinstance(fields, dict) or not all(isinstance(name, str) for name in fields):
+        raise InvalidRequest("Request", "", "cannot be read", "Press the button again.")
+    return kind.of(fields)

@@ -10,6 +10,9 @@ from modules.hooks import (
     InvalidRequest,
     Number,
     Resolved,
+    ResultAction,
+    ResultAnswer,
+    ResultContext,
     Script,
     ScriptContext,
     grid,
@@ -64,7 +67,28 @@ class SeedTravel(Script):
         context.save_grid(grid(pictures, len(pictures)), self.parameters(arguments))
 
 
+class TravelFromHere(ResultAction):
+    """A button beside finished pictures: the journey begins with the seed of that one."""
+
+    name = "travel"
+    label = "Seed travel"
+    help = "from the seed of this picture to another one, in small steps"
+    audience = "user"
+    needs_parameters = True
+    arguments = SeedTravel.arguments
+
+    def act(self, context: ResultContext) -> ResultAnswer:
+        journey = {"script_name": SeedTravel.name, "script_args": dict(context.arguments)}
+        return ResultAnswer(queue=[context.changed({**journey, "batch_count": 1, "batch_size": 1})])
+
+
 @hookimpl
 def register_scripts() -> list[Script]:
     """The journey."""
     return [SeedTravel()]
+
+
+@hookimpl
+def register_result_actions() -> list[ResultAction]:
+    """The button."""
+    return [TravelFromHere()]

@@ -28,6 +28,7 @@ _SCRIPTS = (
     "elements.js",
     "dialogs.js",
     "pictures.js",
+    "result_actions.js",
     "parameters.js",
     "results.js",
     "zoom.js",

@@ -97,7 +97,8 @@
     );
     const remixes = actions.remixes.map(([title, rows]) => toolRow(title, rows, name, (key) => remix(shown().id, key)));
     for (const row of remixes) row.classList.add("told-only");
-    return [toolRow("Send to", actions.sending, `${name}-to`, carry), ...remixes, use];
+    const more = window.atelier.resultActions(name, shown, leave);
+    return [toolRow("Send to", actions.sending, `${name}-to`, carry), ...remixes, more, use];
   };
 
   window.atelier.parametersView = parametersView;

@@ -126,7 +126,9 @@
   /** Shows the newest pictures; is called whenever there is another newest one. */
   const show = async () => {
     await pictures.ready;
-    if (await look()) panels.forEach(takeNewest);
+    if (!(await look())) return;
+    panels.forEach(takeNewest);
+    pictures.tell("listed", []); // the large view may walk through these
   };
 
   const follow = async (event) => {
@@ -134,7 +136,7 @@
     if (kind === "changed") {
       recent = recent.map((one) => (ids.has(one.id) ? { ...one, ...values } : one));
       panels.forEach(paint);
-    } else if (kind !== "new" && (await look())) {
+    } else if (kind !== "new" && kind !== "listed" && (await look())) {
       panels.forEach((panel) => (chosenOf(panel) ? paint(panel) : takeNewest(panel)));
     }
   };
