@@ -42,6 +42,7 @@ from modules.hooks.postprocessing import PostprocessingContext, PostprocessingSt
 from modules.hooks.routes import Route, RouteAnswer, RouteRequest
 from modules.hooks.script_registry import ScriptRegistry
 from modules.hooks.scripts import SCRIPT_KEY, Drafting, PaintedResult, Script, ScriptContext, drawn_seed
+from modules.hooks.section_layouts import SectionLayout
 from modules.hooks.section_registry import SectionRegistry
 from modules.hooks.sections import PROMPT_FIELDS, SECTIONS_KEY, ChangeContext, ImageContext, Section
 from modules.hooks.specs import hookimpl
@@ -101,6 +102,7 @@ __all__ = [
     "ScriptContext",
     "ScriptRegistry",
     "Section",
+    "SectionLayout",
     "SectionRegistry",
     "SeveralChoices",
     "Switch",
