@@ -6,6 +6,7 @@ This room knows neither the page nor the engine. The names below are stable: the
 from __future__ import annotations
 
 from modules.errors import Interrupted, InvalidRequest, UserError
+from modules.hooks.adapter_kinds import AdapterContext, AdapterKind
 from modules.hooks.argument_groups import ArgumentGroup
 from modules.hooks.arguments import (
     Argument,
@@ -59,6 +60,8 @@ __all__ = [
     "SCRIPT_KEY",
     "SECTIONS_KEY",
     "VERSION",
+    "AdapterContext",
+    "AdapterKind",
     "AfterGuidance",
     "AfterPass",
     "AfterStep",

@@ -12,6 +12,7 @@ from typing import Any
 
 from pluggy import HookimplMarker, HookspecMarker
 
+from modules.hooks.adapter_kinds import AdapterKind
 from modules.hooks.arguments import Argument
 from modules.hooks.contexts import MetadataContext, ProcessContext, SavedContext, SavingChange, SavingContext
 from modules.hooks.image_upscalers import ImageUpscaler
@@ -179,4 +180,15 @@ def register_tabs() -> Iterable[Tab]:  # type: ignore[empty-body]
     Each has a `title`, a call `build(context)`, which lays out gradio's components and binds their events, and an
     `audience`: events answer owners alone unless it says "user". One that fails shows its error in its tab; the rest
     of the page is what it would be without it.
+    """
+
+
+@hookspec
+def register_adapters() -> Iterable[AdapterKind]:  # type: ignore[empty-body]
+    """Kinds of adapter files besides those that the program reads, for `models/Lora` and the tags of LoRAs in prompts.
+
+    Each is an object with a `name`, the `suffixes` of its tensors' names, and a method `change(context)`, which gets an
+    `AdapterContext` (a weight, the file's tensors for its module, the multiplier) and gives what is added to the
+    weight. It is called in the worker; one that fails ends its job, and the model is what it was, to the bit. An
+    extension with a suffix that another kind has is left out.
     """

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from modules.config.settings import SettingsStore
 from modules.hooks import Plugins
+from modules.services.brought_models import BroughtModels
 from modules.services.brought_upscalers import BroughtUpscalers
 from modules.services.counters import Counters
 from modules.services.models import ModelService
@@ -40,9 +41,10 @@ class EngineLoader:
         plugins: Plugins,
         brought: BroughtUpscalers,
         postprocessing: PostprocessingService,
+        models_of_extensions: BroughtModels,
     ) -> None:
         files = (models, vaes, networks)
-        painting = (sections, plugins, brought, postprocessing)
+        painting = (sections, plugins, brought, postprocessing, models_of_extensions)
         self._made_of = (*files, settings, options, counters, upscalers, tiny_decoder_folders, *painting)
         self._lock = threading.Lock()
         self._engine: Engine | None = None

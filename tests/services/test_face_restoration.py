@@ -15,6 +15,7 @@ from modules.errors import BrokenModel, ModelNotFound, UnsupportedModel
 from modules.gallery.inputs import InputPictures
 from modules.hooks import Available, Plugins
 from modules.schema.extras_request import ExtrasRequest
+from modules.services.brought_models import BroughtModels
 from modules.services.brought_upscalers import BroughtUpscalers
 from modules.services.engine import Engine
 from modules.services.options import EngineOptions
@@ -44,6 +45,7 @@ def engine(paths: Paths) -> Engine:
         plugins,
         BroughtUpscalers(plugins, upscalers),
         PostprocessingService(plugins, lambda: Available(task="txt2img"), inputs),
+        BroughtModels(plugins),
     )
     return Engine(unused, unused, unused, settings, options, unused, upscalers, (), *of_plugins)
 
