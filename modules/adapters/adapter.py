@@ -9,6 +9,7 @@ from pathlib import Path
 
 from torch import Tensor
 
+from modules.adapters.brought_changes import BroughtChange
 from modules.adapters.change_reading import ModuleChange, Scaling, module_change
 from modules.adapters.key_names import split_name
 from modules.adapters.peft_settings import PeftSettings
@@ -17,6 +18,7 @@ from modules.checkpoints.identification import Family
 from modules.checkpoints.mapped_weights import MappedWeights
 from modules.checkpoints.weights_identity import identify_weights
 from modules.errors import BrokenModel, UnsupportedModel
+from modules.hooks.adapter_registry import AdapterRegistry, BroughtKind
 
 _BUNDLED = "bundle_emb."
 
@@ -39,9 +41,15 @@ class Adapter:
     unknown: tuple[str, ...] = field(default=())
     """Names of tensors that belong to no kind of adapter known here."""
 
+    @property
+    def plugins(self) -> frozenset[str]:
+        """The extensions whose code computes changes of it."""
+        changes = (one for change in self.changes.values() for one in change.weight)
+        return frozenset(one.brought.plugin for one in changes if isinstance(one, BroughtChange))
 
-def read_adapter(path: Path) -> Adapter:
-    """Read an adapter of any kind into memory.
+
+def read_adapter(path: Path, brought: AdapterRegistry | None = None) -> Adapter:
+    """Read an adapter of any kind into memory; `brought` knows those of extensions.
 
     Raises UnsupportedModel for a pickle and for a file that is no adapter, BrokenModel for a damaged one, OSError.
     """
@@ -49,9 +57,13 @@ def read_adapter(path: Path) -> Adapter:
     with MappedWeights(path) as weights:
         identity = identify_weights(weights.header)
         modules, bundled, unknown = _sorted_by_module(weights)
+        of_extensions = _taken_by_extensions(modules, unknown, weights, brought)
         scaling = Scaling.told_by(weights.header.metadata)
         settings = PeftSettings.told_by(weights.header.metadata)
-    changes = {}
+    changes = {
+        module: ModuleChange((BroughtChange(kind, module, tensors, weights.header.metadata),))
+        for module, (kind, tensors) in of_extensions.items()
+    }
     for module, tensors in modules.items():
         try:
             by_part = {part: tensor for part, (_, tensor) in tensors.items()}
@@ -69,7 +81,9 @@ def read_adapter(path: Path) -> Adapter:
         reason = identity.unsupported or f"it is {identity.title}, and nothing in it changes a model"
         raise UnsupportedModel(f"{path.name} cannot be used as a LoRA: {reason.rstrip('.')}. Choose another file.")
     key = (str(path), state.st_size, state.st_mtime_ns)
-    return Adapter(path.stem, path, key, identity.title, identity.family, changes, embeddings, tuple(unknown))
+    titles = {kind.kind.name: None for kind, _ in of_extensions.values()}
+    title = ", ".join(titles) or identity.title
+    return Adapter(path.stem, path, key, title, identity.family, changes, embeddings, tuple(unknown))
 
 
 _Modules = dict[str, dict[str, tuple[str, Tensor]]]
@@ -91,3 +105,32 @@ def _sorted_by_module(weights: MappedWeights) -> tuple[_Modules, dict[str, dict[
         else:
             modules[place[0]][place[1]] = (name, weights[name].clone())
     return modules, bundled, unknown
+
+
+def _taken_by_extensions(
+    modules: _Modules, unknown: list[str], weights: MappedWeights, brought: AdapterRegistry | None
+) -> dict[str, tuple[BroughtKind, dict[str, Tensor]]]:
+    """Takes the modules out that are of kinds of extensions, with copies of their tensors by what follows their names.
+
+    A suffix of theirs counts where it is longer than the one that is known here. What another kind has for the same
+    module stays.
+    """
+    found: dict[str, tuple[BroughtKind, dict[str, Tensor]]] = {}
+    if brought is None:
+        return found
+    for name in (one for one in weights if not one.startswith(_BUNDLED)):
+        known, theirs = split_name(name), brought.find(name)
+        if theirs is None or (known is not None and len(known[0]) <= len(theirs[1])):
+            continue
+        kind, module = theirs
+        if found.setdefault(module, (kind, {}))[0] is not kind:
+            continue
+        found[module][1][name.removeprefix(f"{module}.")] = weights[name].clone()
+        if name in unknown:
+            unknown.remove(name)
+        elif known is not None:
+            del modules[known[0]][known[1]]
+    for module, (_, tensors) in found.items():
+        for name, tensor in modules.pop(module, {}).values():
+            tensors[name.removeprefix(f"{module}.")] = tensor
+    return found

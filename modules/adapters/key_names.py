@@ -72,3 +72,9 @@ def _without_adapter_name(name: str) -> str:
         if found:
             return module + mark
     return name
+
+
+def is_known_suffix(suffix: str) -> bool:
+    """Whether a name that ends so behind a module's is read here."""
+    found = split_name(f"module.{suffix}")
+    return found is not None and found[0] == "module"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from modules.checkpoints.file_facts import Fact, FileFacts, FileState
 from modules.checkpoints.file_hashes import SHORT, SHORT_NETWORK, FileHashes, Pace, Stopped, be_polite
 from modules.checkpoints.folder_walk import FoundFile, walk
 from modules.checkpoints.inspection import Finding, finding_from_fact, inspect_file, inspect_folder
-from modules.checkpoints.weights_header import PICKLES
+from modules.checkpoints.weights_header import PICKLES, WeightsHeader, read_header
 from modules.checkpoints.weights_identity import WeightsIdentity
 from modules.checkpoints.weights_kinds import BELONGS
 from modules.config.model_folders import FOLDER_KINDS as FOLDER_KINDS
@@ -83,6 +83,11 @@ class ModelFile:
         return BrokenModel(self.problem) if self.is_broken else UnsupportedModel(self.problem)
 
 
+Recognition = Callable[[FolderKind, WeightsHeader], WeightsIdentity | None]
+"""What a file is that nothing here knows, by the folder it lies in and its header; None where that is not known
+either. It holds in this process alone."""
+
+
 @dataclass(frozen=True)
 class Snapshot:
     """The files of all kinds as they were at one look, by name."""
@@ -98,7 +103,15 @@ class ModelFiles:
     found before. `start` has it look by itself, and hash.
     """
 
-    def __init__(self, folders: Mapping[FolderKind, Sequence[Path]], facts: FileFacts | None = None) -> None:
+    def __init__(
+        self,
+        folders: Mapping[FolderKind, Sequence[Path]],
+        facts: FileFacts | None = None,
+        *,
+        recognise: Recognition | None = None,
+    ) -> None:
+        """`recognise` is asked of files that nothing here knows."""
+        self._recognise = recognise
         self.folders = {kind: tuple(folders.get(kind, ())) for kind in FOLDER_KINDS}
         self.facts = facts or FileFacts()
         self._changed = threading.Condition()
@@ -280,7 +293,9 @@ class ModelFiles:
         if kind == "upscaler" and file.path.suffix.lower() in PICKLES:
             return replace(listed, was_read=True)  # those are read by a reader of numbers alone
         finding = finding_from_fact(self.facts.get(file.state, _IDENTITY))
-        return listed if finding is None else _with(listed, finding)
+        if finding is None or self._is_to_be_recognised(file.is_folder, finding):
+            return listed  # its header is read again: others may know it now
+        return _with(listed, finding)
 
     def _read_new_files(self, number: int, least: float) -> bool:
         """Read headers that were not read yet, and show what was found every now and then.
@@ -313,7 +328,22 @@ class ModelFiles:
         """The file with its header read, and what is to be kept of it."""
         finding = inspect_folder(file.path, file.name) if file.is_folder else inspect_file(file.path)
         fact = (file.state, _IDENTITY, finding.as_fact()) if finding.is_lasting else None
+        if self._is_to_be_recognised(file.is_folder, finding):
+            finding = self._recognised(file, finding)
         return _with(file, finding), fact
+
+    def _is_to_be_recognised(self, is_folder: bool, finding: Finding) -> bool:
+        is_known = finding.identity is None or finding.identity.kind != "unknown"
+        return self._recognise is not None and not is_folder and not is_known
+
+    def _recognised(self, file: ModelFile, finding: Finding) -> Finding:
+        """What is known of a file that nothing here knows."""
+        assert self._recognise is not None
+        try:
+            identity = self._recognise(file.kind, read_header(file.path))
+        except (OSError, UserError):  # it was changed just now, which the next look will see
+            return finding
+        return finding if identity is None else replace(finding, identity=identity)
 
     def _replace(self, files: Iterable[ModelFile]) -> None:
         """Put files in the places of their older selves, where those are still there."""

@@ -6,6 +6,7 @@ This room knows neither the page nor the engine. The names below are stable: the
 from __future__ import annotations
 
 from modules.errors import Interrupted, InvalidRequest, UserError
+from modules.hooks.adapter_kinds import AdapterContext, AdapterKind
 from modules.hooks.argument_groups import ArgumentGroup
 from modules.hooks.arguments import (
     Argument,
@@ -45,6 +46,7 @@ from modules.hooks.samplers import Sampler, SamplerContext
 from modules.hooks.schedules import Schedule, ScheduleContext
 from modules.hooks.script_registry import ScriptRegistry
 from modules.hooks.scripts import SCRIPT_KEY, Drafting, PaintedResult, Script, ScriptContext, drawn_seed
+from modules.hooks.section_layouts import SectionLayout
 from modules.hooks.section_registry import SectionRegistry
 from modules.hooks.sections import PROMPT_FIELDS, SECTIONS_KEY, ChangeContext, ImageContext, Section
 from modules.hooks.specs import hookimpl
@@ -61,6 +63,8 @@ __all__ = [
     "SCRIPT_KEY",
     "SECTIONS_KEY",
     "VERSION",
+    "AdapterContext",
+    "AdapterKind",
     "AfterGuidance",
     "AfterPass",
     "AfterStep",
@@ -113,6 +117,7 @@ __all__ = [
     "ScriptContext",
     "ScriptRegistry",
     "Section",
+    "SectionLayout",
     "SectionRegistry",
     "SeveralChoices",
     "Switch",

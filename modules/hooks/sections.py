@@ -15,6 +15,7 @@ import numpy as np
 from modules.hooks.argument_groups import ArgumentGroup
 from modules.hooks.arguments import Arguments
 from modules.hooks.scripts import Drafting
+from modules.hooks.section_layouts import SectionLayout
 from modules.schema.requests import Resolved, Task
 
 SECTIONS_KEY = "Sections"
@@ -65,6 +66,14 @@ class Section(ArgumentGroup):
     tasks: tuple[Task, ...] = ("txt2img", "img2img")
     """Those that have it."""
 
+    def build(self, context: SectionLayout) -> None:
+        """Lay out the section with gradio in the place of the program's layout, and bind events between its components.
+
+        By default the program does it alone. Its switch is always the program's, and so is what is placed nowhere here.
+        Called while the page is laid out, once for each task; it has 20 seconds. Where it fails its error is shown in
+        the section, above the program's layout. Its events answer everybody who may use the form.
+        """
+
     def check(self, request: Resolved, arguments: Arguments, context: Drafting) -> None:
         """Refuse what cannot be done, before the job is accepted. Raises UserError. By default all is accepted.
 
@@ -92,6 +101,11 @@ class Section(ArgumentGroup):
         A section that changes requests and does something else besides says here how only that is done.
         """
         return None if self.changes_requests else arguments
+
+    @property
+    def has_layout(self) -> bool:
+        """Whether it lays itself out."""
+        return type(self).build is not Section.build
 
     @property
     def changes_requests(self) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 
 from pluggy import HookimplMarker, HookspecMarker
 
+from modules.hooks.adapter_kinds import AdapterKind
 from modules.hooks.arguments import Argument
 from modules.hooks.contexts import MetadataContext, ProcessContext, SavedContext, SavingChange, SavingContext
 from modules.hooks.image_upscalers import ImageUpscaler
@@ -216,4 +217,15 @@ def register_result_actions() -> Iterable[ResultAction]:  # type: ignore[empty-b
     `act(context)`, which gets a `ResultContext` and gives a `ResultAnswer`: words, requests for the queue or for a
     form, new pictures. The API has them under `POST /api/v1/pictures/ID/actions/EXTENSION/NAME`. One that fails is told
     to who pressed it, with the name of the extension, and changes nothing.
+    """
+
+
+@hookspec
+def register_adapters() -> Iterable[AdapterKind]:  # type: ignore[empty-body]
+    """Kinds of adapter files besides those that the program reads, for `models/Lora` and the tags of LoRAs in prompts.
+
+    Each is an object with a `name`, the `suffixes` of its tensors' names, and a method `change(context)`, which gets an
+    `AdapterContext` (a weight, the file's tensors for its module, the multiplier) and gives what is added to the
+    weight. It is called in the worker; one that fails ends its job, and the model is what it was, to the bit. An
+    extension with a suffix that another kind has is left out.
     """

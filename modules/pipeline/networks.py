@@ -131,6 +131,11 @@ class PassNetworks:
         return () if self._session is None else self._session.text_encoder_key
 
     @property
+    def plugins(self) -> frozenset[str]:
+        """The extensions whose code computes what LoRAs of the pass change."""
+        return frozenset(plugin for _, adapter in self._loras for plugin in adapter.plugins)
+
+    @property
     def changes_within(self) -> bool:
         """Whether something is put in or taken out in the middle of the pass."""
         return len(self._firsts) > 1

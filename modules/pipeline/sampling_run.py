@@ -224,6 +224,8 @@ class SamplingRun:
         prompts = PromptEncoder(
             model, self._resources.texts, request, self._prompt_steps, watcher.check, networks=networks
         )
+        for plugin in networks.plugins:
+            self._resources.participants.add(plugin, indices)
         told = networks.told(lambda: prompts.batch(texts))
         around.patches.enter_context(patched(model, around.hooks, networks))
         if recording is not None:

@@ -44,6 +44,7 @@ from modules.schema.hires_fields import second_pass_sides
 from modules.schema.infotext import write_infotext
 from modules.schema.infotext_keys import EXTENSIONS_KEY, INCOMPLETE_KEY
 from modules.schema.requests import NO_VAE, Resolved, ResolvedImg2Img, ResolvedTxt2Img
+from modules.services.brought_models import BroughtModels
 from modules.services.brought_upscalers import BroughtUpscalers
 from modules.services.counters import TEXTS_ENCODED, TEXTS_FOUND, Counters
 from modules.services.finished_picture import FinishedPicture, FinishedSide
@@ -98,11 +99,12 @@ class Engine:
         brought: BroughtUpscalers,
         postprocessing: PostprocessingService,
         sampling: SamplingRegistry,
+        models_of_extensions: BroughtModels,
     ) -> None:
         self._models = models
         self._vaes = vaes
         self._network_files = networks
-        self._networks = NetworkShelf(networks)
+        self._networks = NetworkShelf(networks, models_of_extensions.adapters)
         self._settings = settings
         self._counters = counters
         self._upscalers = upscalers

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from modules.config.settings import SettingsStore
 from modules.hooks import Plugins
 from modules.hooks.sampling_registry import SamplingRegistry
+from modules.services.brought_models import BroughtModels
 from modules.services.brought_upscalers import BroughtUpscalers
 from modules.services.counters import Counters
 from modules.services.models import ModelService
@@ -42,9 +43,10 @@ class EngineLoader:
         brought: BroughtUpscalers,
         postprocessing: PostprocessingService,
         sampling: SamplingRegistry,
+        models_of_extensions: BroughtModels,
     ) -> None:
         files = (models, vaes, networks)
-        painting = (sections, plugins, brought, postprocessing, sampling)
+        painting = (sections, plugins, brought, postprocessing, sampling, models_of_extensions)
         self._made_of = (*files, settings, options, counters, upscalers, tiny_decoder_folders, *painting)
         self._lock = threading.Lock()
         self._engine: Engine | None = None

@@ -6,6 +6,7 @@ import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -13,6 +14,7 @@ from modules.adapters.adapter import Adapter, read_adapter
 from modules.adapters.textual_inversion import Embedding, read_embedding
 from modules.checkpoints.model_files import ModelFile
 from modules.errors import UserError
+from modules.hooks.adapter_registry import AdapterRegistry
 from modules.services.network_files import NetworkFileService
 
 log = logging.getLogger(__name__)
@@ -24,9 +26,10 @@ _MOST_BYTES = 2 << 30
 class NetworkShelf:
     """Reads networks by the names in prompts, and keeps those that were used last; for several threads."""
 
-    def __init__(self, files: NetworkFileService) -> None:
+    def __init__(self, files: NetworkFileService, brought: AdapterRegistry | None = None) -> None:
+        """`brought` knows the kinds of adapters of extensions."""
         self._files = files
-        self._adapters: _Shelf[Adapter] = _Shelf(read_adapter)
+        self._adapters: _Shelf[Adapter] = _Shelf(partial(read_adapter, brought=brought))
         self._embeddings: _Shelf[Embedding | None] = _Shelf(_embedding_or_none)
 
     def adapter(self, name: str) -> Adapter:

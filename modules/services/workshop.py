@@ -26,6 +26,7 @@ from modules.hooks.setting_registry import SettingRegistry
 from modules.jobs.job_control import JobControl
 from modules.jobs.workers import Bench, Sink
 from modules.schema.jobs import Job
+from modules.services.brought_models import BroughtModels
 from modules.services.brought_upscalers import BroughtUpscalers
 from modules.services.counters import Counters
 from modules.services.engine_loading import EngineLoader
@@ -53,7 +54,15 @@ class Workshop:
         self.paths = paths
         self.settings = SettingsStore(paths.settings_file)
         self.database = Database(paths.database)
-        self.model_files = ModelFiles(paths.model_folders, FileFacts(paths.model_facts))
+        self.plugins = Plugins()
+        self.extension_states = ExtensionStates(paths.extension_states)
+        self.extensions = Extensions(paths.extensions, self.extension_states)
+        if not options.without_extensions:
+            self.extensions.load_into(self.plugins)
+        brought_models = BroughtModels(self.plugins)
+        self.model_files = ModelFiles(
+            paths.model_folders, FileFacts(paths.model_facts), recognise=brought_models.identity_of
+        )
         self.models = ModelService(
             Registry(paths.checkpoint_folders, self.model_files), self.model_files, self.settings
         )
@@ -62,11 +71,6 @@ class Workshop:
         self.networks = NetworkFileService(self.models)
         self.records = PictureRecords(self.database)
         self.inputs = InputPictures(paths.input_pictures)
-        self.plugins = Plugins()
-        self.extension_states = ExtensionStates(paths.extension_states)
-        self.extensions = Extensions(paths.extensions, self.extension_states)
-        if not options.without_extensions:
-            self.extensions.load_into(self.plugins)
         self.plugin_settings = SettingRegistry(self.plugins)
         self.styles = StyleService(paths.style_files, self._styles_of_extensions)
         self.wildcards = WildcardService(paths.wildcards_folder, self._wildcards_of_extensions)
@@ -106,6 +110,7 @@ class Workshop:
             brought,
             self.postprocessing,
             self.sampling,
+            brought_models,
         )
 
     def bench(self, sink: Sink) -> Bench:

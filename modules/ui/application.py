@@ -54,6 +54,7 @@ from modules.ui.prompt_handlers import style_names, wildcard_choices
 from modules.ui.prompt_panel import WordLists
 from modules.ui.queue_tab import lay_out_queue
 from modules.ui.quick_settings import quick_settings
+from modules.ui.section_layout import SectionOwners
 from modules.ui.served_folders import served_folders
 from modules.ui.settings_tab import lay_out_settings
 from modules.ui.tab_order import arrange_tabs
@@ -212,4 +213,5 @@ def _what_there_is(services: Services, task: Task, config: UiConfig) -> WhatTher
         failures=[str(failure) for failure in services.scripts.failures],
         overrides=config.of(task),
         sections=services.sections.all(task),
+        owners=SectionOwners(services.sections.registry.plugin_of, services.extension_tab_context),
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import gradio as gr
+from gradio.components import Component
 
 _PLAIN_TEXT = gr.InputHTMLAttributes(autocomplete="off", spellcheck=False)
 
@@ -165,6 +166,14 @@ def lay_out_one_of(
     )
     several.preprocess = _as_it_is
     return several
+
+
+def take_over(component: Component) -> None:
+    """Let the values of a component that somebody else laid out reach the request as they come."""
+    if isinstance(component, gr.ColorPicker):
+        component.preprocess = _as_hexadecimal
+    elif isinstance(component, (gr.Slider, gr.Number, gr.Dropdown, gr.Radio, gr.CheckboxGroup)):
+        component.preprocess = _as_it_is
 
 
 def _as_hexadecimal(payload: Any) -> Any:

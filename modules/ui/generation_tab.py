@@ -46,6 +46,7 @@ from modules.ui.prompt_panel import (
 )
 from modules.ui.request_controls import RequestControls, element_id
 from modules.ui.script_panel import ScriptPanel, lay_out_scripts
+from modules.ui.section_layout import SectionOwners
 from modules.ui.section_panel import SectionPanel, lay_out_sections
 from modules.ui.simple_view import lay_out_quality, lay_out_seed_lock
 from modules.ui.size_tools import lay_out_size_tools
@@ -90,6 +91,8 @@ class WhatThereIs:
     overrides: Mapping[str, Override] = field(default_factory=dict)
     """Other defaults and limits of the task's controls."""
     sections: Sequence[Section] = ()
+    owners: SectionOwners | None = None
+    """Whose sections those are that lay themselves out."""
 
 
 @dataclass(frozen=True)
@@ -206,7 +209,7 @@ def _lay_out_settings(
         with gr.Accordion("Script", open=False, elem_id=script):
             parts["script"] = lay_out_scripts(task, there.scripts, there.available, there.failures)
         accordions[script] = {"script_name": parts["script"].choice}
-        parts["sections"] = lay_out_sections(task, there.sections, there.available)
+        parts["sections"] = lay_out_sections(task, there.sections, there.available, there.owners)
     fields |= {name: field for row in accordions.values() for name, field in row.items()}
     parts["accordions"] = {place: [*row] for place, row in accordions.items()} | parts["sections"].accordions()
     return fields, parts

@@ -16,6 +16,7 @@ from modules.services.build import Services
 from modules.ui.extras_tab import ExtrasTab
 from modules.ui.generation_tab import GenerationTab
 from modules.ui.script_panel import choices_now
+from modules.ui.section_controls import list_kind
 
 Values = Mapping[Component, Any]
 Changes = dict[Component, Any]
@@ -71,7 +72,8 @@ class SectionHandlers:
                 if isinstance(row, Choice | SeveralChoices) and not isinstance(row.choices, tuple):
                     kept = f"section:{name}/{row.name}"
                     held = {"value": values[kept]} if kept in values else {}
-                    changes[part.controls[row.name]] = gr.Dropdown(choices=choices_now(row, available, others), **held)
+                    control = part.controls[row.name]
+                    changes[control] = list_kind(control)(choices=choices_now(row, available, others), **held)
         return changes
 
     def filled(self, sections: Mapping[str, Mapping[str, Any]]) -> Changes:

@@ -1,4 +1,5 @@
-"""Layout of the sections: a closed group for each, with its switch and the controls that its declarations ask for.
+"""Layout of the sections: a closed group for each, with its switch and the controls that its declarations ask for, or
+the layout of its own.
 
 Steps of post-processing are laid out alike, on the Extras tab.
 """
@@ -12,26 +13,13 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
-from modules.hooks import Argument, ArgumentGroup, Available, Picture, Section
+from modules.hooks import ArgumentGroup, Available, Section
 from modules.schema.requests import Task
 from modules.ui.controls import lay_out_switch
-from modules.ui.file_choice import FILE_TYPES
 from modules.ui.request_controls import element_id
-from modules.ui.script_panel import choices_now, lay_out_argument, slug
-
-
-@dataclass(frozen=True)
-class PictureBox:
-    """Where the picture of an argument is chosen, shown and removed; `source` holds its id, empty without one."""
-
-    source: gr.Textbox
-    file: gr.File
-    picture: gr.Image
-    remove: gr.Button
-
-    def components(self) -> set[Component]:
-        """Everything that changes with the picture."""
-        return {self.source, self.file, self.picture, self.remove}
+from modules.ui.script_panel import slug
+from modules.ui.section_controls import PictureBox, SectionControls
+from modules.ui.section_layout import SectionOwners, lay_out_itself
 
 
 @dataclass(frozen=True)
@@ -89,52 +77,23 @@ class SectionPanel:
         return {name: part.read(values) for name, part in on.items() if task is None or part.is_of(task)}
 
 
-def lay_out_sections(task: str, sections: Sequence[ArgumentGroup], available: Available) -> SectionPanel:
-    """All of them closed and off; `task` is what the ids of the tab's elements begin with."""
-    return SectionPanel({section.name: _lay_out_part(task, section, available) for section in sections})
+def lay_out_sections(
+    task: str, sections: Sequence[ArgumentGroup], available: Available, owners: SectionOwners | None = None
+) -> SectionPanel:
+    """All of them closed and off; `task` is what the ids of the tab's elements begin with.
+
+    `owners` is asked of those that lay themselves out; without it the program does.
+    """
+    return SectionPanel({section.name: _lay_out_part(task, section, available, owners) for section in sections})
 
 
-def _lay_out_part(task: str, section: ArgumentGroup, available: Available) -> SectionPart:
+def _lay_out_part(task: str, section: ArgumentGroup, available: Available, owners: SectionOwners | None) -> SectionPart:
     place = element_id(f"section-{slug(section.name)}", task)
-    initial = {argument.name: argument.initial for argument in section.arguments}
-    controls: dict[str, Component] = {}
-    pictures: dict[str, PictureBox] = {}
+    controls = SectionControls(place, section, available)
     with gr.Accordion(section.name, open=False, elem_id=place, elem_classes=["section"]):
         help = f"{section.help[:1].upper()}{section.help[1:]}."
         switch = lay_out_switch(f"{place}-on", label="On", value=False, info=help if section.help else None)
-        with gr.Row(elem_classes=["fields"]):
-            for argument in section.arguments:
-                name = f"{place}-{element_id(argument.name)}"
-                if isinstance(argument, Picture):
-                    pictures[argument.name] = box = _lay_out_picture(name, argument)
-                    controls[argument.name] = box.source
-                else:
-                    choices = choices_now(argument, available, initial)
-                    controls[argument.name] = lay_out_argument(name, argument, choices)
-    return SectionPart(section, place, switch, controls, pictures)
-
-
-def _lay_out_picture(name: str, argument: Argument) -> PictureBox:
-    with gr.Column(min_width=240):
-        source = gr.Textbox("", visible="hidden", elem_id=name)
-        file = gr.File(label=argument.label, file_types=FILE_TYPES, height=110, elem_id=f"{name}-file")
-        picture = gr.Image(
-            type="filepath",
-            interactive=False,
-            show_label=False,
-            container=False,
-            visible=False,
-            buttons=["fullscreen"],
-            elem_id=f"{name}-picture",
-            elem_classes=["large-picture", "source-picture"],
-        )
-        remove = gr.Button(
-            "Remove",
-            size="sm",
-            scale=0,
-            min_width=36,
-            visible=False,
-            elem_id=f"{name}-remove",
-            elem_classes=["chip"],
-        )
-    return PictureBox(source, file, picture, remove)
+        if owners is not None and isinstance(section, Section) and section.has_layout:
+            controls = lay_out_itself(controls, section, task, owners)
+        controls.lay_out_rest()
+    return SectionPart(section, place, switch, controls.by_name, controls.pictures)

@@ -32,6 +32,7 @@ from modules.schema.extras_request import ExtrasRequest
 from modules.schema.requests import ResolvedTxt2Img
 from modules.services import engine as engine_module
 from modules.services import model_keeping
+from modules.services.brought_models import BroughtModels
 from modules.services.brought_upscalers import BroughtUpscalers
 from modules.services.counters import Counters
 from modules.services.engine import Engine
@@ -127,8 +128,10 @@ def machine(paths: Paths, database: Database, monkeypatch: pytest.MonkeyPatch, t
     sections = SectionService(plugins, lambda task: Available(task), inputs)
     steps = PostprocessingService(plugins, lambda: Available("txt2img"), inputs)
     brought = BroughtUpscalers(plugins, upscalers)
-    made_of = (models, vaes, networks, settings, options, counters, upscalers, (), sections, plugins, brought, steps)
-    machine = Machine(Engine(*made_of, SamplingRegistry(plugins)))
+    files = (models, vaes, networks)
+    of_plugins = (sections, plugins, brought, steps, SamplingRegistry(plugins), BroughtModels(plugins))
+    made_of = (*files, settings, options, counters, upscalers, (), *of_plugins)
+    machine = Machine(Engine(*made_of))
     monkeypatch.setattr(model_keeping, "load_checkpoint", machine.load)
     monkeypatch.setattr(machine.engine.machine, "memory", lambda *_: MemoryPlan("resident", "It fits."))
     monkeypatch.setattr(engine_module, "txt2img", machine.task)

@@ -16,6 +16,7 @@ from modules.gallery.inputs import InputPictures
 from modules.hooks import Available, Plugins
 from modules.hooks.sampling_registry import SamplingRegistry
 from modules.schema.extras_request import ExtrasRequest
+from modules.services.brought_models import BroughtModels
 from modules.services.brought_upscalers import BroughtUpscalers
 from modules.services.engine import Engine
 from modules.services.options import EngineOptions
@@ -46,6 +47,7 @@ def engine(paths: Paths) -> Engine:
         BroughtUpscalers(plugins, upscalers),
         PostprocessingService(plugins, lambda: Available(task="txt2img"), inputs),
         SamplingRegistry(plugins),
+        BroughtModels(plugins),
     )
     return Engine(unused, unused, unused, settings, options, unused, upscalers, (), *of_plugins)
 
