@@ -112,9 +112,12 @@ def _unet_names(unet: Any) -> Iterator[tuple[str, str]]:
 
 
 def _block_names(unet: Any) -> Iterator[tuple[str, str]]:
-    """Paths of the parts of blocks, and their names in the first Stable Diffusion, which numbers layers in a row."""
+    """Paths of the parts of blocks, and their names in the first Stable Diffusion, which numbers layers in a row.
+
+    A network that an extension brought may have no blocks.
+    """
     number = 1  # 0 is the convolution at the beginning
-    for place, block in enumerate(unet.down_blocks):
+    for place, block in enumerate(getattr(unet, "down_blocks", ())):
         for layer in range(len(block.resnets)):
             yield f"down_blocks.{place}.resnets.{layer}", f"input_blocks.{number}.0"
             yield f"down_blocks.{place}.attentions.{layer}", f"input_blocks.{number}.1"
@@ -125,7 +128,7 @@ def _block_names(unet: Any) -> Iterator[tuple[str, str]]:
     for part, inner in (("resnets.0", 0), ("attentions.0", 1), ("resnets.1", 2)):
         yield f"mid_block.{part}", f"middle_block.{inner}"
     number = 0
-    for place, block in enumerate(unet.up_blocks):
+    for place, block in enumerate(getattr(unet, "up_blocks", ())):
         attends = bool(getattr(block, "attentions", None))
         for layer in range(len(block.resnets)):
             yield f"up_blocks.{place}.resnets.{layer}", f"output_blocks.{number}.0"

@@ -11,6 +11,7 @@ import torch
 
 from modules.checkpoints.assembly import ONE_AT_A_TIME, Placement, assemble, build_vae, told_in_words
 from modules.checkpoints.diffusers_folder import folder_levels, folder_parts, folder_told_in_words, folder_vae
+from modules.checkpoints.given_parts import FileReader, given_parts, given_vae
 from modules.checkpoints.identification import Family, Prediction, identify
 from modules.checkpoints.loaded import LoadedModel
 from modules.checkpoints.mapped_weights import MappedWeights
@@ -35,17 +36,18 @@ def load_checkpoint(
     text_dtype: torch.dtype | None = None,
     vae: Path | None = None,
     shared: SharedParts | None = None,
+    reader: FileReader | None = None,
 ) -> LoadedModel:
     """Read every part of a file or a folder onto the device.
 
     `vae_dtype`: None is float32 for VAEs that ask for it, else as the rest; `text_dtype`: None is as the network.
     `vae` is what `load_vae` takes, and stands for the checkpoint's own. Models that are loaded with the same `shared`
-    hold equal VAEs and text encoders once. Raises UnsupportedModel, BrokenModel, OutOfMemory.
+    hold equal VAEs and text encoders once. `reader` knows the names in a file that are not known here. Raises
+    UnsupportedModel, BrokenModel, OutOfMemory, and what the reader raises.
     """
     placement = Placement(device, dtype, attention, vae_dtype, text_dtype)
     path = checkpoint.path
-    told = folder_told_in_words if path.is_dir() else _file_told_in_words
-    with told(checkpoint.name, path), ONE_AT_A_TIME:
+    with _told(checkpoint.name, path, reader), ONE_AT_A_TIME:
         if path.is_dir():
             parts = folder_parts(checkpoint)
             if vae is not None:
@@ -53,20 +55,28 @@ def load_checkpoint(
         else:
             identity = _identity(checkpoint)
             chosen = None if vae is None or identity.family is None else _vae_part(vae, identity.family)
-            parts = file_parts(path, identity, chosen)
+            parts = (
+                file_parts(path, identity, chosen) if reader is None else given_parts(path, identity, reader, chosen)
+            )
         return assemble(checkpoint, parts, placement, shared)
 
 
 def load_vae(
-    path: Path, *, family: Family, device: torch.device, dtype: torch.dtype, shared: SharedParts | None = None
+    path: Path,
+    *,
+    family: Family,
+    device: torch.device,
+    dtype: torch.dtype,
+    shared: SharedParts | None = None,
+    reader: FileReader | None = None,
 ) -> Any:
     """An AutoencoderKL for models of a family, from a file of its own, a checkpoint, or a diffusers folder.
 
-    Raises UnsupportedModel, BrokenModel, OutOfMemory.
+    `reader` knows the names in a checkpoint that are not known here. Raises UnsupportedModel, BrokenModel, OutOfMemory.
     """
-    told = folder_told_in_words if path.is_dir() else _file_told_in_words
-    with told(path.name, path), ONE_AT_A_TIME:
-        return build_vae(_vae_part(path, family), device, dtype, dtype, shared)
+    with _told(path.name, path, reader), ONE_AT_A_TIME:
+        part = _vae_part(path, family) if reader is None else given_vae(path, family, reader)
+        return build_vae(part, device, dtype, dtype, shared)
 
 
 @dataclass(frozen=True)
@@ -109,6 +119,12 @@ def _identity(checkpoint: Checkpoint) -> WeightsIdentity:
     if known.kind == "checkpoint" and known.family is None and not known.unsupported:
         return identify_weights(read_header(checkpoint.path))
     return known
+
+
+def _told(name: str, path: Path, reader: FileReader | None) -> AbstractContextManager[None]:
+    if reader is not None:
+        return told_in_words(name, f"It is read by {reader.name}: tell whoever wrote that.")
+    return folder_told_in_words(name, path) if path.is_dir() else _file_told_in_words(name, path)
 
 
 def _file_told_in_words(name: str, path: Path) -> AbstractContextManager[None]:

@@ -84,7 +84,7 @@ class ModelFile:
 
 
 Recognition = Callable[[FolderKind, WeightsHeader], WeightsIdentity | None]
-"""What a file is that nothing here knows, by the folder it lies in and its header; None where that is not known
+"""What a file is that nothing here can use, by the folder it lies in and its header; None where that is not known
 either. It holds in this process alone."""
 
 
@@ -110,7 +110,7 @@ class ModelFiles:
         *,
         recognise: Recognition | None = None,
     ) -> None:
-        """`recognise` is asked of files that nothing here knows."""
+        """`recognise` is asked of files that are not known here, or cannot be used."""
         self._recognise = recognise
         self.folders = {kind: tuple(folders.get(kind, ())) for kind in FOLDER_KINDS}
         self.facts = facts or FileFacts()
@@ -333,8 +333,10 @@ class ModelFiles:
         return _with(file, finding), fact
 
     def _is_to_be_recognised(self, is_folder: bool, finding: Finding) -> bool:
-        is_known = finding.identity is None or finding.identity.kind != "unknown"
-        return self._recognise is not None and not is_folder and not is_known
+        identity = finding.identity
+        if self._recognise is None or identity is None or is_folder:
+            return False
+        return bool(identity.unsupported) or identity.kind in ("unknown", "part")
 
     def _recognised(self, file: ModelFile, finding: Finding) -> Finding:
         """What is known of a file that nothing here knows."""

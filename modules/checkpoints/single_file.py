@@ -62,6 +62,14 @@ def vae_part(file: MappedWeights, family: Family) -> NetworkPart | None:
     return NetworkPart("VAE", AutoencoderKL, vae_configuration(weights, family), weights, (file,))
 
 
+def without_vae(path: Path) -> UnsupportedModel:
+    """The refusal of a file that has none, where none was chosen."""
+    return UnsupportedModel(
+        f"{path.name} has no VAE inside, which some files leave out. Put a VAE for its family into models/VAE, "
+        "and choose it for this model."
+    )
+
+
 def _family(path: Path, identity: WeightsIdentity) -> Family:
     """Raises UnsupportedModel for what cannot be run."""
     if identity.kind != "checkpoint":
@@ -77,10 +85,7 @@ def _family(path: Path, identity: WeightsIdentity) -> Family:
 def _own_vae(path: Path, file: MappedWeights, family: Family) -> NetworkPart:
     found = vae_part(file, family)
     if found is None:
-        raise UnsupportedModel(
-            f"{path.name} has no VAE inside, which some files leave out. Put a VAE for its family into models/VAE, "
-            "and choose it for this model."
-        )
+        raise without_vae(path)
     return found
 
 

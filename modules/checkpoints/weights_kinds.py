@@ -26,7 +26,8 @@ WeightsKind = Literal[
 ]
 """`part` is a network or a text encoder by itself, out of a checkpoint; `unknown` nothing that is known here."""
 
-Layout = Literal["ldm", "diffusers"]
+Layout = Literal["ldm", "diffusers", "extension"]
+"""Whose names tensors have; of `extension` an extension knows them."""
 
 FAMILY_TITLES: dict[Family, str] = {
     "sd1": "Stable Diffusion 1",

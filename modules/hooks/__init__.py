@@ -26,6 +26,7 @@ from modules.hooks.arguments import (
 from modules.hooks.available import Available, RequestField
 from modules.hooks.contexts import MetadataContext, ProcessContext, SavedContext, SavingChange, SavingContext
 from modules.hooks.image_upscalers import ImageUpscaler, UpscaleContext
+from modules.hooks.model_families import FamilyContext, FamilyNetwork, FamilyParts, ModelFamily
 from modules.hooks.passes import (
     AfterGuidance,
     AfterPass,
@@ -79,6 +80,9 @@ __all__ = [
     "Colour",
     "Drafting",
     "Drawn",
+    "FamilyContext",
+    "FamilyNetwork",
+    "FamilyParts",
     "ImageContext",
     "Evaluation",
     "ImageUpscaler",
@@ -86,6 +90,7 @@ __all__ = [
     "Interrupted",
     "InvalidRequest",
     "MetadataContext",
+    "ModelFamily",
     "NetworkPatch",
     "NewPicture",
     "Number",

@@ -44,6 +44,10 @@ class AdapterRegistry:
                 return brought, module
         return None
 
+    def __len__(self) -> int:
+        """How many suffixes are known."""
+        return len(self._by_suffix)
+
     def _checked(self, plugin: str, answer: object, is_taken: Callable[[str], bool]) -> dict[str, BroughtKind]:
         if not isinstance(answer, (list, tuple)):
             raise ValueError(f"register_adapters returned {type(answer).__name__} instead of a list")

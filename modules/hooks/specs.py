@@ -16,6 +16,7 @@ from modules.hooks.adapter_kinds import AdapterKind
 from modules.hooks.arguments import Argument
 from modules.hooks.contexts import MetadataContext, ProcessContext, SavedContext, SavingChange, SavingContext
 from modules.hooks.image_upscalers import ImageUpscaler
+from modules.hooks.model_families import ModelFamily
 from modules.hooks.passes import (
     AfterGuidance,
     AfterPass,
@@ -228,4 +229,15 @@ def register_adapters() -> Iterable[AdapterKind]:  # type: ignore[empty-body]
     `AdapterContext` (a weight, the file's tensors for its module, the multiplier) and gives what is added to the
     weight. It is called in the worker; one that fails ends its job, and the model is what it was, to the bit. An
     extension with a suffix that another kind has is left out.
+    """
+
+
+@hookspec
+def register_model_families() -> Iterable[ModelFamily]:  # type: ignore[empty-body]
+    """Families of checkpoints that the program does not know, or other ways of naming the tensors of those it knows.
+
+    Each is an object with a `name`, the family that it is `like`, a method `recognises(shapes, metadata)`, which is
+    asked for checkpoint files that the program cannot use, and a method `parts(context)`, which gives the networks of
+    such a file: names, classes and configurations. It is called in the worker; one that fails ends its job. An
+    extension with a name that another family has is left out.
     """

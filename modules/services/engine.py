@@ -118,7 +118,7 @@ class Engine:
         self._tokenizer: tuple[Path, PromptTokenizer] | None = None
         self.machine = Machine(options, settings)
         self.device = self.machine.device
-        self._keeper = ModelKeeper(self.machine, models, vaes, settings, tiny_decoder_folders)
+        self._keeper = ModelKeeper(self.machine, models, vaes, settings, tiny_decoder_folders, models_of_extensions)
         self._first_passes = FirstPassMemory()
         self._upscaler_cache = UpscalerCache(self.device, self.machine.precision().unet)
         self.outlines = OutlineReader(models, self._embedding_lengths, sampling)

@@ -32,6 +32,8 @@ from modules.config.settings import SettingsStore
 from modules.diffusion.attention import set_attention
 from modules.errors import UserError
 from modules.schema.requests import NO_VAE
+from modules.services.brought_models import BroughtModels
+from modules.services.family_reading import reader_of
 from modules.services.machine import Machine
 from modules.services.models import ModelService
 from modules.services.vaes import VaeService
@@ -73,12 +75,14 @@ class ModelKeeper:
         vaes: VaeService,
         settings: SettingsStore,
         tiny_decoder_folders: tuple[Path, ...],
+        brought: BroughtModels,
     ) -> None:
         self._machine = machine
         self._models = models
         self._vaes = vaes
         self._settings = settings
         self._tiny_decoder_folders = tiny_decoder_folders
+        self._brought = brought
         self._shared = SharedParts(
             lambda path, name, compute: models.remembered(path, f"digest of the {name}", compute)
         )
@@ -163,6 +167,7 @@ class ModelKeeper:
                 text_dtype=plan.text_encoders,
                 vae=vae,
                 shared=self._shared,
+                reader=reader_of(checkpoint, self._brought),
             )
         if plan.full_attention:
             set_attention(model.unet, attention, full=True)
@@ -190,10 +195,13 @@ class ModelKeeper:
         return device if fits else torch.device("cpu")
 
     def _load_vae(self, checkpoint: Checkpoint, vae: Path | None) -> Any:
+        reader = None
         if vae is None:
             vae = checkpoint.path / "vae" if checkpoint.path.is_dir() else checkpoint.path
+            reader = reader_of(checkpoint, self._brought)
         family, plan = _family_of(checkpoint), self.precision(checkpoint)
-        return load_vae(vae, family=family, device=self._machine.device, dtype=plan.vae, shared=self._shared)
+        device = self._machine.device
+        return load_vae(vae, family=family, device=device, dtype=plan.vae, shared=self._shared, reader=reader)
 
     def _needed(self, checkpoint: Checkpoint, vae: Path | None) -> int:
         size = self.precision(checkpoint).unet.itemsize

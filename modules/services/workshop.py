@@ -61,7 +61,7 @@ class Workshop:
             self.extensions.load_into(self.plugins)
         brought_models = BroughtModels(self.plugins)
         self.model_files = ModelFiles(
-            paths.model_folders, FileFacts(paths.model_facts), recognise=brought_models.identity_of
+            paths.model_folders, FileFacts(paths.model_facts), recognise=brought_models.recognition
         )
         self.models = ModelService(
             Registry(paths.checkpoint_folders, self.model_files), self.model_files, self.settings

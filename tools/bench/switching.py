@@ -20,6 +20,8 @@ import psutil
 import torch
 
 from modules.config.paths import resolve_paths
+from modules.hooks import Plugins
+from modules.services.brought_models import BroughtModels
 from modules.services.build import build_services
 from modules.services.machine import Machine
 from modules.services.model_keeping import ModelKeeper
@@ -52,7 +54,8 @@ def main() -> None:
 def _run(data: Path, switches: int, *, kept: bool) -> None:
     engine = EngineOptions(use_cpu=True)
     with closing(build_services(resolve_paths(data_dir=data), engine)) as services:
-        keeper = ModelKeeper(Machine(engine, services.settings), services.models, services.vaes, services.settings, ())
+        files = (services.models, services.vaes, services.settings, ())
+        keeper = ModelKeeper(Machine(engine, services.settings), *files, BroughtModels(Plugins(())))
         process, times, sizes = psutil.Process(), [], []
         for number in range(_WARMING + switches):
             if not kept:
