@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from modules.config.paths import resolve_paths
+from modules.config.paths import Paths, resolve_paths
 from modules.errors import InvalidRequest
-from modules.services.build import Services, running_services
+from modules.services.build import Services, open_services, running_services
 from modules.services.options import EngineOptions
 from tests.hooks.extension_makers import put_extension
 from tests.services.jobs_to_end import ended, made, txt2img
@@ -62,16 +63,38 @@ STRAIGHT = 'Own: straight, "plain"'
 PARTS: dict[str, Any] = {"steps": 4, "scheduler": "Karras", "sampler_name": "Euler"}
 
 
+CLASHING = """
+from modules.hooks import Sampler, hookimpl
+
+class Second(Sampler):
+    name = "FAULTY"
+
+    def sample(self, latents, context):
+        return latents
+
+@hookimpl
+def register_samplers():
+    return [Second()]
+"""
+OPTIONS = EngineOptions(use_cpu=True, precision="full")
+
+
+def prepared(data: Path) -> Paths:
+    """A data folder with two extensions that are switched on, each of which is fine by itself."""
+    paths = resolve_paths(data_dir=data)
+    for name, code in {"own-ways": CODE, "second-ways": CLASHING}.items():
+        put_extension(paths.extensions, name, code)
+    with open_services(paths, OPTIONS) as before:
+        before.extensions.may_change = True
+        for name in ("own-ways", "second-ways"):
+            before.extensions.enable(name)
+    return paths
+
+
 @pytest.fixture(scope="module")
 def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
-    """Services at work with the demo model and an extension that is switched on."""
-    data = tmp_path_factory.mktemp("data")
-    put_extension(data / "extensions", "own-ways", CODE)
-    paths, options = resolve_paths(data_dir=data), EngineOptions(use_cpu=True, precision="full")
-    with running_services(paths, options) as before:
-        before.extensions.may_change = True
-        before.extensions.enable("own-ways")
-    with running_services(paths, options) as services:
+    """Services at work with the demo model and these extensions."""
+    with running_services(prepared(tmp_path_factory.mktemp("data")), OPTIONS) as services:
         yield services
 
 
@@ -79,6 +102,12 @@ def test_they_are_listed_with_the_others(services: Services) -> None:
     available = services.scripts.available("txt2img")
     assert available.samplers[-2:] == (STRAIGHT, "Faulty") == available.choices_of("hr_sampler_name")[-2:]
     assert available.schedules[-2:] == ("Own powers", "Rising") == available.choices_of("hr_scheduler")[-2:]
+
+
+def test_an_extension_with_a_name_that_is_taken_is_left_out_and_says_so(services: Services) -> None:
+    told = {one.name: (one.is_active, one.problem) for one in services.extensions.all()}
+    assert told["own-ways"] == (True, "")
+    assert told["second-ways"] == (False, "there is a sampler 'FAULTY' already")
 
 
 def test_they_paint_what_the_programs_own_paint_and_infotexts_bring_them_back(services: Services) -> None:
@@ -118,6 +147,22 @@ def test_one_that_fails_ends_its_job_alone(services: Services, fields: dict[str,
     job = ended(services, failing)
     assert job.state == "failed" and str(job.error).startswith(told)
     assert services.pictures.of_job(job.id) == [] and picture.infotext
+
+
+def test_a_plot_goes_over_them(services: Services) -> None:
+    arguments = {"x_type": "Schedule type", "x_values": "Karras, own POWERS", "include_lone_images": True}
+    first, second, _ = made(services, txt2img(**PARTS, script_name="X/Y/Z plot", script_args=arguments))
+    assert "Schedule type: Own powers" in second.infotext
+    assert np.abs(pixels(services, first).astype(int) - pixels(services, second)).max() <= 1
+
+
+def test_they_run_in_a_worker_process(tmp_path: Path) -> None:
+    with running_services(prepared(tmp_path), OPTIONS, processes=True, workers=1) as services:
+        failing = services.generate.submit(txt2img(**{**PARTS, "sampler_name": "Faulty"}))
+        (plain,) = made(services, txt2img(**PARTS))
+        (other,) = made(services, txt2img(**{**PARTS, "sampler_name": STRAIGHT}))
+        assert np.array_equal(pixels(services, plain), pixels(services, other))
+        assert "of the extension own-ways failed" in str(ended(services, failing).error)
 
 
 def test_without_the_extension_its_names_are_refused_and_pictures_say_so(
