@@ -180,6 +180,8 @@ def run_command(arguments: "list[str]") -> int:
         raise LaunchError("there is no .venv folder to start from. Start once without --skip-install.")
     if tests:
         os.chdir(ROOT)
+        # They start a server dozens of times, which would compile all of our modules each time.
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
         return hand_over(["-m", "pytest", *pytest_arguments(options.pytest_arguments)])
     return hand_over([str(ROOT / "webui.py"), *arguments])
 

@@ -540,3 +540,19 @@ def test_every_pinned_package_has_its_reason(file: str) -> None:
 def test_every_line_is_an_exact_pin(file: str) -> None:
     lines = [line for line in (ROOT / file).read_text(encoding="utf-8").splitlines() if line and line[0] != "#"]
     assert all(re.fullmatch(r"[a-zA-Z0-9_-]+==[0-9.]+(; .+)?", line) for line in lines)
+
+
+def test_tests_keep_compiled_modules_whatever_the_environment_wants(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They start the program dozens of times."""
+    handed_over: list[tuple[list[str], bool]] = []
+
+    def hand_over(arguments: list[str]) -> int:
+        handed_over.append((arguments[:2], "PYTHONDONTWRITEBYTECODE" in os.environ))
+        return 0
+
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    monkeypatch.chdir(launch.ROOT)
+    monkeypatch.setattr(launch, "make_ready", lambda **given: None)
+    monkeypatch.setattr(launch, "hand_over", hand_over)
+    assert launch.run_command(["test"]) == 0
+    assert handed_over == [(["-m", "pytest"], False)]

@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
+from copy import deepcopy
+from functools import cache
 from typing import Annotated, Any, TypeVar
 
 from fastapi import HTTPException, Path, Request
@@ -25,6 +27,9 @@ OF_THE_SERVER: Mapping[type[UserError], int] = {StorageFull: 507, DatabaseUnavai
 
 MOST_COMMAS = 200_000
 """Of a body of JSON: pictures are long, but have none, and ten million values take seconds to look at."""
+
+_SCHEMAS = "#/components/schemas/{model}"
+"""Where a document holds the schema of a model."""
 
 Answer = TypeVar("Answer")
 Wanted = TypeVar("Wanted", bound="Body")
@@ -81,21 +86,33 @@ _MEANINGS = {
 
 
 def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The refusals of a route, for its `responses`; 401, 403 and 422 are those of all."""
+    """The refusals of a route, for its `responses`; 401, 403 and 422 are those of all.
+
+    They name RefusalReport, which the document adds: FastAPI would make a model of its own for each of some 500.
+    """
+    schema = {"$ref": _SCHEMAS.format(model=RefusalReport.__name__)}
     return {
         status: {
-            "model": RefusalReport,
             "description": _MEANINGS[status][0],
-            "content": {"application/json": {"example": {"detail": _MEANINGS[status][1]}}},
+            "content": {"application/json": {"schema": schema, "example": {"detail": _MEANINGS[status][1]}}},
         }
         for status in sorted({401, 403, 422, *statuses})
     }
 
 
+def schema_of(kind: type[BaseModel]) -> dict[str, Any]:
+    """A kind of body or answer as a document describes it; the caller may change it."""
+    return deepcopy(_schema_of(kind))
+
+
+@cache
+def _schema_of(kind: type[BaseModel]) -> dict[str, Any]:
+    return kind.model_json_schema(ref_template=_SCHEMAS)
+
+
 def takes(kind: type[BaseModel], example: Mapping[str, Any]) -> dict[str, Any]:
     """The body of a route that reads it by itself, for its `openapi_extra`."""
-    schema = kind.model_json_schema(ref_template="#/components/schemas/{model}")
-    content = {"application/json": {"schema": schema, "example": dict(example)}}
+    content = {"application/json": {"schema": schema_of(kind), "example": dict(example)}}
     return {"requestBody": {"required": True, "content": content}}
 
 

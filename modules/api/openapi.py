@@ -12,6 +12,7 @@ from fastapi.responses import JSONResponse
 from starlette.routing import BaseRoute
 
 from modules.api.examples import EXAMPLES, EXAMPLES_OF, WORDS
+from modules.api.exchange import RefusalReport, schema_of
 from modules.api.route_classes import class_of
 
 ADDRESS = "/api/v1/openapi.json"
@@ -48,6 +49,7 @@ def document(routes: list[BaseRoute]) -> dict[str, Any]:
     made = get_openapi(title="Atelier", version="1", description=_ABOUT, routes=routes)
     made["paths"] = {path: methods for path, methods in made["paths"].items() if path.startswith(OURS)}
     schemas = made["components"]["schemas"]
+    schemas[RefusalReport.__name__] = schema_of(RefusalReport)
     for path, methods in made["paths"].items():
         for method, operation in methods.items():
             if class_of(method.upper(), path) == "owner":

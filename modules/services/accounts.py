@@ -11,13 +11,14 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from argon2 import PasswordHasher
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 
 from modules.config.logins import GivenUser
 from modules.errors import InvalidRequest, InvalidSetting, NotFound, TooManyAttempts
 from modules.services.account_file import AccountFile, StoredAccounts, StoredToken, StoredUser
 from modules.services.login_attempts import LoginAttempts, address_key
-from modules.services.passwords import hash_of_nobody, is_password, password_hash
+from modules.services.passwords import STRONG, hash_of_nobody, is_password, password_hash
 
 SESSION_SECONDS = 14 * 86_400
 MOST_TOKENS = 100
@@ -54,11 +55,20 @@ class _Account:
 class Accounts:
     """The users of the command line and of the file. Of a name in both the one of the command line counts.
 
-    `always`: a login is needed even where nobody is known, who then gets in by none.
+    `always`: a login is needed even where nobody is known, who then gets in by none. `hasher` makes the hashes of
+    those of the command line.
     """
 
-    def __init__(self, file: AccountFile, given: Sequence[GivenUser] = (), *, always: bool = False) -> None:
+    def __init__(
+        self,
+        file: AccountFile,
+        given: Sequence[GivenUser] = (),
+        *,
+        always: bool = False,
+        hasher: PasswordHasher = STRONG,
+    ) -> None:
         self._file = file
+        self._hasher = hasher
         self._always = always or bool(given)
         self._attempts = LoginAttempts()
         self._remembered: OrderedDict[bytes, str] = OrderedDict()
@@ -69,7 +79,7 @@ class Accounts:
             with file.changing():
                 pass  # the key that signs sessions outlives this process
         self._given = {one.name: self._account_of(one) for one in given}
-        hash_of_nobody()
+        hash_of_nobody(hasher)
 
     @property
     def needed(self) -> bool:
@@ -92,7 +102,7 @@ class Accounts:
         if wait := self._attempts.begin(*keys):
             raise TooManyAttempts(wait)
         with self._turns:
-            is_right = is_password(password, account.kept if account else None)
+            is_right = is_password(password, account.kept if account else None, self._hasher)
         if not is_right or account is None:
             return None
         self._attempts.succeeded(*keys)
@@ -160,7 +170,7 @@ class Accounts:
         return None if user is None else self._made(name, user.is_owner, user.password, user.password)
 
     def _account_of(self, given: GivenUser) -> _Account:
-        return self._made(given.name, given.is_owner, password_hash(given.password), given.password)
+        return self._made(given.name, given.is_owner, password_hash(given.password, self._hasher), given.password)
 
     def _made(self, name: str, is_owner: bool, kept: str, secret: str) -> _Account:
         key = bytes.fromhex(self._file.read().session_key)

@@ -11,28 +11,28 @@ from argon2.exceptions import InvalidHashError, VerifyMismatchError
 LONGEST_PASSWORD = 1024
 """Characters; nobody is made to hash a book."""
 
-_HASHER = PasswordHasher()
+STRONG = PasswordHasher()
 
 
-def password_hash(password: str) -> str:
+def password_hash(password: str, hasher: PasswordHasher = STRONG) -> str:
     """The hash to keep, with its salt and settings."""
-    return _HASHER.hash(_normal(password))
+    return hasher.hash(_normal(password))
 
 
-def is_password(password: str, kept: str | None) -> bool:
+def is_password(password: str, kept: str | None, hasher: PasswordHasher = STRONG) -> bool:
     """Whether a password has the hash that was kept. None, for a user who does not exist, takes as long to refuse."""
     if len(password) > LONGEST_PASSWORD:
         return False
     try:
-        return _HASHER.verify(kept or hash_of_nobody(), _normal(password)) and kept is not None
+        return hasher.verify(kept or hash_of_nobody(hasher), _normal(password)) and kept is not None
     except (VerifyMismatchError, InvalidHashError):
         return False
 
 
 @cache
-def hash_of_nobody() -> str:
+def hash_of_nobody(hasher: PasswordHasher = STRONG) -> str:
     """What passwords of unknown users are compared with; made once, since that takes as long as a comparison."""
-    return _HASHER.hash(b"")
+    return hasher.hash(b"")
 
 
 def _normal(password: str) -> bytes:

@@ -115,8 +115,8 @@ def test_kinds_search_and_orders(idle_client: TestClient, paths: Paths) -> None:
         ({"search": "x" * 1001}, "has 1,001 characters"),
     ],
 )
-def test_listings_that_cannot_be_made(idle_client: TestClient, query: dict[str, str], sentence: str) -> None:
-    assert sentence in refusal(idle_client.get("/api/v1/models", params=query), 422)
+def test_listings_that_cannot_be_made(still_client: TestClient, query: dict[str, str], sentence: str) -> None:
+    assert sentence in refusal(still_client.get("/api/v1/models", params=query), 422)
 
 
 def test_places_on_the_servers_disk_are_not_told(idle_client: TestClient, paths: Paths) -> None:
@@ -164,14 +164,15 @@ def test_details_of_a_file(idle_client: TestClient, paths: Paths) -> None:
     [("GET", "models"), ("PATCH", "models"), ("GET", "model-previews"), ("PUT", "model-previews")],
 )
 def test_files_that_are_not_there(
-    idle_client: TestClient, paths: Paths, method: str, root: str, place: str, status: int
+    still_client: TestClient, still_services: Services, method: str, root: str, place: str, status: int
 ) -> None:
+    paths = still_services.paths
     put_lora(paths, "ink")
     (paths.data / "config.json").write_text("{}")
     before = sorted(paths.data.rglob("*"))
-    stored = idle_client.post("/api/v1/inputs", content=png("red", 8)).json()["id"]
+    stored = still_client.post("/api/v1/inputs", content=png("red", 8)).json()["id"]
     bodies: dict[str, Any] = {"PATCH": {"notes": "mine"}, "PUT": {"picture": stored}}
-    answer = idle_client.request(method, f"/api/v1/{root}/{place}", json=bodies.get(method))
+    answer = still_client.request(method, f"/api/v1/{root}/{place}", json=bodies.get(method))
     if place.startswith(".."):
         assert answer.status_code in (404, 405, 422)
     else:
@@ -230,10 +231,10 @@ def test_nothing_to_change_writes_nothing(idle_client: TestClient, paths: Paths)
     ],
 )
 def test_changes_that_cannot_be_made(
-    idle_client: TestClient, paths: Paths, changes: dict[str, Any], sentence: str
+    still_client: TestClient, still_services: Services, changes: dict[str, Any], sentence: str
 ) -> None:
-    file = put_lora(paths, "ink")
-    assert sentence in refusal(idle_client.patch("/api/v1/models/lora/ink", json=changes), 422)
+    file = put_lora(still_services.paths, "ink")
+    assert sentence in refusal(still_client.patch("/api/v1/models/lora/ink", json=changes), 422)
     assert not file.with_suffix(".json").exists()
 
 
@@ -249,9 +250,9 @@ def test_changes_that_cannot_be_made(
         (b'{"\\ud800": 1}', 422),
     ],
 )
-def test_bodies_that_are_none(idle_client: TestClient, paths: Paths, content: bytes, status: int) -> None:
-    put_lora(paths, "ink")
-    refusal(idle_client.patch("/api/v1/models/lora/ink", content=content), status)
+def test_bodies_that_are_none(still_client: TestClient, still_services: Services, content: bytes, status: int) -> None:
+    put_lora(still_services.paths, "ink")
+    refusal(still_client.patch("/api/v1/models/lora/ink", content=content), status)
 
 
 def test_a_folder_that_cannot_be_written_is_told(
@@ -343,9 +344,11 @@ def test_what_is_no_picture_is_no_preview(idle_client: TestClient, paths: Paths,
         (["a"], 422),
     ],
 )
-def test_pictures_that_are_not_there(idle_client: TestClient, paths: Paths, picture: Any, status: int) -> None:
-    file = put_lora(paths, "ink")
-    refusal(idle_client.put("/api/v1/model-previews/lora/ink", json={"picture": picture}), status)
+def test_pictures_that_are_not_there(
+    still_client: TestClient, still_services: Services, picture: Any, status: int
+) -> None:
+    file = put_lora(still_services.paths, "ink")
+    refusal(still_client.put("/api/v1/model-previews/lora/ink", json={"picture": picture}), status)
     assert [path.name for path in file.parent.iterdir()] == [file.name]
 
 

@@ -27,6 +27,7 @@ from modules.config.paths import Paths
 from modules.services.account_file import AccountFile
 from modules.services.accounts import Accounts, add_user
 from modules.services.build import Services
+from tests.api.people import QUICK
 from tests.api.served import served
 
 OWN = "http://127.0.0.1:7860"
@@ -36,7 +37,7 @@ ANN, BOB = ((b"ann", "säcret:x".encode()), ("bob", "bobs own words"))
 
 @pytest.fixture
 def accounts(paths: Paths) -> Accounts:
-    return Accounts(AccountFile(paths), USERS)
+    return Accounts(AccountFile(paths), USERS, hasher=QUICK)
 
 
 @pytest.fixture
@@ -218,7 +219,7 @@ def test_who_waits_for_the_file_of_accounts_keeps_nobody_else_waiting(client: Te
         assert client.get("/internal/ping").status_code == 200
         assert time.monotonic() - began < 2
         assert made.is_alive()
-    made.join(20)
+    made.join(60)
     assert [one["name"] for one in client.get("/api/v1/tokens", auth=BOB).json()] == ["late"]
 
 
@@ -242,7 +243,7 @@ def test_a_stream_ends_with_the_login(
 
     def listen(address: str) -> None:
         if kind == "sse":
-            with httpx.stream("GET", f"http://{address}/api/v1/events", headers=sent, timeout=20) as answer:
+            with httpx.stream("GET", f"http://{address}/api/v1/events", headers=sent, timeout=60) as answer:
                 for piece in answer.iter_raw():
                     told.put(piece)
         else:

@@ -60,11 +60,11 @@ def test_changes_hold_after_a_restart(idle_client: TestClient, idle_services: Se
     ],
 )
 def test_changes_that_cannot_be_made_change_nothing(
-    idle_client: TestClient, idle_services: Services, changes: dict[str, Any], sentence: str
+    still_client: TestClient, still_services: Services, changes: dict[str, Any], sentence: str
 ) -> None:
-    answer = idle_client.patch(ROOT, json=changes)
+    answer = still_client.patch(ROOT, json=changes)
     assert (answer.status_code, sentence in answer.json()["detail"]) == (422, True), answer.text
-    assert idle_services.settings.current == Settings()
+    assert still_services.settings.current == Settings()
 
 
 def test_a_refusal_tells_of_every_row(idle_client: TestClient, idle_services: Services) -> None:

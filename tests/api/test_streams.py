@@ -125,11 +125,11 @@ class Stream:
 
 @contextmanager
 def listening(address: str, path: str, **headers: str) -> Iterator[Stream]:
-    with httpx.stream("GET", f"http://{address}/api/v1{path}", headers=headers, timeout=10) as answer:
+    with httpx.stream("GET", f"http://{address}/api/v1{path}", headers=headers, timeout=60) as answer:
         yield Stream(answer)
 
 
-def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
+def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"

@@ -46,7 +46,7 @@ def test_process_ends_when_its_parent_is_killed() -> None:
     assert child and _is_running(child)
     parent.send_signal(signal.SIGKILL)
     parent.wait()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while _is_running(child):
         assert time.monotonic() < deadline
         time.sleep(0.02)

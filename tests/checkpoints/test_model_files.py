@@ -27,7 +27,7 @@ def looked_at(files: ModelFiles, kind: FolderKind = "checkpoint") -> tuple[Model
 
 
 def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)

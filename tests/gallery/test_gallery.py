@@ -143,7 +143,7 @@ def test_picture_keeps_its_record_when_another_process_looked_for_its_file_a_mom
 
     def move_late(temporary: Path, path: Path) -> None:
         looking.start()
-        assert looked.wait(20)
+        assert looked.wait(60)
         move_to_new_name(temporary, path)
 
     with closing(Database(database.path)) as other:

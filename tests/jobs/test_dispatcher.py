@@ -218,7 +218,7 @@ def test_what_a_killed_server_left_running_waits_while_no_worker_is_ready(databa
 
 
 def assert_set(event: threading.Event) -> None:
-    assert event.wait(10)
+    assert event.wait(60)
 
 
 def test_job_that_keeps_what_it_has_is_given_time_for_that(database: Database) -> None:
@@ -333,7 +333,7 @@ def test_job_of_another_process_is_found_without_waking(database: Database) -> N
 
 
 def test_two_workers_run_two_jobs_at_once(database: Database) -> None:
-    queue, together = JobQueue(database), threading.Barrier(2, timeout=10)
+    queue, together = JobQueue(database), threading.Barrier(2, timeout=60)
 
     def run(job: Job, control: JobControl) -> None:
         together.wait()
@@ -364,7 +364,7 @@ def test_worker_answers_while_a_job_runs_and_does_chores_after_it(
 
 def test_all_workers_are_asked_at_once(database: Database) -> None:
     """None waits for another one's answer, and one that is too late keeps none of them from being asked."""
-    together, late, goes_on = threading.Barrier(3, timeout=10), set(), threading.Event()
+    together, late, goes_on = threading.Barrier(3, timeout=60), set(), threading.Event()
 
     def bench(number: int) -> Bench:
         def answer(content: Any) -> dict[str, int]:
@@ -398,7 +398,7 @@ def test_answer_has_one_deadline_with_the_worker_that_is_to_give_it(database: Da
             super().start(lambda message: None)  # it is there and says nothing
 
     def open_worker(number: int) -> Late:
-        assert let.wait(10)
+        assert let.wait(60)
         return Late(lambda sink: Bench(run=lambda job, control: None, answers={"echo": dict}))
 
     with dispatching(JobQueue(database), open_worker, stop_in=0.1) as (dispatcher, _):

@@ -124,9 +124,9 @@ def _openapi(client: TestClient) -> dict[str, Any]:
     ],
 )
 def test_refusals(
-    idle_client: TestClient, path: str, body: dict[str, object], status: int, detail: str, sentence: str
+    still_client: TestClient, path: str, body: dict[str, object], status: int, detail: str, sentence: str
 ) -> None:
-    answer = idle_client.post(f"/sdapi/v1/{path}", json=body)
+    answer = still_client.post(f"/sdapi/v1/{path}", json=body)
     assert answer.status_code == status, answer.text
     assert misfits(answer.json(), recorded("refusal")["response"]) == []
     assert answer.json()["detail"].startswith(detail)
@@ -136,8 +136,8 @@ def test_refusals(
 @pytest.mark.parametrize(
     "content", [b"{", b"[1]", b'"x"', b"\xff", b"[" * 100_000, b'{"cfg_scale": NaN}', b'{"cfg_scale": 1e999}', b""]
 )
-def test_bodies_that_are_no_object_are_refused(idle_client: TestClient, content: bytes) -> None:
-    answer = idle_client.post("/sdapi/v1/txt2img", content=content, headers={"Content-Type": "application/json"})
+def test_bodies_that_are_no_object_are_refused(still_client: TestClient, content: bytes) -> None:
+    answer = still_client.post("/sdapi/v1/txt2img", content=content, headers={"Content-Type": "application/json"})
     assert answer.status_code in (400, 422)
     assert misfits(answer.json(), recorded("refusal")["response"]) == []
 

@@ -16,6 +16,7 @@ from modules.schema.requests import Txt2ImgRequest
 from modules.services.account_file import AccountFile
 from modules.services.accounts import Accounts
 from modules.services.build import Services
+from tests.api.people import QUICK
 from tests.api.sdapi.conftest import SMALL
 from tests.services.test_generate import until
 
@@ -26,7 +27,7 @@ LONG = {"prompt": "a fish", "steps": 150, "width": 256, "height": 256, "seed": 1
 def ann_bob(demo_services: Services) -> tuple[TestClient, TestClient]:
     """An owner and somebody else."""
     users = [GivenUser("ann", "ann-secret-1", is_owner=True), GivenUser("bob", "bob-secret-1", is_owner=False)]
-    accounts = Accounts(AccountFile(demo_services.paths), users)
+    accounts = Accounts(AccountFile(demo_services.paths), users, hasher=QUICK)
     application = create_application(hosts=None, services=demo_services, accounts=accounts)
     clients = [TestClient(application) for _ in users]
     for client, user in zip(clients, users, strict=True):
