@@ -71,7 +71,15 @@ class Workshop:
         self.wildcards = WildcardService(paths.wildcards_folder, self._wildcards_of_extensions)
         brought = BroughtUpscalers(self.plugins, UpscalerRegistry(paths.upscaler_folders))
         self.upscalers = UpscalerRegistry(paths.upscaler_folders, brought.entries)
-        self.scripts = ScriptService(self.plugins, self.models, self.vaes, self.styles, self.upscalers, self.inputs)
+        self.scripts = ScriptService(
+            self.plugins,
+            self.models,
+            self.vaes,
+            self.styles,
+            self.upscalers,
+            self.inputs,
+            lambda task: self.sections.all(task),  # which ask these for what there is
+        )
         self.sections = SectionService(self.plugins, self.scripts.available, self.inputs)
         self.postprocessing = PostprocessingService(
             self.plugins, partial(self.scripts.available, "txt2img"), self.inputs
