@@ -317,7 +317,8 @@ def of_extensions() -> Iterator[str]:
     """What is said of the features that come with the program."""
     for file in sorted((MODULES / "builtin").glob("*.py")):
         if "def script_classes" in (source := file.read_text(encoding="utf-8")) or "@hookimpl" in source:
-            yield (ast.get_docstring(_tree(file)) or "").split("\n\n")[0]
+            words = (ast.get_docstring(_tree(file)) or "").split("\n\n")[0].partition(": ")[2]
+            yield words[:1].upper() + words[1:]
 
 
 def of_downloads() -> Iterator[str]:

@@ -133,7 +133,7 @@ def _report(one: ExtensionFacts, tell: Teller, previous: list[str]) -> Extension
     manifest = one.manifest
     known = {
         "name": one.name,
-        "title": manifest.shown_name if manifest else one.name,
+        "title": one.title,
         "version": manifest.version if manifest else "",
         "author": manifest.author if manifest else "",
         "description": one.description,

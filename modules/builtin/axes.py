@@ -1,19 +1,32 @@
-"""What an axis of an X/Y/Z plot may vary: A1111's axes by A1111's names, then every other field of the request."""
+"""What an axis of an X/Y/Z plot may vary: A1111's axes by A1111's names, then every other field of the request, then
+what sections of extensions ask for."""
 
 from __future__ import annotations
 
 import itertools
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from modules.builtin import axis_values
-from modules.hooks import Available, InvalidRequest, RequestField, Resolved, typed
+from modules.hooks import (
+    Argument,
+    Available,
+    Choice,
+    InvalidRequest,
+    Number,
+    Picture,
+    RequestField,
+    Resolved,
+    SeveralChoices,
+    Switch,
+    typed,
+)
 
 NOTHING = "Nothing"
 Draft = dict[str, Any]
-"""The fields that the axes so far have changed, and the prompts and styles of the base."""
+"""The fields that the axes so far have changed, and the prompts, styles and sections of the base."""
 
 _PROMPTS = ("prompt", "negative_prompt", "hr_prompt", "hr_negative_prompt")
 _MOST_PERMUTED = 6
@@ -144,6 +157,60 @@ class FieldAxis(Axis):
         return ("True", "False") if self.field.kind == "switch" else self.words
 
 
+@dataclass(frozen=True)
+class SectionAxis(Axis):
+    """Varies an argument of a section, which is switched on where it was off."""
+
+    section: str
+    argument: Argument
+    available: Available
+
+    def read(self, text: str, base: Resolved, where: str) -> list[Any]:
+        others = {**self._initials, **base.sections.get(self.section, {})}
+        return [self._value(entry, others, where) for entry in self._entries(text, where)]
+
+    def vary(self, draft: Draft, value: Any, values: list[Any]) -> Draft:
+        sections = draft["sections"]
+        given = {**sections.get(self.section, {}), self.argument.name: value}
+        return {"sections": {**sections, self.section: given}}
+
+    def legend(self, value: Any) -> str:
+        written = self.argument.written(value)
+        return written if isinstance(self.argument, (Choice, SeveralChoices)) else f"{self.argument.label}: {written}"
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        if isinstance(self.argument, Switch):
+            return ("True", "False")
+        if not isinstance(self.argument, (Choice, SeveralChoices)):
+            return ()
+        try:
+            return self.argument.offered(self.available, self._initials)
+        except Exception:  # noqa: BLE001  others wrote it, and a list of suggestions may do without
+            return ()
+
+    @property
+    def _initials(self) -> dict[str, Any]:
+        group = next(one for one in self.available.sections if one.name == self.section)
+        return {row.name: row.initial for row in group.arguments}
+
+    def _entries(self, text: str, where: str) -> list[Any]:
+        if isinstance(self.argument, Number):
+            whole = self.argument.whole
+            return [*(axis_values.whole_numbers(text, where) if whole else axis_values.numbers(text, where))]
+        return [*axis_values.entries(text, where)]
+
+    def _value(self, entry: object, others: Mapping[str, Any], where: str) -> Any:
+        """A value as the argument reads it. Raises InvalidRequest that names the axis."""
+        try:
+            return self.argument.read(entry, self.available, others)
+        except InvalidRequest as refusal:
+            raise InvalidRequest(where, entry, refusal.problem, refusal.remedy) from refusal
+        except Exception as error:  # others wrote it
+            problem = f"cannot be read: section {self.section!r} failed ({type(error).__name__}: {error})"
+            raise InvalidRequest(where, entry, problem, "Choose another axis.") from error
+
+
 class Size(Axis):
     """Varies width and height together."""
 
@@ -245,7 +312,20 @@ def axes(available: Available) -> Mapping[str, Axis]:
     for name, field in fields.items():
         if name not in _NO_AXES and field.kind not in ("text", "list"):
             rows.append(FieldAxis(field.label, field, available.choices_of(name)))
-    return {row.label: row for row in rows}
+    found = {row.label: row for row in rows}
+    for row in _section_axes(available):
+        found.setdefault(row.label, row)
+    return found
+
+
+def _section_axes(available: Available) -> Iterator[SectionAxis]:
+    """An axis for each argument of each section, but for pictures: their ids are nothing that people write."""
+    for section in available.sections:
+        labels = [row.label for row in section.arguments]
+        for row in section.arguments:
+            if not isinstance(row, Picture):
+                name = row.label if labels.count(row.label) == 1 else row.name
+                yield SectionAxis(f"{section.name}: {name}", section.name, row, available)
 
 
 def _spans(prompt: str, words: tuple[str, ...] | list[str]) -> list[tuple[int, int]]:

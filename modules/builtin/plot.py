@@ -49,7 +49,7 @@ class Plot:
         self._context = context
         self._axes = axes(context.available)
         self._typed: Draft = {name: typed(base, name) for name in _TYPED if name in context.available.fields}
-        self._typed["styles"] = base.styles
+        self._typed |= {"styles": base.styles, "sections": base.sections}
         self.axes = tuple(self._axis(letter) for letter in LETTERS)
         self._check_second_pass()
         count = len(self.axes[0].values) * len(self.axes[1].values) * len(self.axes[2].values)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import UnionType
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any, Literal, Protocol, Union, get_args, get_origin
 
 from modules.schema.refusals import LABELS
 from modules.schema.requests import REQUESTS, RESOLVED, Task
@@ -41,6 +41,18 @@ class RequestField:
     choices: tuple[str, ...] = ()
 
 
+class WithArguments(Protocol):
+    """What has a name, and arguments of the classes in `arguments`, which are made with the lists below."""
+
+    @property
+    def name(self) -> str:
+        """By which people and requests call it."""
+
+    @property
+    def arguments(self) -> tuple[Any, ...]:
+        """In the order of the page."""
+
+
 @dataclass(frozen=True)
 class Available:
     """The names in an installation, for one task, in the order in which a list shows them."""
@@ -61,6 +73,8 @@ class Available:
     """The upscalers, and the latent modes."""
     styles: tuple[str, ...] = ()
     """By their names."""
+    sections: tuple[WithArguments, ...] = ()
+    """Those of the task, in the order of the page."""
 
     @cached_property
     def fields(self) -> Mapping[str, RequestField]:

@@ -59,6 +59,14 @@ class Drafting(Protocol):
 class ScriptContext(Drafting, Protocol):
     """What a script can do while it runs. Every method may raise Interrupted; let it through."""
 
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """What the extension's own settings are, by their names, whenever it looks.
+
+        A run that is taken up after a crash may meet others than before it: what decides about pictures belongs into
+        the arguments.
+        """
+
     def paint(self, request: Resolved, *, shown: bool = True) -> list[PaintedResult]:
         """The pictures of a request, painted and stored, or found stored. With `shown` off they are no results of
         the job, only parts of one."""

@@ -25,6 +25,8 @@ class ExtensionFacts:
     """An extension of the folder, or a feature that comes with the program (`decision` None)."""
 
     name: str
+    title: str
+    """What people call it."""
     manifest: Manifest | None
     description: str
     decision: Decision | None
@@ -114,6 +116,7 @@ class ExtensionService:
         failure = self._failures().get(extension.name, "")
         return ExtensionFacts(
             name=extension.name,
+            title=extension.folder.manifest.shown_name if extension.folder.manifest else extension.name,
             manifest=extension.folder.manifest,
             description=extension.folder.manifest.description if extension.folder.manifest else "",
             decision=extension.decision,
@@ -130,10 +133,12 @@ class ExtensionService:
     def _built_in(self, name: str) -> ExtensionFacts:
         is_active = name in self._plugins.names
         failure = self._failures().get(name, "")
+        title, description = _titled(self._plugins.description(name)) if is_active else ("", "")
         return ExtensionFacts(
             name=short_name(name),
+            title=title or short_name(name).replace("_", " ").capitalize(),
             manifest=None,
-            description=self._plugins.description(name) if is_active else "",
+            description=description,
             decision=None,
             is_active=is_active,
             page_version="",
@@ -143,3 +148,9 @@ class ExtensionService:
             has_failed=bool(failure),
             scripts=self._scripts_of(name),
         )
+
+
+def _titled(description: str) -> tuple[str, str]:
+    """The title and the words of a description like "Loopback: again and again."; none of what is no such."""
+    title, colon, words = description.partition(": ")
+    return (title, words[:1].upper() + words[1:]) if colon else ("", description)

@@ -165,6 +165,7 @@ class JobRunner:
             describe=self._engine.engine().describe,
             folder=self._folder(request),
             grids=self._paths.grids,
+            settings=self._settings_of(self._scripts.plugin_of(request)),
         )
         self._scripts.run(request, run)
         if run.is_interrupted:

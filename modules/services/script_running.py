@@ -49,8 +49,11 @@ class ScriptRun:
         describe: Callable[[Resolved, Mapping[str, str]], str],
         folder: Path,
         grids: Path,
+        settings: Mapping[str, Any] | None = None,
     ) -> None:
+        """`settings` are those of the extension's own."""
         self.available = available
+        self.settings: Mapping[str, Any] = settings or {}
         self.fault: BaseException | None = None
         """What went wrong in painting itself, for which no script is to blame."""
         self.is_interrupted = False

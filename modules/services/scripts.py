@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
 from modules.diffusion.names import LATENT_UPSCALE_MODES
 from modules.errors import PluginFailed
 from modules.gallery.inputs import InputPictures
-from modules.hooks import SCRIPT_KEY, Available, PluginFailure, Plugins, Script, ScriptRegistry, read_arguments
+from modules.hooks import SCRIPT_KEY, Available, PluginFailure, Plugins, Script, ScriptRegistry, Section, read_arguments
 from modules.hooks.sampling_registry import SamplingRegistry
 from modules.schema.requests import AnyResolved, Request, Resolved, Task
 from modules.services.blaming import blaming
@@ -33,7 +33,9 @@ class ScriptService:
         upscalers: UpscalerRegistry,
         inputs: InputPictures,
         sampling: SamplingRegistry,
+        sections_of: Callable[[Task], Sequence[Section]] = lambda task: (),
     ) -> None:
+        """`sections_of` tells the sections that a task has at this moment."""
         self.registry = ScriptRegistry(plugins)
         self.plugins = plugins
         self._models = models
@@ -42,6 +44,7 @@ class ScriptService:
         self._upscalers = upscalers
         self._inputs = inputs
         self._sampling = sampling
+        self._sections_of = sections_of
 
     @property
     def failures(self) -> tuple[PluginFailure, ...]:
@@ -65,6 +68,7 @@ class ScriptService:
             upscalers=upscalers,
             hires_upscalers=(*LATENT_UPSCALE_MODES, *upscalers),
             styles=tuple(listed.style.name for listed in self._styles.list_styles() if listed.style is not None),
+            sections=tuple(self._sections_of(task)),
         )
 
     def of_infotext(self, parameters: Mapping[str, str], task: Task) -> tuple[Script, dict[str, Any]] | None:
@@ -102,6 +106,10 @@ class ScriptService:
         with self._blaming(script, run):
             arguments = read_arguments(script.arguments, request.script_args, run.available)
             script.run(without_script(request), arguments, run)
+
+    def plugin_of(self, request: Resolved) -> str:
+        """The plugin of the script that a request names. Raises InvalidRequest where it is not there."""
+        return self.registry.plugin_of(self._script(request))
 
     def _blaming(self, script: Script, run: ScriptRun | None = None) -> AbstractContextManager[None]:
         plugin = self.registry.plugin_of(script)

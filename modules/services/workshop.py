@@ -78,7 +78,14 @@ class Workshop:
         self.upscalers = UpscalerRegistry(paths.upscaler_folders, brought.entries)
         self.sampling = SamplingRegistry(self.plugins)
         self.scripts = ScriptService(
-            self.plugins, self.models, self.vaes, self.styles, self.upscalers, self.inputs, self.sampling
+            self.plugins,
+            self.models,
+            self.vaes,
+            self.styles,
+            self.upscalers,
+            self.inputs,
+            self.sampling,
+            lambda task: self.sections.all(task),  # which ask these for what there is
         )
         self.sections = SectionService(self.plugins, self.scripts.available, self.inputs)
         self.postprocessing = PostprocessingService(

@@ -40,7 +40,9 @@ def test_what_is_there_is_listed(idle_client: TestClient, services: Services) ->
         "problem": "", "has_failed": False, "scripts": [],
         "kind": "", "source": "", "commit": "", "is_pinned": False, "previous": [], "page_version": "",
     }  # fmt: skip
-    assert found["xyz_plot"]["description"].startswith("X/Y/Z plot: one picture for every combination")
+    assert found["xyz_plot"]["title"] == "X/Y/Z plot"
+    assert found["xyz_plot"]["description"].startswith("One picture for every combination")
+    assert found["loopback"]["title"] == "Loopback"
     assert found["xyz_plot"]["is_active"] and found["xyz_plot"]["scripts"] == ["X/Y/Z plot"]
     assert not found["loopback"]["is_active"] and "ImportError" in found["loopback"]["problem"]
     assert str(services.paths.data) not in found["loopback"]["problem"]

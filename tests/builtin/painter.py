@@ -17,6 +17,7 @@ from modules.hooks import (
     PaintedResult,
     Resolved,
     Script,
+    Section,
     read_arguments,
     with_changes,
 )
@@ -71,6 +72,7 @@ class Painter:
         stop_at: int | None = None,
         skipped: Collection[int] = (),
         winds_up: bool = False,
+        sections: tuple[Section, ...] = (),
     ) -> None:
         """It is stopped at request number `stop_at`, and with `winds_up` may put together what it has; requests of the
         numbers `skipped` are left out."""
@@ -83,13 +85,15 @@ class Painter:
         self.kept: dict[str, np.ndarray] = {}
         self.planned: tuple[int, int | None] | None = None
         self.is_interrupted = False
+        self.settings: dict[str, Any] = {}
+        self._sections = sections
         self._skipped = skipped
         self._winds_up = winds_up
         self._stop_at = stop_at
 
     @property
     def available(self) -> Available:
-        return Available(task=self.base.task, **NAMES)
+        return Available(task=self.base.task, sections=self._sections, **NAMES)
 
     def changed(self, request: Resolved, fields: Mapping[str, Any]) -> Resolved:
         draft = with_changes(request, fields)

@@ -14,15 +14,25 @@ from hypothesis import strategies as st
 from modules.builtin.axes import A1111_AXES, axes
 from modules.builtin.xyz_plot import XyzPlot
 from modules.hooks import (
+    Arguments,
+    Available,
+    Choice,
+    Colour,
     Interrupted,
     InvalidRequest,
+    Number,
     PaintedResult,
+    Picture,
     Resolved,
+    Section,
+    SeveralChoices,
+    Switch,
     Text,
     arguments_of_infotext,
     drawn_seed,
     read_arguments,
 )
+from modules.schema.infotext import parse_infotext, write_parameters
 from modules.schema.requests import RESOLVED, ResolvedTxt2Img
 from tests.builtin.painter import INPUT, NAMES, Painter, colour_of, picture, run, words
 
@@ -561,3 +571,105 @@ def test_layers_without_a_cell_have_no_grid() -> None:
     painter = run(PLOT, words(), Painter(words(), stop_at=5, winds_up=True), **layers)
     assert [parameters.get("Z Type") for _, parameters, _ in painter.grids] == [None, None, "CFG Scale"]
     assert run(PLOT, words(), Painter(words(), skipped=range(12)), **layers).grids == []
+
+
+class Frame(Section):
+    name = "Frame"
+    arguments = (
+        Number(name="width", label="Width", default=4, minimum=0, maximum=40, whole=True),
+        Number(name="share", label="Share", default=0.5, minimum=0, maximum=1),
+        Choice(name="side", label="Side", choices=lambda there, others: ("left", "right, too"), default="left"),
+        SeveralChoices(name="edges", label="Edges", choices=("top", "bottom")),
+        Switch(name="round", label="Round"),
+        Text(name="words", label="Words"),
+        Colour(name="colour", label="Colour"),
+        Picture(name="picture", label="Picture"),
+        Text(name="first", label="Note"),
+        Text(name="second", label="Note"),
+    )
+
+
+def _torn(there: Available, others: Arguments) -> tuple[str, ...]:
+    raise ZeroDivisionError("it is torn")
+
+
+class Torn(Section):
+    name = "Torn"
+    arguments = (Choice(name="how", label="How", choices=_torn, default="so"),)
+
+
+def of_frame(painter: Painter) -> list[dict[str, Any]]:
+    return [request.sections["Frame"] for request in painter.asked]
+
+
+def framed(base: Any = None, **given: Any) -> Painter:
+    base = base or words()
+    return run(XyzPlot(), base, Painter(base, sections=(Frame(), Torn())), **given)
+
+
+@pytest.mark.parametrize(
+    ("axis", "text", "name", "expected"),
+    [
+        ("Frame: Width", "1-3, 9", "width", [1, 2, 3, 9]),
+        ("Frame: Share", "0-1 [3]", "share", [0, 0.5, 1]),
+        ("Frame: Side", 'left, "RIGHT, too"', "side", ["left", "right, too"]),
+        ("Frame: Edges", 'top, "bottom, top"', "edges", [("top",), ("bottom", "top")]),
+        ("Frame: Round", "true, False", "round", [True, False]),
+        ("Frame: Words", 'a boat, "b, c"', "words", ["a boat", "b, c"]),
+        ("Frame: Colour", "#FF0000, #000001", "colour", ["#ff0000", "#000001"]),
+        ("frame: second", "x, y", "second", ["x", "y"]),
+    ],
+)
+def test_arguments_of_sections_are_axes(axis: str, text: str, name: str, expected: list[Any]) -> None:
+    painter = framed(x_type=axis, x_values=text)
+    assert [row[name] for row in of_frame(painter)] == expected
+    assert all(set(row) == {name} for row in of_frame(painter))  # the others are as usual
+    (_, parameters, _) = painter.grids[0]
+    again = XyzPlot().arguments_of(parse_infotext(f"a\nSteps: 1, Size: 8x8, {write_parameters(parameters)}").parameters)
+    assert [request.sections for request in framed(**again).asked] == [one.sections for one in painter.asked]
+
+
+def test_axes_of_sections_go_together_and_leave_the_rest() -> None:
+    base = words(sections={"Frame": {"words": "mine", "width": 7}, "Other": {"a": 1}})
+    painter = framed(base, x_type="Frame: Width", x_values="7, 8", y_type="Frame: Side", y_values='left, "right, too"')
+    assert [(row["width"], row["side"], row["words"]) for row in of_frame(painter)] == [
+        (7, "left", "mine"),
+        (8, "left", "mine"),
+        (7, "right, too", "mine"),
+        (8, "right, too", "mine"),
+    ]
+    assert all(request.sections["Other"] == {"a": 1} for request in painter.asked)
+
+
+def test_axes_of_sections_are_listed_behind_the_others_without_pictures() -> None:
+    available = Painter(words(), sections=(Frame(), Torn())).available
+    found = axes(available)
+    names = [name for name in found if name.startswith(("Frame", "Torn"))]
+    assert names == [*found][-len(names) :] and "Frame: Picture" not in found
+    assert names == [f"Frame: {name}" for name in _LABELS] + ["Torn: How"]
+    assert found["Frame: Side"].choices == ("left", "right, too")
+    assert found["Frame: Round"].choices == ("True", "False")
+    assert found["Torn: How"].choices == () == found["Frame: Words"].choices
+    assert (
+        found["Frame: Width"].legend(3) == "Width: 3"
+        and found["Frame: Edges"].legend(("top", "bottom")) == "top, bottom"
+    )
+
+
+_LABELS = ("Width", "Share", "Side", "Edges", "Round", "Words", "Colour", "first", "second")
+
+
+@pytest.mark.parametrize(
+    ("axis", "text", "sentence"),
+    [
+        ("Frame: Width", "3, 41", "X values (Frame: Width) 41 is too large. The most is 40."),
+        ("Frame: Width", "3.5", "X values (Frame: Width) '3.5' is not a whole number."),
+        ("Frame: Side", "up", "X values (Frame: Side) 'up' is not known."),
+        ("Frame: Colour", "red", "X values (Frame: Colour) 'red' is no colour."),
+        ("Torn: How", "so", "X values (Torn: How) 'so' cannot be read: section 'Torn' failed (ZeroDivisionError:"),
+    ],
+)
+def test_values_that_a_section_does_not_take_are_refused(axis: str, text: str, sentence: str) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        framed(x_type=axis, x_values=text)
+    assert str(refused.value).startswith(sentence)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 
@@ -39,7 +39,7 @@ def test_fields_are_those_that_a_person_gives() -> None:
 
 def test_names_belong_into_fields_that_there_are() -> None:
     every = {"samplers", "schedules", "models", "upscalers", "hires_upscalers", "styles"}
-    names = {name: (name,) for name in every}
+    names: dict[str, Any] = {name: (name,) for name in every}
     found: set[str] = set()
     for task in get_args(Task):
         available = Available(task=task, **names)
