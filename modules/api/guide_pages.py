@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
+from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import Literal
 from urllib.parse import quote, urlsplit
@@ -45,6 +46,8 @@ _PAGE = """<!doctype html>
 </html>
 """
 
+_IMAGE = re.compile(r'<img src="([^"<>:]+)" alt="([^"<>]*)" width="(\d+)">')
+
 Theme = Literal["light", "dark", ""]
 """Empty: what the browser asks for."""
 
@@ -79,7 +82,9 @@ class Guide:
     def __init__(self, root: Path) -> None:
         found = sorted(file for pattern in _SHOWN for file in root.glob(pattern))
         self.files: Mapping[str, Path] = {file.relative_to(root).as_posix(): file for file in found}
-        self._markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
+        self._markdown = MarkdownIt("commonmark").enable("table")
+        for kind in ("html_block", "html_inline"):
+            self._markdown.add_render_rule(kind, _shown_html)
 
     def page(self, path: str, theme: Theme) -> str:
         """A page as HTML."""
@@ -121,6 +126,14 @@ class Guide:
 
     def _address(self, path: str, wanted: str, theme: Theme) -> str:
         return "../" * path.count("/") + quote(wanted) + _query(theme)
+
+
+def _shown_html(renderer: object, tokens: Sequence[Token], place: int, options: object, env: object) -> str:
+    """Pictures of a certain width, which Markdown has no sign for; all other HTML is text."""
+    parts = _IMAGE.split(tokens[place].content)
+    pictures = zip(*(parts[number::4] for number in (1, 2, 3)), strict=True)
+    shown = [f'<img src="{escape(source)}" alt="{escape(words)}" width="{width}">' for source, words, width in pictures]
+    return "".join(chain.from_iterable(zip(map(escape, parts[::4]), [*shown, ""], strict=True)))
 
 
 def _links(tokens: Sequence[Token]) -> Iterator[tuple[Token, str]]:

@@ -51,7 +51,17 @@ class ExtensionFolder:
         return package_file(self.path, self.manifest).is_file()
 
     def content(self) -> str:
-        """A hash of all names and bytes in it. Raises BrokenExtension for what is too much or leads out of it."""
+        """A hash of all names and bytes in it.
+
+        Raises BrokenExtension for what is too much, leads out of it or cannot be read, such as a folder that is being
+        moved.
+        """
+        try:
+            return self._hashed()
+        except OSError as error:
+            raise _unreadable_folder(error) from error
+
+    def _hashed(self) -> str:
         digest, files, size = hashlib.sha256(), 0, 0
         for file in files_below(self.path):
             files += 1
@@ -128,7 +138,11 @@ def files_below(root: Path) -> Iterator[Path]:
                     raise BrokenExtension(f"{Path(parent, name).relative_to(root)} in its folder is a link.")
             yield from (Path(parent, name) for name in sorted(names))
     except OSError as error:
-        raise BrokenExtension(f"Its folder cannot be read: {error.strerror}.") from error
+        raise _unreadable_folder(error) from error
+
+
+def _unreadable_folder(error: OSError) -> BrokenExtension:
+    return BrokenExtension(f"Its folder cannot be read: {error.strerror}.")
 
 
 def _unreadable(error: OSError) -> None:

@@ -99,7 +99,6 @@ class Extensions:
             stamp = self._states.stamp()
             if self._followed is None or self._followed == stamp:
                 return
-            self._followed = stamp
             wanted = {one.name: one for one in self.all() if one.is_wanted and not one.folder.has_code}
             for name in list(self._codeless):
                 if name not in wanted or wanted[name].content != self.taken_in[name]:
@@ -110,6 +109,7 @@ class Extensions:
                     self.taken_in[name] = wanted[name].content
                 except BrokenExtension as error:  # it was looked at when it was switched on
                     log.warning("The extension %s is left out: %s", name, error)
+            self._followed = stamp
 
     @property
     def codeless(self) -> Collection[str]:

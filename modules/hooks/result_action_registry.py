@@ -94,6 +94,8 @@ def _check_words(action: ResultAction) -> None:
 
 
 def _check_arguments(name: str, arguments: Sequence[Argument]) -> None:
+    if not isinstance(arguments, (list, tuple)) or not all(isinstance(row, Argument) for row in arguments):
+        raise ValueError(f"the arguments of the button {name!r} are no list of arguments")
     names = [row.name for row in arguments]
     if len(set(names)) < len(names):
         raise ValueError(f"two arguments of the button {name!r} have the same name")

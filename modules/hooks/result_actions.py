@@ -76,7 +76,11 @@ class NewPicture:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ResultAnswer:
-    """What is to be done, in any mixture; nothing of it is done where a part cannot be."""
+    """What is to be done, in any mixture.
+
+    Nothing of it is done where a part cannot be used. Where the queue or the disk has no room for all of it, what was
+    done before stays, and the person is told.
+    """
 
     message: str = ""
     """What the person is told, in plain text; "": what was done, in the program's own words."""

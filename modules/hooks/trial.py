@@ -12,8 +12,10 @@ from functools import partial
 from pathlib import Path
 
 from modules.config.paths import ROOT
+from modules.hooks.adapter_registry import AdapterRegistry
 from modules.hooks.extension_code import import_extension, prepare_for
 from modules.hooks.extension_folders import extension_folder
+from modules.hooks.family_registry import FamilyRegistry
 from modules.hooks.plugins import Plugins
 from modules.hooks.postprocessing_registry import PostprocessingRegistry
 from modules.hooks.result_action_registry import ResultActionRegistry
@@ -64,6 +66,8 @@ def main(folder: Path, answer: Path) -> None:
     tabs_of(plugins)
     PostprocessingRegistry(plugins)
     ResultActionRegistry(plugins)
+    AdapterRegistry(plugins)
+    FamilyRegistry(plugins)
     answer.write_text(" ".join(failure.problem for failure in plugins.failures), "utf-8")
 
 

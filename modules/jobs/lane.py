@@ -137,7 +137,7 @@ class Lane:
         self._is_ready = False
         self._born = self._beat = 0.0
         self._held: tuple[str, ...] = ()
-        self._foreign = ("", 0.0)
+        self._foreign = ("", 0, 0.0)
         self._answers: dict[int, Answered | None] = {}
         self._warms_up = True
         self._rest = 0.0
@@ -317,7 +317,7 @@ class Lane:
     def _begin(self, job: Job) -> None:
         self._job, self._outcome, self._is_interrupted, self._due_since = job, None, False, None
         self._began = self._told_last = self._clock.glance()
-        self._foreign = ("", 0.0)
+        self._foreign = ("", 0, 0.0)
         self._longest_gap = 0.0
         self._wishes = frozenset()
         self._is_watched = self._events.is_watched(job.id)
@@ -375,12 +375,12 @@ class Lane:
         with self._news:
             obeys_by = None if self._due_since is None else self._due_since + self._patience(limits)
             is_silent, quiet = now - self._beat > limits.beat, now - self._told_last
-            foreign, seconds = self._foreign
+            foreign, _, since = self._foreign
         if obeys_by is not None and now > obeys_by and self._stop_by is None:
             return Ended(job_id=job.id, state="cancelled")
         if limits.job is not None and now - self._began > limits.job:
             return Ended(job_id=job.id, state="failed", message=_took_too_long(limits.job))
-        if limits.foreign is not None and seconds > limits.foreign:
+        if foreign and limits.foreign is not None and now - since > limits.foreign:
             return Ended(job_id=job.id, state="failed", message=_did_not_come_back(foreign, limits.foreign))
         if limits.quiet is not None and quiet > limits.quiet:
             return Ended(job_id=job.id, state="failed", message=_was_quiet(limits.quiet))
@@ -427,7 +427,8 @@ class Lane:
                     self._pass_on(message)
                 case Beat():
                     self._held = message.held
-                    self._foreign = (message.foreign, message.foreign_seconds)
+                    if (message.foreign, message.foreign_call) != self._foreign[:2]:
+                        self._foreign = (message.foreign, message.foreign_call, now)
                     if not message.is_due:
                         self._due_since = None  # it may keep what it has, and that may take long
                     elif self._due_since is None:

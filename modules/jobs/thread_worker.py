@@ -195,6 +195,6 @@ class ThreadWorker:
             self._say(self._beat())
 
     def _beat(self) -> Beat:
-        foreign, seconds = self._bench.foreign(self._thread)
+        foreign, call = self._bench.foreign(self._thread)
         is_due = bool(self._job_id) and self._control.is_due
-        return Beat(held=self._held, is_due=is_due, foreign=foreign, foreign_seconds=seconds)
+        return Beat(held=self._held, is_due=is_due, foreign=foreign, foreign_call=call)

@@ -99,8 +99,8 @@ class Beat(_Message):
     """Whether the job ought to end within one step."""
     foreign: str = ""
     """The hook of an extension that the job is in now, as EXTENSION.HOOK; empty: it is in none."""
-    foreign_seconds: float = 0.0
-    """For how long it is in that."""
+    foreign_call: int = 0
+    """Another number for each call of a hook."""
 
 
 class Told(_Message):
@@ -178,8 +178,8 @@ class Bench:
     """Questions that are answered at once, by a thread of their own."""
     chores: Mapping[str, Answer] = field(default_factory=dict)
     """What is done between two jobs."""
-    foreign: Callable[[int], tuple[str, float]] = lambda thread: ("", 0.0)
-    """The hook of an extension that a thread is in, and for how many seconds, as `Beat` has it."""
+    foreign: Callable[[int], tuple[str, int]] = lambda thread: ("", 0)
+    """The hook of an extension that a thread is in, and the number of the call, as `Beat` has them."""
     close: Callable[[], None] = lambda: None
     """Called once, before a worker ends in order. Does not raise, and comes back in time."""
 

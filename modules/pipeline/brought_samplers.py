@@ -45,11 +45,13 @@ class BroughtSampler:
         run = _BroughtRun(Run(denoiser, sigmas, noise, callback, options), x)
         with blaming(
             lambda error: self._failed(f"{type(error).__name__}: {error}"),
-            lambda error: error is run.fault or ran_out_of_memory(error),
+            lambda error: run.fault is not None or ran_out_of_memory(error),
         ):
-            made = self._sampler.sample(x, run.context(self._sampler.usual_eta))
-        if run.fault is not None:
-            raise run.fault  # the sampler kept to itself that it was to stop
+            try:
+                made = self._sampler.sample(x, run.context(self._sampler.usual_eta))
+            finally:
+                if run.fault is not None:
+                    raise run.fault  # whatever the sampler made of it
         if not isinstance(made, torch.Tensor):
             raise self._failed(f"it gave {type(made).__name__} in the place of a tensor")
         if made.shape != x.shape:

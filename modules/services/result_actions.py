@@ -13,7 +13,16 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from modules.errors import Interrupted, InvalidRequest, NotAllowed, PluginFailed, Skipped, UserError
+from modules.errors import (
+    Interrupted,
+    InvalidRequest,
+    NotAllowed,
+    PluginFailed,
+    QueueFull,
+    Skipped,
+    StorageFull,
+    UserError,
+)
 from modules.gallery.inputs import InputPictures
 from modules.hooks import Available, Plugins, read_arguments
 from modules.hooks.arguments import Choice, Picture, SeveralChoices
@@ -62,7 +71,8 @@ class ResultOutcome:
     """Those that were saved."""
     form: AnyRequest | None
     problem: str = ""
-    """What did not go well though all this was done: which extension failed while pictures were saved."""
+    """What did not go well though all this was done: an extension that failed while pictures were saved, or that there
+    was no room for the rest."""
 
 
 class ResultActionService:
@@ -149,7 +159,15 @@ class ResultActionService:
             drawn = [_checked(found, one) for one in answer.pictures]
         prepared = [self._generate.prepare(request) for request in requests]
         saved, problem = self._saving.save(found.plugin, picture, drawn, user=visitor.name) if drawn else ([], "")
-        jobs = [self._generate.submit_prepared(one, user=visitor.name).id for one in prepared]
+        jobs: list[str] = []
+        for one in prepared:
+            try:
+                jobs.append(self._generate.submit_prepared(one, user=visitor.name).id)
+            except (QueueFull, StorageFull) as error:
+                if not saved and not jobs:
+                    raise
+                problem = f"{problem} {error}".strip()
+                break
         return ResultOutcome(answer.message[:MOST_WORDS], tuple(jobs), tuple(saved), form, problem)
 
     def _context(
@@ -158,7 +176,6 @@ class ResultActionService:
         folder = self._folder / found.plugin
         folder.mkdir(parents=True, exist_ok=True)
         path = self._pictures.file(picture)
-        request = self._remix.request_of(picture) if picture.infotext else None
         return ResultContext(
             picture_id=picture.id,
             path=path,
@@ -166,7 +183,7 @@ class ResultActionService:
             height=picture.height,
             infotext=picture.infotext,
             parameters=dict(parse_infotext(picture.infotext).parameters),
-            request=request,
+            request=self._request_of(picture),
             arguments=arguments,
             user=visitor.name,
             folder=folder,
@@ -177,6 +194,12 @@ class ResultActionService:
             begin_with=partial(self._remix.begin_with, picture),
             settings=self._settings_of(found.plugin),
         )
+
+    def _request_of(self, picture: FinishedFile) -> AnyRequest | None:
+        try:
+            return self._remix.request_of(picture) if picture.infotext else None
+        except InvalidRequest:  # it names what is not here, such as the sampler of another program
+            return None
 
     def _changed(self, picture: FinishedFile, fields: Mapping[str, Any]) -> AnyRequest:
         request = self._remix.request_of(picture)

@@ -9,7 +9,7 @@ import numpy as np
 
 from modules.config.paths import Paths
 from modules.config.settings import SettingsStore
-from modules.errors import PluginFailed
+from modules.errors import PluginFailed, StorageFull
 from modules.gallery.places import file_of
 from modules.gallery.store import PictureStore
 from modules.hooks import Plugins
@@ -49,7 +49,7 @@ class ResultSaving:
     ) -> tuple[list[Picture], str]:
         """Save what a plugin made of `source`, and say which extension failed meanwhile; "" where none did.
 
-        Raises StorageFull; what was saved before that stays.
+        Raises StorageFull where there is no room for the first one; that there is none for the rest is said, too.
         """
         files = PictureFiles(self._settings.current, user=user)
         hooks = SavingHooks(self._plugins, "", user=user, settings_of=self._settings_of, seconds=SECONDS)
@@ -58,7 +58,13 @@ class ResultSaving:
             added = {BUTTON_KEY: one.button, **one.parameters} | {BUTTON_KEY: one.button}
             infotext = with_parameters(source.infotext, plugin, added)
             finished = FinishedPicture(number, one.pixels, infotext, source.seed)
-            saved.append(self._saved(number, hooks.before(number, finished, None, is_grid=False), files, hooks, user))
+            try:
+                changed = hooks.before(number, finished, None, is_grid=False)
+                saved.append(self._saved(number, changed, files, hooks, user))
+            except StorageFull as error:
+                if not saved:
+                    raise
+                return saved, str(error)
         try:
             hooks.tell()
         except PluginFailed as error:

@@ -14,9 +14,9 @@ import numpy as np
 from modules.errors import PluginFailed
 from modules.hooks import Plugins, SavedContext, SavingChange, SavingContext
 from modules.hooks.argument_groups import infotext_key
-from modules.hooks.extension_code import fault_of, in_time
+from modules.hooks.extension_code import TookTooLong, fault_of, in_time
 from modules.hooks.plugins import Implementation, short_name
-from modules.schema.infotext import write_parameters
+from modules.schema.infotext import parse_infotext, write_parameters
 from modules.schema.pictures import Picture
 from modules.schema.requests import Resolved
 from modules.services.finished_picture import FinishedPicture
@@ -46,6 +46,7 @@ class SavingHooks:
         self._job_id = job_id
         self._user = user
         self._faults: dict[tuple[str, str], str] = {}
+        self._given_up: set[tuple[str, str]] = set()
 
     def before(
         self, number: int, picture: FinishedPicture, request: Resolved | None, *, is_grid: bool
@@ -91,8 +92,15 @@ class SavingHooks:
             )
 
     def _tried(self, plugin: str, hook: str, call: Callable[[], Any]) -> Any:
+        if (plugin, hook) in self._given_up:
+            return None
         try:
             return in_time(call, self._seconds)
+        except TookTooLong as error:
+            self._given_up.add((plugin, hook))  # it would take as long with each of a hundred pictures
+            log.warning("The hook %s of the plugin %s did not come back", hook, plugin)
+            self._faults.setdefault((plugin, hook), fault_of(error))
+            return None
         except Exception as error:  # others wrote it
             if (plugin, hook) not in self._faults:
                 log.warning("The hook %s of the plugin %s failed", hook, plugin, exc_info=True)
@@ -120,10 +128,13 @@ def _picture(pixels: np.ndarray) -> np.ndarray:
 
 
 def with_parameters(infotext: str, plugin: str, parameters: Mapping[str, str]) -> str:
-    """An infotext with what a plugin adds to it, under keys of its own; an empty one as it is."""
-    if not infotext or not parameters:
+    """An infotext with what a plugin adds to it, under keys of its own; one without parameters as it is."""
+    known = parse_infotext(infotext).parameters if parameters else {}
+    if not known:
         return infotext
     own = {infotext_key(f"{key_start(plugin)}{key}"): value for key, value in parameters.items()}
+    for key in own.keys() & known.keys():  # the same was done to the picture before
+        infotext = infotext.replace(f", {write_parameters({key: known[key]})}", "", 1)
     return f"{infotext}, {write_parameters(own)}"
 
 

@@ -35,7 +35,8 @@ class InfotextHandlers:
 
 def _request_of(form: Mapping[str, Any]) -> Txt2ImgRequest | Img2ImgRequest:
     """The request that came with an event; the browser may have sent anything. Raises InvalidRequest."""
-    kind, fields = REQUESTS.get(form.get("task") or ""), form.get("fields")
+    task, fields = form.get("task"), form.get("fields")
+    kind = REQUESTS.get(task) if isinstance(task, str) else None
     if kind is None or not isinstance(fields, dict) or not all(isinstance(name, str) for name in fields):
         raise InvalidRequest("Request", "", "cannot be read", "Press the button again.")
     return kind.of(fields)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import mimetypes
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from functools import cache
 
@@ -19,7 +20,9 @@ FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable"}
 ASK_AGAIN = {"Cache-Control": "no-cache"}
 _TYPES = {"js": "text/javascript", "css": "text/css", "wasm": "application/wasm"}
 """What Windows may know otherwise."""
-_kept: dict[str, tuple[bytes, dict[str, str]]] = {}
+_MOST_KEPT = 1_000
+"""More than the page has files; names of what extensions bring change with their content."""
+_kept: OrderedDict[str, tuple[bytes, dict[str, str]]] = OrderedDict()
 
 
 def page_file_routes() -> APIRouter:
@@ -68,9 +71,12 @@ def file_answer(request: Request, name: str, read: Callable[[], bytes], caching:
 
 
 def _packed(name: str, read: Callable[[], bytes]) -> tuple[bytes, dict[str, str]]:
-    """A file as it is sent, and in which encoding; there are as many as the page has files, and no more."""
-    if name not in _kept:
+    """A file as it is sent, and in which encoding."""
+    kept = _kept.get(name)
+    if kept is None:
         body = read()
         packed = gzip.compress(body, 6) if len(body) >= _LEAST_COMPRESSED else body
-        _kept[name] = (packed, {"Content-Encoding": "gzip"}) if len(packed) < len(body) else (body, {})
-    return _kept[name]
+        kept = _kept[name] = (packed, {"Content-Encoding": "gzip"}) if len(packed) < len(body) else (body, {})
+        if len(_kept) > _MOST_KEPT:
+            _kept.popitem(last=False)
+    return kept

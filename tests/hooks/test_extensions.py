@@ -110,6 +110,11 @@ def test_compiled_files_that_nobody_looked_at_do_not_run(root: Path) -> None:
         ("from modules.hooks import hookimpl\n@hookimpl\ndef register_tabz(): ...", "register_tabz"),
         ("from modules.hooks import hookimpl\n@hookimpl\ndef register_scripts():\n    return 7", "returned int"),
         ("from modules.hooks import hookimpl\n@hookimpl\ndef register_scripts():\n    1 / 0", "ZeroDivisionError"),
+        ("from modules.hooks import hookimpl\n@hookimpl\ndef register_adapters():\n    return 5", "returned int"),
+        (
+            "from modules.hooks import hookimpl\n@hookimpl\ndef register_model_families():\n    return 5",
+            "returned int",
+        ),
     ],
 )
 def test_what_fails_is_refused_before_a_server_has_seen_it(root: Path, code: str, problem: str) -> None:

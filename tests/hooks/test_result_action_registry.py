@@ -56,6 +56,8 @@ UP = Switch(name="up", label="Up")
         ([Flip(label="x" * 41)], f"{'x' * 41!r} is no label of a button: use 1 to 40 letters"),
         ([Flip(icon="flip it now")], "the button 'flip' has a help or an icon that is no short text"),
         ([Flip(audience="public")], "the button 'flip' has no audience that there is"),
+        ([Flip(arguments=("up",))], "the arguments of the button 'flip' are no list of arguments"),
+        ([Flip(arguments=UP)], "the arguments of the button 'flip' are no list of arguments"),
         ([Flip(arguments=(UP, UP))], "two arguments of the button 'flip' have the same name"),
         (
             [Flip(arguments=(Switch(name="up-down", label="Up"),))],

@@ -203,10 +203,8 @@ def test_whoever_brought_sampler_or_schedule_is_noted_for_the_pictures(brought: 
         assert resources.participants.of(0) == told
 
 
-@pytest.mark.parametrize("swallows", [False, True])
-def test_an_interrupt_acts_within_a_step_even_where_the_sampler_keeps_it_to_itself(
-    studio: Studio, swallows: bool
-) -> None:
+@pytest.mark.parametrize("makes", ["nothing of it", "it its own", "another one"])
+def test_an_interrupt_acts_within_a_step_whatever_the_sampler_makes_of_it(studio: Studio, makes: str) -> None:
     calls: list[float] = []
 
     def stubborn(latents: torch.Tensor, context: SamplerContext) -> torch.Tensor:
@@ -215,9 +213,11 @@ def test_an_interrupt_acts_within_a_step_even_where_the_sampler_keeps_it_to_itse
             try:
                 denoised = context.denoise(latents, sigma)
                 latents = context.stepped(torch.lerp(denoised, latents, sigma_next / sigma), denoised)
-            except Exception:
-                if not swallows:
+            except Exception as error:
+                if makes == "nothing of it":
                     raise
+                if makes == "another one":
+                    raise RuntimeError("it went wrong") from error
         return latents
 
     watcher = Onlooker(stop_at=2)
@@ -225,7 +225,7 @@ def test_an_interrupt_acts_within_a_step_even_where_the_sampler_keeps_it_to_itse
         studio.with_plugins(mine=bringing([Doing(stubborn)])).paint(
             to_txt2img(**PARTS, sampler_name="Doing", scheduler="Uniform"), watcher
         )
-    assert watcher.steps == [(1, 4), (2, 4)] and len(calls) == (4 if swallows else 2)
+    assert watcher.steps == [(1, 4), (2, 4)] and len(calls) == (4 if makes == "it its own" else 2)
 
 
 @pytest.mark.parametrize(

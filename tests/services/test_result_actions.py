@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from modules.config.paths import Paths
-from modules.errors import InvalidRequest, NotAllowed, NotFound, PluginFailed
+from modules.errors import InvalidRequest, NotAllowed, NotFound, PluginFailed, QueueFull
 from modules.gallery.records import PictureRecords
 from modules.gallery.store import PictureStore
 from modules.hooks.extension_code import in_time
@@ -209,6 +209,35 @@ def test_a_picture_that_says_nothing_stays_so(services: Services) -> None:
         press(services, "again", picture)
     with pytest.raises(InvalidRequest, match="says nothing of how it was made"):
         press(services, "show", picture)
+
+
+def test_pictures_of_samplers_that_are_not_here_have_buttons_too(services: Services) -> None:
+    picture = stored(services, INFOTEXT.replace("Euler a", "Strange"))
+    flipped, _ = press(services, "flip", picture, times=3).pictures
+    assert parse_infotext(flipped.infotext).parameters["Sampler"] == "Strange"
+    with pytest.raises(InvalidRequest, match="Strange"):
+        press(services, "again", picture)
+
+
+def test_a_button_on_what_it_made_is_told_once(services: Services) -> None:
+    (turned, _) = press(services, "flip", stored(services), times=3).pictures
+    again, _ = press(services, "flip", turned, times=2).pictures
+    told = parse_infotext(again.infotext).parameters
+    assert (told["sea button"], told["sea turns"]) == ("flip", "2")
+    assert again.infotext.count("sea button") == again.infotext.count("sea turns") == 1
+
+
+def test_words_alone_stay_words(services: Services) -> None:
+    picture = stored(services, "a boat, nothing else is known")
+    assert {one.infotext for one in press(services, "flip", picture).pictures} == {picture.infotext}
+
+
+def test_what_the_queue_has_no_room_for_is_told_with_what_was_done(services: Services) -> None:
+    services.settings.change(queue_limit=1)
+    outcome = press(services, "again", stored(services))
+    assert len(outcome.jobs) == 1 and outcome.problem.startswith("The queue holds 1 waiting jobs")
+    with pytest.raises(QueueFull):
+        press(services, "again", stored(services))
 
 
 def test_who_fails_while_they_are_saved_loses_none(services: Services) -> None:

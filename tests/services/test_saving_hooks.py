@@ -44,9 +44,10 @@ def test_keys_begin_with_the_name_of_the_extension(plugin: str, start: str) -> N
 
 
 def test_one_that_does_not_come_back_loses_no_picture() -> None:
-    came_back = threading.Event()
+    came_back, calls = threading.Event(), []
 
     def before_saving(context: SavingContext) -> SavingChange:
+        calls.append(context.number)
         came_back.wait(60)
         return SavingChange(parameters={"late": "yes"})
 
@@ -54,8 +55,10 @@ def test_one_that_does_not_come_back_loses_no_picture() -> None:
     plugins.register(SimpleNamespace(before_saving=hookimpl(before_saving)), "tides")
     picture = FinishedPicture(0, np.zeros((8, 8, 3), np.uint8), TEXT, 1)
     hooks = SavingHooks(plugins, "a job", seconds=0.1)
-    assert hooks.before(0, picture, None, is_grid=False) is picture
+    for number in range(3):
+        assert hooks.before(number, picture, None, is_grid=False) is picture
     came_back.set()
+    assert calls == [0]
     with pytest.raises(
         PluginFailed, match=r"before_saving' of the plugin tides failed \(it took longer than 0.1 seconds"
     ):

@@ -163,6 +163,12 @@ def _is_removed(page: Page) -> None:
     expect(page.locator(CARD)).to_have_count(0)
     expect(page.locator(".extension-removed")).to_contain_text("sea")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.locator(".extension-removed").get_by_role("button", name="Put back").click()
+    page.get_by_role("dialog").get_by_role("button", name="2.0").click()
+    expect(page.locator(CARD)).to_contain_text("2.0")
+    page.locator(CARD).get_by_role("button", name="Remove").click()
+    page.get_by_role("dialog").get_by_role("button", name="Remove").click()
+    expect(page.locator(CARD)).to_have_count(0)
     _start_anew(page)
     open_tab(page, "Settings")
     expect(page.get_by_label("Search settings")).to_be_visible()
@@ -250,6 +256,8 @@ def _comes_from_the_index(page: Page) -> None:
     page.get_by_role("button", name="tab", exact=True).click()
     expect(names).to_have_text(["Lake <b>x</b>"])
     page.get_by_role("button", name="tab", exact=True).click()
+    expect(names).to_have_text(["Sea"])
+    page.get_by_role("button", name="− tab", exact=True).click()
     page.get_by_label("Sorted by").select_option("Most stars")
     expect(names).to_have_text(["Lake <b>x</b>", "Sea"])
     assert grave_faults(page, ".extensions") == []

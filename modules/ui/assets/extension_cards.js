@@ -80,7 +80,7 @@
           "extension-removed",
           { "data-name": name },
           parts.foreign(name, "look-name"),
-          button("Put back", `back:${name}`, (event) => this.wish(event, `/${encodeURIComponent(name)}/roll-back`)),
+          button("Put back", `back:${name}`, (event) => this.putBack(event, name)),
           button("Delete for good", `forget:${name}`, (event) => this.forget(event, name)),
         );
       return make(
@@ -175,11 +175,25 @@
     }
 
     async rollBack(event, one) {
-      const versions = await this.doing(event, () => this.desk.ask(`/${encodeURIComponent(one.name)}/previous`));
-      if (!versions) return;
-      const choices = versions.map(({ number, version, commit }) => ({ label: [version, commit.slice(0, 12)].filter(Boolean).join(" · "), value: number }));
-      const number = await ask.oneOf(`Go back to which version of ${one.title}?`, choices);
-      if (number !== null) await this.wish(event, `/${encodeURIComponent(one.name)}/roll-back?version=${number}`);
+      const kept = await this.kept(event, one.name);
+      if (kept) await this.take(event, one.name, await ask.oneOf(`Go back to which version of ${one.title}?`, kept));
+    }
+
+    async putBack(event, name) {
+      const kept = await this.kept(event, name);
+      if (!kept) return;
+      await this.take(event, name, kept.length > 1 ? await ask.oneOf(`Put back which version of ${name}?`, kept) : kept[0].value);
+    }
+
+    /** The versions that are kept of one, to choose from; null where they cannot be had. */
+    async kept(event, name) {
+      const versions = await this.doing(event, () => this.desk.ask(`/${encodeURIComponent(name)}/previous`));
+      return versions && versions.map(({ number, version, commit }) => ({ label: [version, commit.slice(0, 12)].filter(Boolean).join(" · "), value: number }));
+    }
+
+    /** @param {number | null} number of the version that is wanted; null: none is */
+    async take(event, name, number) {
+      if (number !== null) await this.wish(event, `/${encodeURIComponent(name)}/roll-back?version=${number}`);
     }
 
     async remove(event, one) {

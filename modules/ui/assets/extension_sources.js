@@ -96,7 +96,7 @@
   /** The list that somebody keeps on the web. */
   class Index {
     constructor(desk) {
-      Object.assign(this, { desk, rows: [], total: 0, asked: 0, timer: 0, tags: new Set() });
+      Object.assign(this, { desk, rows: [], total: 0, asked: 0, timer: 0, tags: new Set(), hidden: new Set() });
       this.search = make("input", "field", { type: "search", id: "extension-search", placeholder: "Search the index", "aria-label": "Search the index", on: { input: () => this.soon() } });
       this.sort = make("select", "field", { id: "extension-sort", "aria-label": "Sorted by", on: { change: () => this.load() } }, ...Object.entries(SORTS).map(([value, text]) => make("option", "", { value, text })));
       this.again = button("Fetch again", "again", () => this.load({ again: true }));
@@ -123,6 +123,7 @@
       const sort = this.sort.value;
       const query = new URLSearchParams({ words: this.search.value.trim(), sort, descending: sort !== "name", again, limit: PAGE, offset: adds ? this.rows.length : 0 });
       for (const tag of this.tags) query.append("tags", tag);
+      for (const tag of this.hidden) query.append("without", tag);
       this.problem.textContent = "";
       if (again || !this.rows.length) this.told.textContent = "Fetching the index…";
       try {
@@ -168,15 +169,28 @@
       const shown = names.join("\n");
       if (this.shown === shown) return;
       this.shown = shown;
-      const chip = (name) =>
-        button(name, name, ({ target }) => this.choose(name, target), "index-tag", { title: tags[name], translate: "no", "aria-pressed": String(this.tags.has(name)) });
-      this.chips.replaceChildren(...names.map(chip));
+      this.chips.replaceChildren(
+        ...names.map((name) => {
+          const chip = button(name, name, () => this.turn(name, chip), "index-tag", { title: tags[name], translate: "no" });
+          return this.mark(name, chip);
+        }),
+      );
     }
 
-    choose(name, chip) {
-      if (!this.tags.delete(name)) this.tags.add(name);
-      chip.setAttribute("aria-pressed", String(this.tags.has(name)));
+    /** A tag is asked for by the first click, hidden by the second, and left alone after the third. */
+    turn(name, chip) {
+      if (this.tags.delete(name)) this.hidden.add(name);
+      else if (!this.hidden.delete(name)) this.tags.add(name);
+      this.mark(name, chip);
       this.load();
+    }
+
+    mark(name, chip) {
+      const isHidden = this.hidden.has(name);
+      chip.textContent = isHidden ? `− ${name}` : name;
+      chip.classList.toggle("is-hiding", isHidden);
+      chip.setAttribute("aria-pressed", String(isHidden || this.tags.has(name)));
+      return chip;
     }
 
     row(one) {
