@@ -101,7 +101,8 @@ def _shared_first_pass(
     latents = tools.first_passes.get(*place) if tools.recorder is None else None
     if latents is None:
         latents = _first_pass(request, run, indices, progress)
-        tools.first_passes.keep(*place, latents)
+        if not any(map(tools.participants.of, indices)):  # else nobody would note them where it is not painted
+            tools.first_passes.keep(*place, latents)
     else:
         progress.skip_run()
     return latents
