@@ -25,6 +25,7 @@ ROUTES = (
     ("GET", "/api/v1/pictures/{picture}/parameters", None),
     ("GET", "/api/v1/pictures/{picture}/thumbnail", None),
     ("POST", "/api/v1/pictures/{picture}/upscale", None),
+    ("POST", "/api/v1/pictures/{picture}/actions/border_and_watermark/border-and-watermark", {}),
 )
 OF_FEW = ("/look-inside/", "/input")
 """What is there of some jobs and pictures alone."""
@@ -55,7 +56,12 @@ def test_every_route_with_an_id_is_crossed(people: dict[str, TestClient], idle_s
     documented = people[OWNER].get("/api/v1/openapi.json").json()["paths"]
     ours = {path for path in documented if "{job_id}" in path or "{picture_id}" in path}
     streams = {"/api/v1/jobs/{job_id}/events"}
-    wishes = {"/api/v1/pictures/{picture_id}/{wish}": "/api/v1/pictures/{picture}/upscale"}
+    wishes = {
+        "/api/v1/pictures/{picture_id}/{wish}": "/api/v1/pictures/{picture}/upscale",
+        "/api/v1/pictures/{picture_id}/actions/{extension}/{name}": (
+            "/api/v1/pictures/{picture}/actions/border_and_watermark/border-and-watermark"
+        ),
+    }
     assert {wishes.get(path, path.replace("_id}", "}")) for path in ours - streams} == paths
     for asking, other in (("ann", "bob"), ("bob", "ann")):
         for method, path, body in ROUTES:

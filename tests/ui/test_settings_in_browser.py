@@ -128,7 +128,7 @@ def _the_settings(page: Page, services: Services) -> None:
 
 def _the_extensions(page: Page) -> None:
     page.evaluate(OPEN_TAB, "Extensions")
-    page.get_by_role("heading", name="xyz_plot").wait_for()
+    page.get_by_role("heading", name="X/Y/Z plot").wait_for()
     expect(page.locator(".extension:not([data-state=active])")).to_have_count(0)
 
 
