@@ -234,10 +234,11 @@ def test_words_alone_stay_words(services: Services) -> None:
 
 def test_what_the_queue_has_no_room_for_is_told_with_what_was_done(services: Services) -> None:
     services.settings.change(queue_limit=1)
-    outcome = press(services, "again", stored(services))
+    picture = stored(services)
+    outcome = press(services, "again", picture)
     assert len(outcome.jobs) == 1 and outcome.problem.startswith("The queue holds 1 waiting jobs")
     with pytest.raises(QueueFull):
-        press(services, "again", stored(services))
+        press(services, "again", picture)
 
 
 def test_who_fails_while_they_are_saved_loses_none(services: Services) -> None:
