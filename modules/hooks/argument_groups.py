@@ -60,17 +60,24 @@ class ArgumentGroup(ABC):
         )
 
 
+def check_arguments(owner: str, arguments: object) -> None:
+    """Raise ValueError for what cannot be the arguments of anything but a script. `owner` says whose they are."""
+    if not isinstance(arguments, (list, tuple)) or not all(isinstance(row, Argument) for row in arguments):
+        raise ValueError(f"the arguments of {owner} are no list of arguments")
+    names = [row.name for row in arguments]
+    if len(set(names)) < len(names):
+        raise ValueError(f"two arguments of {owner} have the same name")
+    if wrong := next((name for name in names if not name.isidentifier()), None):
+        raise ValueError(f"{wrong!r} is no name of an argument: use letters, digits and _")
+    if any(isinstance(row, Drawn) for row in arguments):
+        raise ValueError(f"{owner} asks whether a seed was drawn, which only scripts are told")
+
+
 def check_group(group: ArgumentGroup, kind: str, taken_keys: Collection[str]) -> None:
     """Raise ValueError for names and keys that forms, command lines and infotexts cannot hold. `kind`: "section"."""
     if not _is_name(group.name):
         raise ValueError(f"{group.name[:80]!r} is no name of a {kind}: use letters, digits, spaces and -")
-    names = [row.name for row in group.arguments]
-    if len(set(names)) < len(names):
-        raise ValueError(f"two arguments of {group.name!r} have the same name")
-    if wrong := next((name for name in names if not name.isidentifier()), None):
-        raise ValueError(f"{wrong!r} is no name of an argument: use letters, digits and _")
-    if any(isinstance(row, Drawn) for row in group.arguments):
-        raise ValueError(f"{group.name!r} asks whether a seed was drawn, which only scripts are told")
+    check_arguments(repr(group.name), group.arguments)
     for place, key in enumerate(group.keys):
         if not _KEY.fullmatch(key):
             raise ValueError(f"{key!r} is no key for infotexts: use letters, digits, spaces, - and /")

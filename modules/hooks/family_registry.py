@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import get_args
 
-from modules.hooks.extension_code import in_time
+from modules.hooks.extension_code import fault_of, in_time
 from modules.hooks.model_families import KnownFamily, ModelFamily
 from modules.hooks.plain_names import plain_name
 from modules.hooks.plugins import Plugins
@@ -52,8 +52,8 @@ class FamilyRegistry:
                 if in_time(ask, _SECONDS):
                     return brought
             except Exception as error:  # noqa: BLE001  others wrote it
-                problem = f"{type(error).__name__}: {error}"
-                self._plugins.leave_out(brought.plugin, f"the model family {brought.family.name!r} failed ({problem})")
+                problem = f"the model family {brought.family.name!r} failed ({fault_of(error)})"
+                self._plugins.leave_out(brought.plugin, problem)
         return None
 
     def __len__(self) -> int:

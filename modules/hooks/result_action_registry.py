@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import get_args
 
 from modules.errors import InvalidRequest
-from modules.hooks.arguments import Argument, Drawn
+from modules.hooks.argument_groups import check_arguments
 from modules.hooks.plain_names import nearest_name
 from modules.hooks.plugins import Plugins, short_name
 from modules.hooks.result_actions import MOST_LETTERS, MOST_SIGNS, ActionAudience, ResultAction
@@ -81,7 +80,7 @@ def _checked(answer: object) -> list[ResultAction]:
         _check_words(action)
         if action.audience not in get_args(ActionAudience):
             raise ValueError(f"the button {name!r} has no audience that there is")
-        _check_arguments(name, action.arguments)
+        check_arguments(f"the button {name!r}", action.arguments)
     return list(answer)
 
 
@@ -91,15 +90,3 @@ def _check_words(action: ResultAction) -> None:
         raise ValueError(f"{label!r} is no label of a button: use 1 to {MOST_LETTERS} letters")
     if not isinstance(action.help, str) or not isinstance(action.icon, str) or len(action.icon) > MOST_SIGNS:
         raise ValueError(f"the button {action.name!r} has a help or an icon that is no short text")
-
-
-def _check_arguments(name: str, arguments: Sequence[Argument]) -> None:
-    if not isinstance(arguments, (list, tuple)) or not all(isinstance(row, Argument) for row in arguments):
-        raise ValueError(f"the arguments of the button {name!r} are no list of arguments")
-    names = [row.name for row in arguments]
-    if len(set(names)) < len(names):
-        raise ValueError(f"two arguments of the button {name!r} have the same name")
-    if wrong := next((one for one in names if not one.isidentifier()), None):
-        raise ValueError(f"{wrong!r} is no name of an argument: use letters, digits and _")
-    if any(isinstance(row, Drawn) for row in arguments):
-        raise ValueError(f"the button {name!r} asks whether a seed was drawn, which only scripts are told")
