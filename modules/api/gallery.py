@@ -246,13 +246,13 @@ def _add_one(router: APIRouter, services: Services) -> None:
     @router.get(
         "/{picture_id}/thumbnail",
         response_class=FileResponse,
-        responses={**refusals(404), 200: picture_answer("image/webp")},
+        responses={**refusals(404), 200: picture_answer("image/jpeg")},
     )
     def thumbnail(picture_id: PictureNumber, request: Request) -> FileResponse:
         """A small copy of a finished picture."""
         picture = own_picture(services, request, picture_id)
         file_of(services, picture)
-        return FileResponse(told(services.pictures.thumbnail, picture), media_type="image/webp")
+        return FileResponse(told(services.pictures.thumbnail, picture), media_type="image/jpeg")
 
 
 def _add_input(router: APIRouter, services: Services) -> None:

@@ -227,14 +227,14 @@ def model_routes(services: Services) -> APIRouter:
     @router.get(
         "/model-previews/{kind}/{name:path}",
         response_class=FileResponse,
-        responses={**refusals(404), 200: picture_answer("image/webp")},
+        responses={**refusals(404), 200: picture_answer("image/jpeg")},
     )
     def preview(kind: Kind, name: ModelName) -> FileResponse:
         """A small picture of the model, beside it or in its header, as WebP."""
         path = find(services.cards.thumbnail, kind, name)
         if path is None:
             raise HTTPException(404, "This model has no preview. Put one there.")
-        return FileResponse(path, media_type="image/webp")
+        return FileResponse(path, media_type="image/jpeg")
 
     @router.put(
         "/model-previews/{kind}/{name:path}",

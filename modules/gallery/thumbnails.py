@@ -16,7 +16,7 @@ def thumbnail_of(picture: Path, folder: Path) -> Path:
     """The thumbnail of a picture file, below `folder`. Raises UnreadablePicture, StorageFull."""
     state = picture.stat() if picture.is_file() else None
     mark = f"{picture}|{state.st_mtime_ns}|{state.st_size}" if state else str(picture)
-    path = folder / f"{hashlib.sha256(mark.encode()).hexdigest()[:32]}.webp"
+    path = folder / f"{hashlib.sha256(mark.encode()).hexdigest()[:32]}.jpg"
     if not path.is_file():
         write_atomically(path, encode_thumbnail(load_picture(picture, LISTED_FORMATS), SIDE))
     return path

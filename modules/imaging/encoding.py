@@ -73,10 +73,10 @@ def encode_preview(pixels: np.ndarray, *, scale: int) -> bytes:
 
 
 def encode_thumbnail(image: Image.Image, side: int) -> bytes:
-    """A WebP that fits into a square of `side` pixels."""
+    """A JPEG that fits into a square of `side` pixels; a WebP is a third smaller, but ten times slower to make."""
     small = image.convert("RGB")
     small.thumbnail((side, side), Image.Resampling.LANCZOS)
-    return _encode(small, "WEBP", quality=82)
+    return _encode(small, "JPEG", quality=87)
 
 
 def _comment(infotext: str) -> bytes:

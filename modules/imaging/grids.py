@@ -104,10 +104,10 @@ def _sheet(
 
 
 def _limited(sheet: _Sheet, max_pixels: int, max_side: int) -> _Sheet:
+    if sheet.columns * sheet.rows > max_pixels or max(sheet.columns, sheet.rows) > max_side:
+        raise ValueError(f"{sheet.columns} x {sheet.rows} cells do not fit into {max_pixels} pixels")
     limited, factor = sheet, 1.0
     while limited.width * limited.height > max_pixels or max(limited.width, limited.height) > max_side:
-        if max(limited.cell_width, limited.cell_height) == 1 and not limited.margin:
-            raise ValueError(f"{sheet.columns} x {sheet.rows} cells do not fit into {max_pixels} pixels")
         too_many = math.sqrt(max_pixels / (limited.width * limited.height))
         factor *= min(0.999, too_many, max_side / max(limited.width, limited.height))
         limited = sheet.shrunk(factor)

@@ -161,7 +161,7 @@ class ModelCards:
         stated = preview.stat() if preview is not None else None
         state = (stated.st_size, stated.st_mtime_ns) if stated else (file.state.size, file.state.stamp)
         mark = sha256(f"{preview or file.path}|{state}".encode()).hexdigest()[:32]
-        path = self._thumbnails / f"{mark}.webp"
+        path = self._thumbnails / f"{mark}.jpg"
         if path.is_file():
             return path
         source = preview or (None if mark in self._without_preview else embedded_preview(_metadata(file)))

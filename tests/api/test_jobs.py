@@ -46,7 +46,7 @@ def test_picture_in_request_and_picture_out(client: TestClient) -> None:
     (picture,) = report["pictures"]
     file = client.get(picture["file"])
     assert client.get(f"/api/v1/pictures/{picture['id']}").json() == picture
-    assert client.get(picture["thumbnail"]).headers["content-type"] == "image/webp"
+    assert client.get(picture["thumbnail"]).headers["content-type"] == "image/jpeg"
     with Image.open(io.BytesIO(file.content)) as image:
         assert image.size == (128, 128)
         assert image.info["parameters"] == picture["infotext"]

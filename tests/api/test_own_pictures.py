@@ -54,7 +54,7 @@ def test_a_picture_and_its_thumbnail_are_their_users_and_owners(
 
 def test_files_that_no_job_made_are_the_owners(people: dict[str, TestClient], idle_services: Services) -> None:
     file = idle_services.paths.grids / "found.png"
-    thumbnail = idle_services.paths.cache / "thumbnails" / "0123.webp"
+    thumbnail = idle_services.paths.cache / "thumbnails" / "0123.jpg"
     for one in (file, thumbnail):
         one.parent.mkdir(parents=True, exist_ok=True)
         one.write_bytes(b"picture")

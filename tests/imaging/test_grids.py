@@ -85,6 +85,12 @@ def test_grid_stays_within_its_limits(
     assert (sheet == COLOURS[0]).all(axis=2).any()
 
 
+def test_legends_shrink_even_where_cells_cannot() -> None:
+    sheet = grid([plain(COLOURS[0], 1, 1)], 1, column_legends=["x"], row_legends=["y"], max_pixels=400, max_side=40)
+    assert sheet.shape[0] * sheet.shape[1] <= 400
+    assert (sheet == COLOURS[0]).all(axis=2).any()
+
+
 def test_large_grid_can_be_read_again_and_shows_every_picture(tmp_path: Path) -> None:
     sheet = grid([plain(COLOURS[place % 2], 900, 40) for place in range(40)], 40, column_legends=["x"] * 40)
     assert sheet.shape[1] <= 16_384

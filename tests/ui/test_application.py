@@ -48,7 +48,7 @@ def file_status(address: str, path: Path) -> int:
 def test_pictures_are_served_in_place_and_nothing_else_is(address: str, demo_services: Services) -> None:
     paths = demo_services.paths
     picture = paths.txt2img_pictures / "2026-01-01" / "00001-1.png"
-    thumbnail = paths.cache / "thumbnails" / "a.webp"
+    thumbnail = paths.cache / "thumbnails" / "a.jpg"
     private = [paths.outputs / "elsewhere.png", paths.cache / "private.txt", paths.settings_file]
     for file in (picture, thumbnail, *private):
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -26,7 +26,7 @@ from torch.nn import functional
 
 from tools.demo_model.checkpoint import read_state, write_state
 from tools.demo_model.drawings import SHARD, Pictures, read_shard, shard_path
-from tools.demo_model.networks import SCALING_FACTOR, device_of_choice
+from tools.demo_model.networks import SCALING_FACTOR, device_of_choice, mixed_precision
 from tools.demo_model.painting import paint
 from tools.demo_model.scene import Scene, training_scene
 
@@ -71,7 +71,7 @@ def write_shard(vae: AutoencoderKL, path: Path, first: int, pictures: Pictures, 
         pixels = (batch.to(device).float() / 127.5 - 1).permute(0, 3, 1, 2)
         if shrink > 1:
             pixels = functional.avg_pool2d(pixels, shrink)
-        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+        with mixed_precision(device):
             spread = vae.encode(pixels.contiguous(memory_format=torch.channels_last)).latent_dist
         parts.append((spread.sample(generator) * SCALING_FACTOR).half())
     side = pictures.shape[1] // shrink

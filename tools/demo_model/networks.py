@@ -105,12 +105,29 @@ def new_text_encoder(tokenizer: CLIPTokenizer, layers: int = TEXT_LAYERS, width:
     )
 
 
-def grown_text_encoder(folder: Path, tokenizer: CLIPTokenizer, synonyms: Mapping[str, str]) -> CLIPTextModel:
-    """A saved text encoder with embeddings added for the tokenizer's new tokens; a synonym starts near its word."""
-    encoder: CLIPTextModel = CLIPTextModel.from_pretrained(folder, dtype=torch.float32)
+def grown_text_encoder(
+    folder: Path, tokenizer: CLIPTokenizer, synonyms: Mapping[str, str], layers: int
+) -> CLIPTextModel:
+    """A saved text encoder with layers added, up to so many, and with embeddings for the tokenizer's new tokens.
+
+    It says at first what it said before: new layers pass their input on. A synonym starts near its word.
+    """
+    old = CLIPTextConfig.from_pretrained(folder).num_hidden_layers
+    encoder: CLIPTextModel = CLIPTextModel.from_pretrained(
+        folder, dtype=torch.float32, num_hidden_layers=max(old, layers)
+    )
+    for layer in encoder.encoder.layers[old:]:
+        for last in (layer.self_attn.out_proj, layer.mlp.fc2):
+            nn.init.zeros_(last.weight)
+            _zero_bias(last)
+    _add_embeddings(encoder, tokenizer, synonyms)
+    return encoder
+
+
+def _add_embeddings(encoder: CLIPTextModel, tokenizer: CLIPTokenizer, synonyms: Mapping[str, str]) -> None:
     old: Tensor = encoder.get_input_embeddings().weight.detach()
     if len(tokenizer) == len(old):
-        return encoder
+        return
     generator = torch.Generator().manual_seed(0)
     added = torch.randn(len(tokenizer) - len(old), old.shape[1], generator=generator) * float(old.std())
     table = torch.cat([old, added])
@@ -122,7 +139,6 @@ def grown_text_encoder(folder: Path, tokenizer: CLIPTokenizer, synonyms: Mapping
     encoder.resize_token_embeddings(len(tokenizer), mean_resizing=False)
     with torch.no_grad():
         encoder.get_input_embeddings().weight.copy_(table)
-    return encoder
 
 
 def noise_schedule() -> DDPMScheduler:
@@ -147,6 +163,12 @@ _BETAS = {
 def device_of_choice() -> torch.device:
     """CUDA where there is one, else the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def mixed_precision(device: torch.device) -> torch.autocast:
+    """Multiplication in bfloat16 where the device has it in hardware: graphics cards, processors with AMX."""
+    fast = device.type == "cuda" or torch.cpu._is_amx_tile_supported()
+    return torch.autocast(device.type, torch.bfloat16, enabled=fast)
 
 
 def _zero_bias(module: nn.Conv2d | nn.Linear) -> None:

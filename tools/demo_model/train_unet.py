@@ -17,7 +17,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from diffusers import UNet2DConditionModel
@@ -38,6 +37,7 @@ from tools.demo_model.networks import (
     UNET_WIDTHS,
     device_of_choice,
     grown_text_encoder,
+    mixed_precision,
     new_text_encoder,
     new_unet,
     noise_schedule,
@@ -54,8 +54,6 @@ LAYOUT_WEIGHT = 0.02
 PAIR_WEIGHT = 1.7  # two subjects with two colours are the hardest thing to learn
 
 CROPS = ("whole", "landscape", "portrait")
-
-COMPILED_SHAPE = (32, 32)
 
 Piece = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
 
@@ -100,7 +98,7 @@ def build_learner(recipe: Recipe) -> Learner:
     if recipe.text_encoder is None:
         encoder = new_text_encoder(tokenizer, recipe.text_layers)
     else:
-        encoder = grown_text_encoder(recipe.text_encoder, tokenizer, synonyms())
+        encoder = grown_text_encoder(recipe.text_encoder, tokenizer, synonyms(), recipe.text_layers)
     return Learner(unet, encoder)
 
 
@@ -143,6 +141,8 @@ class Lessons:
         self._wording = Wording(load_tokenizer(recipe.tokenizer))
         self._alphas = noise_schedule().alphas_cumprod.to(device)
         self._smallest = min(one.side for one in sets)
+        self.shape = (sets[0].side, sets[0].side)
+        """Rows and columns of the first set's latents, which the networks are compiled for."""
 
     def piece(self, step: int, number: int) -> Piece:
         """Noisy latents, timesteps, token ids, the v to predict and the layout that the captions tell."""
@@ -206,18 +206,23 @@ def train(recipe: Recipe, crew: Crew) -> None:
     lessons = Lessons(recipe, read_sets(recipe), device)
     learner = build_learner(recipe).to(device)
     learner.unet.to(memory_format=torch.channels_last)
+    if device.type == "cpu":
+        learner.unet.set_default_attn_processor()  # fused attention is slower where pictures and captions are small
+        learner.text_encoder.set_attn_implementation("eager")
     if crew.rank == 0:
         write_shape(recipe.run, learner, recipe.tokenizer)
     fetch: Callable[[int, int], Piece] = lessons.piece
     if crew.size == 1:
         fetch = Ahead(lessons.piece, recipe.pieces, ThreadPoolExecutor(1), depth=2).get
-    fast: Any = torch.compile(learner.unet, dynamic=False) if recipe.compile else learner.unet
+    fast, encode = learner.unet, learner.text_encoder
+    if recipe.compile:
+        fast, encode = torch.compile(fast, dynamic=False), torch.compile(encode, dynamic=False)
 
     def learn(step: int, number: int) -> float:
         noisy, timesteps, ids, target, layout = fetch(step, number)
-        unet = fast if noisy.shape[-2:] == COMPILED_SHAPE else learner.unet
-        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-            states = learner.text_encoder(ids).last_hidden_state
+        unet = fast if noisy.shape[-2:] == lessons.shape else learner.unet
+        with mixed_precision(device):
+            states = encode(ids).last_hidden_state
             predicted = unet(noisy, timesteps, states).sample
         loss = functional.mse_loss(predicted.float(), target) / recipe.pieces
         whole = loss + LAYOUT_WEIGHT * learner.layout.loss(states, layout) / recipe.pieces
@@ -245,7 +250,7 @@ def parse(words: Sequence[str] | None = None) -> tuple[Recipe, int]:
     parser.add_argument("--text-encoder", type=Path, help="start from this folder, grown to the tokenizer")
     parser.add_argument("--widths", type=_numbers, default=UNET_WIDTHS, help="of a fresh U-Net")
     parser.add_argument("--layers", type=int, default=1, help="per block of a fresh U-Net")
-    parser.add_argument("--text-layers", type=int, default=TEXT_LAYERS, help="of a fresh text encoder")
+    parser.add_argument("--text-layers", type=int, default=TEXT_LAYERS, help="of the text encoder, at least")
     parser.add_argument("--steps", type=int, required=True)
     parser.add_argument("--batch", type=int, default=32, help="pictures per step, counted at the smallest size")
     parser.add_argument("--piece", type=int, default=8, help="pictures one worker does at a time")
@@ -256,7 +261,7 @@ def parse(words: Sequence[str] | None = None) -> tuple[Recipe, int]:
     parser.add_argument("--noise-bias", type=float, default=1.3, help="above 1 practises noisy steps more")
     parser.add_argument("--ema", type=float, default=0.998)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--compile", action="store_true", help="compile the U-Net for pictures of 256 x 256")
+    parser.add_argument("--compile", action="store_true", help="compile the networks for the first --latents")
     parser.add_argument("--save-seconds", type=float, default=120)
     parser.add_argument("--minutes", type=float, default=math.inf, help="stop, with the state saved, after so long")
     parser.add_argument("--workers", type=int, default=1, help="processes of one thread each, sharing every step")

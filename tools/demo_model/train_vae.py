@@ -34,6 +34,7 @@ from tools.demo_model.networks import (
     SCALING_FACTOR,
     VAE_WIDTHS,
     device_of_choice,
+    mixed_precision,
     new_vae,
     start_as_chain,
 )
@@ -95,7 +96,7 @@ def picture_loss(returned: Tensor, wanted: Tensor) -> Tensor:
     edges = down.abs().mean() + right.abs().mean()
     fields = functional.avg_pool2d(error, 4)
     chroma = torch.stack([fields[:, 0] - fields[:, 1], fields[:, 2] - 0.5 * (fields[:, 0] + fields[:, 1])], 1)
-    return error.abs().mean() + 4 * error.pow(2).mean() + 0.3 * edges + fields.abs().mean() + 2 * chroma.abs().mean()
+    return error.abs().mean() + 8 * error.pow(2).mean() + 0.3 * edges + fields.abs().mean() + 2 * chroma.abs().mean()
 
 
 def fresh_drawings(recipe: Recipe, step: int, piece: int) -> NDArray[np.uint8]:
@@ -192,7 +193,7 @@ def train(recipe: Recipe, crew: Crew) -> None:
     def learn(step: int, piece: int) -> float:
         wanted = fetch(step, piece).contiguous(memory_format=torch.channels_last)
         travel = fast if wanted.shape[-1] == max(recipe.sides) else round_trip
-        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+        with mixed_precision(device):
             returned, closeness = travel(wanted)
         loss = (picture_loss(returned.float(), wanted) + recipe.kl * closeness) / recipe.pieces
         loss.backward()  # type: ignore[no-untyped-call]

@@ -130,7 +130,7 @@
       this.step = (width + GAP) / this.columns;
       this.rows = Math.ceil(this.list.count() / this.columns);
       this.sheet.style.height = `${Math.max(0, this.rows * this.step - GAP)}px`;
-      this.sheet.style.setProperty("--side", `${this.step - GAP}px`);
+      this.sheet.style.setProperty("--side", `${Math.floor(this.step - GAP)}px`);
     }
 
     firstPlace(scrollTop = this.scroller.scrollTop) {
@@ -197,7 +197,8 @@
         this.cells.set(place, cell);
       } else if (!isOther) return;
       const row = Math.floor(place / this.columns);
-      cell.style.transform = `translate(${(place - row * this.columns) * this.step}px, ${row * this.step}px)`;
+      const [x, y] = [place - row * this.columns, row].map((at) => Math.round(at * this.step)); // between pixels they blur
+      cell.style.transform = `translate(${x}px, ${y}px)`;
       this.describe(cell, place, isFast);
     }
 
