@@ -16,7 +16,14 @@ from torch import Tensor
 from transformers import CLIPTextModel
 
 from tools.demo_model.latents import tensor_picture
-from tools.demo_model.networks import DOWNSCALE, LATENT_CHANNELS, SCALING_FACTOR, device_of_choice, picture_scheduler
+from tools.demo_model.networks import (
+    DOWNSCALE,
+    LATENT_CHANNELS,
+    SCALING_FACTOR,
+    device_of_choice,
+    mixed_precision,
+    picture_scheduler,
+)
 from tools.demo_model.tokenizer import load_tokenizer
 from tools.demo_model.wording import Wording
 
@@ -46,7 +53,7 @@ class Model:
 
 
 def load_model(folder: Path) -> Model:
-    """Load a diffusers folder in full precision."""
+    """Load a diffusers folder."""
     device = device_of_choice()
     vae = AutoencoderKL.from_pretrained(folder / "vae", dtype=torch.float32).to(device)
     unet = UNet2DConditionModel.from_pretrained(folder / "unet", dtype=torch.float32).to(device)
@@ -60,7 +67,8 @@ def generate(model: Model, prompts: Sequence[str], seeds: Sequence[int], manner:
     pictures: list[Image.Image] = []
     for start in range(0, len(prompts), manner.batch):
         stop = start + manner.batch
-        pictures += _generate_batch(model, prompts[start:stop], seeds[start:stop], manner)
+        with mixed_precision(model.device):
+            pictures += _generate_batch(model, prompts[start:stop], seeds[start:stop], manner)
     return pictures
 
 
@@ -72,7 +80,7 @@ def _generate_batch(model: Model, prompts: Sequence[str], seeds: Sequence[int], 
     latents = torch.stack([_noise(seed, manner.side) for seed in seeds]).to(model.device) * scheduler.init_noise_sigma
     for timestep in scheduler.timesteps:
         doubled = scheduler.scale_model_input(torch.cat([latents, latents]), timestep)
-        without, given = model.unet(doubled, timestep.to(model.device), states).sample.chunk(2)
+        without, given = model.unet(doubled, timestep.to(model.device), states).sample.float().chunk(2)
         guided = without + manner.cfg * (given - without)
         latents = scheduler.step(guided, timestep, latents).prev_sample
     decoded = [model.vae.decode(latent[None] / SCALING_FACTOR).sample[0] for latent in latents]

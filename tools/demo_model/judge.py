@@ -31,7 +31,7 @@ from torch.nn import functional
 from tools.demo_model.checkpoint import optimizer_tensors, read_state, restore_optimizer, under, within, write_state
 from tools.demo_model.grounds import GROUNDS, WEATHERS
 from tools.demo_model.latents import picture_tensor
-from tools.demo_model.networks import device_of_choice
+from tools.demo_model.networks import device_of_choice, mixed_precision
 from tools.demo_model.painting import paint, standing
 from tools.demo_model.palette import COLOURS
 from tools.demo_model.scene import PLACES, STYLES, Scene, sample_scene
@@ -313,7 +313,8 @@ def _train(output: Path, data: Drawings, epochs: int, batch: int, rate: float) -
         order = torch.randperm(drawings, generator=torch.Generator().manual_seed(step // per_epoch))
         rows = order[(step % per_epoch) * batch :][:batch].to(device)
         judge.train()
-        loss = _loss(judge, data, rows, torch.Generator(device).manual_seed(step))
+        with mixed_precision(device):
+            loss = _loss(judge, data, rows, torch.Generator(device).manual_seed(step))
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
