@@ -32,7 +32,7 @@ def mean_excess(found: list[np.ndarray], channel: int) -> float:
 def test_weight_raises_redness_step_by_step(demo_services: Services) -> None:
     weights = (0.6, 1.0, 1.5, 2.0)
     redness = [
-        mean_excess(pictures(demo_services, prompt=f"a (red:{weight}) house on a white background"), RED)
+        mean_excess(pictures(demo_services, prompt=f"a (red:{weight}) star on a blue background"), RED)
         for weight in weights
     ]
     assert redness == sorted(redness)
