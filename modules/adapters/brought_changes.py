@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from modules.adapters.changes import WeightChange
-from modules.diffusion.given_tensors import in_place_of
 from modules.diffusion.memory import ran_out_of_memory
 from modules.errors import PluginFailed
 from modules.hooks.adapter_kinds import AdapterContext
@@ -59,7 +58,11 @@ class BroughtChange(WeightChange):
         )
         with self._blaming():
             change = self.brought.kind.change(context)
-        return in_place_of(weight, change, lambda given: self._failed(f"it gave {given}"))
+        if not isinstance(change, Tensor):
+            raise self._failed(f"it gave {type(change).__name__} in the place of a tensor")
+        if change.shape != weight.shape:
+            raise self._failed(f"it gave a tensor of {tuple(change.shape)} in the place of {tuple(weight.shape)}")
+        return change.to(weight)
 
     def _blaming(self) -> AbstractContextManager[None]:
         return blaming(lambda error: self._failed(f"{type(error).__name__}: {error}"), ran_out_of_memory)

@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 import torch
 
-from modules.diffusion.given_tensors import in_place_of
 from modules.diffusion.memory import ran_out_of_memory
 from modules.diffusion.samplers import SAMPLERS, Callback, Denoiser, Noise, SamplerOptions, SamplerRecipe
 from modules.diffusion.samplers.contract import Run
@@ -53,10 +52,13 @@ class BroughtSampler:
             finally:
                 if run.fault is not None:
                     raise run.fault  # whatever the sampler made of it
-        made = in_place_of(x, made, lambda given: self._failed(f"it gave {given}"))
+        if not isinstance(made, torch.Tensor):
+            raise self._failed(f"it gave {type(made).__name__} in the place of a tensor")
+        if made.shape != x.shape:
+            raise self._failed(f"it gave a tensor of {tuple(made.shape)} in the place of {tuple(x.shape)}")
         if run.done != run.steps:
             raise self._failed(f"it told of {run.done} steps where there are {run.steps}")
-        return made
+        return made.to(x)
 
     def _failed(self, problem: str) -> PluginFailed:
         return PluginFailed(
@@ -95,18 +97,23 @@ class _BroughtRun:
         level = float(sigma)
         if not (math.isfinite(level) and level > 0):
             raise ValueError(f"denoise was asked at the noise level {level:g}")
-        x = self._given(latents, "denoise")
+        x = self._of_shape(latents, "denoise")
         return self._ours(lambda: self._run.see(x, level))
 
     def _stepped(self, latents: torch.Tensor, denoised: torch.Tensor) -> torch.Tensor:
         if self.done == self.steps:
             raise ValueError(f"stepped was called more often than there are steps, {self.steps}")
-        x, seen = self._given(latents, "stepped"), self._given(denoised, "stepped")
+        x, seen = self._of_shape(latents, "stepped"), self._of_shape(denoised, "stepped")
         self.done += 1
         return self._ours(lambda: self._run.stepped(seen, x, self._run.sigmas[self.done]))
 
-    def _given(self, tensor: object, call: str) -> torch.Tensor:
-        return in_place_of(self._x, tensor, lambda given: ValueError(f"{call} was given {given}"))
+    def _of_shape(self, tensor: object, call: str) -> torch.Tensor:
+        if not isinstance(tensor, torch.Tensor):
+            raise TypeError(f"{call} was given {type(tensor).__name__} in the place of a tensor")
+        if tensor.shape != self._x.shape:
+            shapes = f"{tuple(tensor.shape)} in the place of {tuple(self._x.shape)}"
+            raise ValueError(f"{call} was given a tensor of {shapes}")
+        return tensor.to(self._x)
 
     def _ours(self, call: Callable[[], torch.Tensor]) -> torch.Tensor:
         """What a call into the program gives. Whatever stopped it once stops it for ever."""

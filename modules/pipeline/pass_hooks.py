@@ -8,12 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import torch
 
-from modules.diffusion.given_tensors import in_place_of
 from modules.diffusion.guidance.guided_denoiser import GuidanceChanges
 from modules.diffusion.guidance.views import Moment
 from modules.diffusion.memory import ran_out_of_memory
@@ -174,7 +172,7 @@ class PassHooks:
         for implementation in self._hooks[hook]:
             answer = called(implementation, context(tensor, self.told(implementation.plugin)))
             if answer is not None:
-                tensor = in_place_of(tensor, answer, partial(_gave, implementation))
+                tensor = _of_shape(answer, tensor, implementation)
                 self.took_part(implementation.plugin)
         return tensor
 
@@ -217,5 +215,9 @@ def failed(implementation: Implementation, problem: str) -> PluginFailed:
     )
 
 
-def _gave(implementation: Implementation, given: str) -> PluginFailed:
-    return failed(implementation, f"it gave {given}")
+def _of_shape(answer: object, tensor: torch.Tensor, implementation: Implementation) -> torch.Tensor:
+    if not isinstance(answer, torch.Tensor):
+        raise failed(implementation, f"it gave {type(answer).__name__} in the place of a tensor")
+    if answer.shape != tensor.shape:
+        raise failed(implementation, f"it gave a tensor of {tuple(answer.shape)} in the place of {tuple(tensor.shape)}")
+    return answer.to(tensor)

@@ -249,7 +249,7 @@ def test_an_interrupt_acts_within_a_step_whatever_the_sampler_makes_of_it(studio
         ),
         (
             lambda latents, context: context.stepped(latents, None),
-            "ValueError: stepped was given NoneType in the place of a tensor",
+            "TypeError: stepped was given NoneType in the place of a tensor",
         ),
     ],
 )
