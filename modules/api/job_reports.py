@@ -57,7 +57,7 @@ class PictureReport(Report):
     file: str
     """Where its file is on this server."""
     thumbnail: str
-    """Where a small copy is, as WebP."""
+    """Where a small copy is, as JPEG."""
 
 
 class JobSummary(Report):

@@ -230,7 +230,7 @@ def model_routes(services: Services) -> APIRouter:
         responses={**refusals(404), 200: picture_answer("image/jpeg")},
     )
     def preview(kind: Kind, name: ModelName) -> FileResponse:
-        """A small picture of the model, beside it or in its header, as WebP."""
+        """A small picture of the model, beside it or in its header, as JPEG."""
         path = find(services.cards.thumbnail, kind, name)
         if path is None:
             raise HTTPException(404, "This model has no preview. Put one there.")

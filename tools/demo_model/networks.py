@@ -10,6 +10,7 @@ from diffusers import AutoencoderKL, DDPMScheduler, DPMSolverMultistepScheduler,
 from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
+from modules.checkpoints.device import device_facts
 from tools.demo_model.tokenizer import MAX_TOKENS
 
 TEXT_WIDTH = 192
@@ -166,9 +167,8 @@ def device_of_choice() -> torch.device:
 
 
 def mixed_precision(device: torch.device) -> torch.autocast:
-    """Multiplication in bfloat16 where the device has it in hardware: graphics cards, processors with AMX."""
-    fast = device.type == "cuda" or torch.cpu._is_amx_tile_supported()
-    return torch.autocast(device.type, torch.bfloat16, enabled=fast)
+    """Multiplication in bfloat16 where the device has it in hardware."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=bool(device_facts(device).bfloat16))
 
 
 def _zero_bias(module: nn.Conv2d | nn.Linear) -> None:

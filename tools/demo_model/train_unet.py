@@ -141,7 +141,7 @@ class Lessons:
         self._wording = Wording(load_tokenizer(recipe.tokenizer))
         self._alphas = noise_schedule().alphas_cumprod.to(device)
         self._smallest = min(one.side for one in sets)
-        self.shape = (sets[0].side, sets[0].side)
+        self.first_shape = (sets[0].side, sets[0].side)
         """Rows and columns of the first set's latents, which the networks are compiled for."""
 
     def piece(self, step: int, number: int) -> Piece:
@@ -220,7 +220,7 @@ def train(recipe: Recipe, crew: Crew) -> None:
 
     def learn(step: int, number: int) -> float:
         noisy, timesteps, ids, target, layout = fetch(step, number)
-        unet = fast if noisy.shape[-2:] == lessons.shape else learner.unet
+        unet = fast if noisy.shape[-2:] == lessons.first_shape else learner.unet
         with mixed_precision(device):
             states = encode(ids).last_hidden_state
             predicted = unet(noisy, timesteps, states).sample

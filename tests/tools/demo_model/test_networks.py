@@ -6,15 +6,14 @@ from pathlib import Path
 
 import torch
 
+from tests.tiny_models import DEMO_MODEL
 from tools.demo_model.captions import synonyms
 from tools.demo_model.networks import grown_text_encoder, new_text_encoder
 from tools.demo_model.tokenizer import load_tokenizer
 
-SHIPPED = Path("models/Stable-diffusion/atelier-demo")
-
 
 def test_a_text_encoder_with_more_layers_says_the_same(tmp_path: Path) -> None:
-    tokenizer = load_tokenizer(SHIPPED / "tokenizer")
+    tokenizer = load_tokenizer(DEMO_MODEL / "tokenizer")
     torch.manual_seed(1)
     small = new_text_encoder(tokenizer, layers=1, width=32)
     small.save_pretrained(tmp_path)
