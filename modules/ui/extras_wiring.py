@@ -7,9 +7,9 @@ from functools import partial
 from modules.ui.announcing import announced
 from modules.ui.extras_handlers import ExtrasHandlers
 from modules.ui.extras_tab import DIRECTORY, SEVERAL
-from modules.ui.memory import CHANGED_SCRIPT, mark_script
+from modules.ui.memory import mark_script
 from modules.ui.notices import guarded
-from modules.ui.wiring import Wiring, how_script, wire_jobs, wire_sections
+from modules.ui.wiring import Wiring, filling, how_script, wire_jobs, wire_sections
 
 
 def wire_extras(wiring: Wiring) -> None:
@@ -32,10 +32,6 @@ def wire_extras(wiring: Wiring) -> None:
         **wiring.quiet,
     )
     wire_jobs(wiring, tab)
-    changes = [
-        tab.file.upload(guard(handlers.take_in), {tab.file}, shown, **wiring.quiet),
-        tab.remove.click(guard(handlers.remove), None, shown, **wiring.quiet),
-        *wire_sections(wiring, tab, guard),
-    ]
-    for change in changes:
-        change.then(None, None, None, js=CHANGED_SCRIPT)
+    filling(tab.file.upload, guard(handlers.take_in), {tab.file}, shown, **wiring.quiet)
+    filling(tab.remove.click, guard(handlers.remove), None, shown, **wiring.quiet)
+    wire_sections(wiring, tab, guard)

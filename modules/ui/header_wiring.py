@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from modules.ui.header import Header
-from modules.ui.wiring import Wiring, remember_all
+from modules.ui.wiring import Wiring, kept
 
 _SHOW_MODEL = "(name) => { window.atelier.header?.showModel(name); return []; }"
 _WATCH_MODEL = "() => { window.atelier.header?.watchModel(); return []; }"
@@ -23,5 +23,4 @@ def wire_header(wiring: Wiring, header: Header) -> None:
         component.change(None, [component, header.tools], header.tools, js=shown)
     if fields:
         values = ", ".join(f"now.values[{json.dumps(name)}]" for name, _ in fields)
-        taken = header.tools.input(None, [header.tools], [one for _, one in fields], js=f"(now) => [{values}]")
-        remember_all(wiring, taken)
+        kept(header.tools.input(None, [header.tools], [one for _, one in fields], js=f"(now) => [{values}]"))

@@ -6,12 +6,12 @@ import gradio as gr
 
 from modules.ui.infotext_handlers import InfotextHandlers
 from modules.ui.notices import guarded
-from modules.ui.wiring import Wiring, remember_all
+from modules.ui.wiring import Wiring, filling
 
 
 def wire_infotexts(wiring: Wiring, desk: gr.HTML) -> None:
     """An infotext that comes to the desk fills a form, which is remembered."""
-    filling = wiring.filling
+    fills = wiring.fills
     notice = wiring.tabs["txt2img"].notice
-    use = guarded(notice, InfotextHandlers(filling).use)
-    remember_all(wiring, desk.select(use, None, {*filling.outputs(), notice}, **wiring.quiet))
+    use = guarded(notice, InfotextHandlers(fills).use)
+    filling(desk.select, use, None, {*fills.outputs(), notice}, **wiring.quiet)

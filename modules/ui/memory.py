@@ -31,6 +31,8 @@ class Told:
     only_with: str
 
 
+FILLING_SCRIPT = "(...values) => { window.atelier.formsFilling(); return values; }"
+"""JavaScript for before the server is asked for what changes forms: what it will fill in was not typed."""
 CHANGED_SCRIPT = "() => { window.atelier.formsChanged(); return []; }"
 """JavaScript for after an event that changes forms: they are kept, and marked, as after a touch."""
 

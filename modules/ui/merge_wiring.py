@@ -11,7 +11,7 @@ from modules.ui.merge_tab import MODELS, MergeTab
 from modules.ui.models_tab import ModelsTab
 from modules.ui.models_wiring import changed_by_use, form_components, opened_handlers
 from modules.ui.notices import guarded
-from modules.ui.wiring import Wiring, remember_all
+from modules.ui.wiring import Wiring, filling
 
 
 def wire_merge(wiring: Wiring, tab: MergeTab, models: ModelsTab, model: gr.Dropdown) -> None:
@@ -30,10 +30,10 @@ def wire_merge(wiring: Wiring, tab: MergeTab, models: ModelsTab, model: gr.Dropd
     models.timer.tick(guard(handlers.look, empties=False), None, {tab.under_way, tab.notice}, **wiring.quiet)
     tab.under_way.change(guard(handlers.watch, empties=False), {tab.under_way}, {*state, tab.timer}, **wiring.quiet)
     tab.timer.tick(guard(handlers.show, empties=False), None, state, **wiring.quiet)
-    used = tab.use.click(
+    filling(
+        tab.use.click,
         guard(partial(handlers.use, opened)),
         {tab.made, *form_components(wiring)},
         {tab.result, tab.notice, *changed_by_use(wiring, model)},
         **wiring.quiet,
     )
-    remember_all(wiring, used)

@@ -75,7 +75,8 @@ class ModelsHandlers:
         there = [name for name in KINDS if counts[name] or name == kind or name not in RARE]
         choices = [(f"{KINDS[name]} {counts[name]:,}", name) for name in there]
         changes: Changes = {
-            tab.kind: gr.Radio(choices=choices, value=kind),
+            # Without its value: somebody may have chosen another kind by now.
+            tab.kind: gr.Radio(choices=choices),
             tab.limit: limit,
             tab.position: _position(len(first), len(found), search, self._folder(kind)),
             tab.more: gr.Button(visible=len(first) < len(found)),

@@ -15,7 +15,7 @@ from modules.ui.models_handlers import ListHandlers, ModelsHandlers
 from modules.ui.models_tab import ModelsTab
 from modules.ui.notices import guarded
 from modules.ui.opened_model_handlers import OpenedModelHandlers
-from modules.ui.wiring import Wiring, remember_all
+from modules.ui.wiring import Wiring, filling
 
 _GO_TO_PANEL = """() => {
   if (window.matchMedia('(max-width: 760px)').matches)
@@ -92,17 +92,16 @@ def _wire_opened(wiring: Wiring, tab: ModelsTab, model: gr.Dropdown) -> None:
     panel.close.click(guard(handlers.close), None, {panel.column, panel.chosen, panel.notice}, **wiring.quiet)
     values = {panel.chosen, panel.place, panel.negative, *form_components(wiring)}
     changed = {panel.remark, panel.notice, *changed_by_use(wiring, model)}
-    used = panel.use.click(guard(handlers.use), values, changed, **wiring.quiet)
-    worded = panel.words.select(guard(handlers.use_word), values, changed, **wiring.quiet)
-    for event in (used, worded):
-        remember_all(wiring, event)
+    used = filling(panel.use.click, guard(handlers.use), values, changed, **wiring.quiet)
+    filling(panel.words.select, guard(handlers.use_word), values, changed, **wiring.quiet)
     edited = {panel.chosen, *panel.form.values()}
     saved = panel.save.click(guard(handlers.save), edited, shown, **wiring.quiet)
     newest = panel.newest.click(guard(handlers.take_newest), {panel.chosen}, shown, **wiring.quiet)
     uploaded = panel.upload.upload(guard(handlers.take_upload), {panel.chosen, panel.upload}, shown, **wiring.quiet)
     cards = guarded(tab.notice, ModelsHandlers(wiring.services, tab).show, empties=False)
+    last = {"trigger_mode": "always_last", **wiring.quiet, **_IN_TURN}
     for event in (used, saved, newest, uploaded):
-        event.then(cards, tab.asked(), tab.shown(), **{**wiring.quiet, **_IN_TURN})
+        event.then(cards, tab.asked(), tab.shown(), **last)
 
 
 def _wire_downloads(wiring: Wiring, tab: ModelsTab) -> None:

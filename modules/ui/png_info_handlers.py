@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -25,18 +26,15 @@ class PngInfoHandlers:
         self._services = services
         self._tab = tab
 
-    def clear(self) -> Changes:
-        """Forget the picture before; a new one may turn out unreadable."""
-        return {self._tab.found: None}
-
-    def read(self, values: Values) -> Changes:
-        """Show what the dropped file says of how it was made."""
+    async def read(self, values: Values) -> AsyncIterator[Changes]:
+        """Forget the picture before, since a new one may turn out unreadable; show how the dropped one was made."""
+        yield {self._tab.found: None, self._tab.notice: ""}
         if not values[self._tab.file]:
-            return {}
+            return
         path = Path(values[self._tab.file])
-        reading = self._services.pictures.read(path)
+        reading = await asyncio.to_thread(self._services.pictures.read, path)
         shown = {"picture": f"gradio_api/file={quote(path.as_posix())}", **told(reading)}
-        return {self._tab.found: shown, self._tab.notice: "" if reading.infotext else _NOTHING}
+        yield {self._tab.found: shown, self._tab.notice: "" if reading.infotext else _NOTHING}
 
 
 def told(reading: PictureReading) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from modules.ui.job_handlers import JobHandlers
 from modules.ui.job_panel import JobPanel
 from modules.ui.memory import (
     CHANGED_SCRIPT,
+    FILLING_SCRIPT,
     RememberedForm,
     Told,
     describe_script,
@@ -80,7 +81,7 @@ class Wiring:
         }
 
     @property
-    def filling(self) -> FillHandlers:
+    def fills(self) -> FillHandlers:
         return FillHandlers(self.services, self.tabs, self.extras, self.state)
 
 
@@ -108,8 +109,7 @@ def wire_generation(wiring: Wiring, model: gr.Dropdown) -> None:
     forms = {component for tab in tabs for component in tab.form.components()}
     models = ModelHandlers(wiring.services, model, handlers)
     changing = {*forms, notice, *(one for tab in tabs for one in (tab.examples, tab.size_tools))}
-    selected = model.input(guarded(notice, models.select), forms, changing, **wiring.quiet)
-    remember_all(wiring, selected)
+    filling(model.input, guarded(notice, models.select), forms, changing, **wiring.quiet)
     _wire_opening(wiring, tabs, models)
 
 
@@ -150,26 +150,21 @@ def _wire_tab(wiring: Wiring, tab: GenerationTab, handlers: GenerationHandlers) 
     tab.swap.click(None, sides, sides, js="(width, height) => [height, width]")
     state.putting[tab.task].click(None, None, list(tab.remembered().values()), js=take_script(tab))
     _wire_bar(wiring, tab, handlers)
-    changes = [
-        # By the browser alone: a Generate that is pressed right after must not be faster than the example.
-        tab.examples.click(None, [tab.examples, tab.size_tools], form["prompt"], js=_USE_EXAMPLE),
-        tab.reuse_seed.click(
-            guard(handlers.reuse_seed), {tab.result.shown}, {form["seed"], tab.notice}, **wiring.quiet
-        ),
-        *_wire_first_pass(wiring, tab, guard),
-        *_wire_sources(wiring, tab, handlers, guard),
-        *_wire_scripts(wiring, tab, guard),
-        *wire_sections(wiring, tab, guard),
-        *_wire_words(wiring, tab, guard),
-    ]
+    # By the browser alone: a Generate that is pressed right after must not be faster than the example.
+    kept(tab.examples.click(None, [tab.examples, tab.size_tools], form["prompt"], js=_USE_EXAMPLE))
+    reused = {form["seed"], tab.notice}
+    filling(tab.reuse_seed.click, guard(handlers.reuse_seed), {tab.result.shown}, reused, **wiring.quiet)
+    _wire_first_pass(wiring, tab, guard)
+    _wire_sources(wiring, tab, handlers, guard)
+    _wire_scripts(wiring, tab, guard)
+    wire_sections(wiring, tab, guard)
+    _wire_words(wiring, tab, guard)
     if tab.hires_line is not None:
         deciding = {tab.form[name] for name in HIRES_FIELDS}
         describe = guard(handlers.describe_hires, empties=False)
         state.telling.click(
             describe, deciding, {tab.hires_line, tab.notice}, trigger_mode="always_last", **wiring.quiet
         )
-    for change in changes:
-        change.then(None, None, None, js=CHANGED_SCRIPT)
 
 
 def _wire_bar(wiring: Wiring, tab: GenerationTab, handlers: GenerationHandlers) -> None:
@@ -177,45 +172,39 @@ def _wire_bar(wiring: Wiring, tab: GenerationTab, handlers: GenerationHandlers) 
     guard, words = partial(guarded, tab.notice), PromptHandlers(wiring.services, tab)
     form = tab.form
     prompts = {form["prompt"], form["negative_prompt"], form["styles"]}
-    paste = guard(partial(wiring.filling.paste, tab.task))
+    paste = guard(partial(wiring.fills.paste, tab.task))
     filled = {*tab.asked(), *tab.script.columns(), *tab.sections.shown_pictures(), tab.notice}
     presets = PresetHandlers(wiring.services, tab, handlers)
-    for event in (
-        tab.bar.select(paste, {form["prompt"]}, {*wiring.filling.outputs(), tab.notice}, **wiring.quiet),
-        tab.bar.submit(guard(words.apply_styles), prompts, {*prompts, tab.notice}, **wiring.quiet),
-        tab.bar.input(guard(presets.apply), None, filled, **wiring.quiet),
-    ):
-        remember_all(wiring, event)
+    filling(tab.bar.select, paste, {form["prompt"]}, {*wiring.fills.outputs(), tab.notice}, **wiring.quiet)
+    filling(tab.bar.submit, guard(words.apply_styles), prompts, {*prompts, tab.notice}, **wiring.quiet)
+    filling(tab.bar.input, guard(presets.apply), None, filled, **wiring.quiet)
 
 
-def _wire_first_pass(wiring: Wiring, tab: GenerationTab, guard: Guard) -> list[Any]:
+def _wire_first_pass(wiring: Wiring, tab: GenerationTab, guard: Guard) -> None:
     if tab.first_pass is None:
-        return []
+        return
     panel, handlers = tab.first_pass, FirstPassHandlers(wiring.services, tab)
     shown = {*panel.components(), tab.notice}
-    return [
-        panel.file.upload(guard(handlers.take_in), {panel.file}, shown, **wiring.quiet),
-        panel.remove.click(guard(handlers.remove), None, shown, **wiring.quiet),
-    ]
+    filling(panel.file.upload, guard(handlers.take_in), {panel.file}, shown, **wiring.quiet)
+    filling(panel.remove.click, guard(handlers.remove), None, shown, **wiring.quiet)
 
 
-def _wire_sources(wiring: Wiring, tab: GenerationTab, handlers: GenerationHandlers, guard: Guard) -> list[Any]:
+def _wire_sources(wiring: Wiring, tab: GenerationTab, handlers: GenerationHandlers, guard: Guard) -> None:
     if tab.sources is None or tab.take_size is None:
-        return []
+        return
     panel, sources = tab.sources, SourceHandlers(wiring.services, tab)
     panel.mode.change(None, panel.mode, None, js=_TELL_MODE)
     shown = {panel.files, panel.canvas, panel.mask_file, tab.notice}
     sides = {tab.form["width"], tab.form["height"], tab.notice}
-    return [
-        panel.files.upload(guard(sources.take_in), {panel.files, panel.canvas}, shown, **wiring.quiet),
-        panel.mask_file.upload(guard(sources.take_in_mask), {panel.mask_file, panel.canvas}, shown, **wiring.quiet),
-        panel.mask_file.clear(guard(sources.take_in_mask), {panel.mask_file, panel.canvas}, shown, **wiring.quiet),
-        panel.canvas.clear(guard(sources.clear), None, shown, **wiring.quiet),
-        tab.take_size.click(guard(handlers.take_size), {panel.canvas}, sides, **wiring.quiet),
-    ]
+    masked = {panel.mask_file, panel.canvas}
+    filling(panel.files.upload, guard(sources.take_in), {panel.files, panel.canvas}, shown, **wiring.quiet)
+    filling(panel.mask_file.upload, guard(sources.take_in_mask), masked, shown, **wiring.quiet)
+    filling(panel.mask_file.clear, guard(sources.take_in_mask), masked, shown, **wiring.quiet)
+    filling(panel.canvas.clear, guard(sources.clear), None, shown, **wiring.quiet)
+    filling(tab.take_size.click, guard(handlers.take_size), {panel.canvas}, sides, **wiring.quiet)
 
 
-def _wire_scripts(wiring: Wiring, tab: GenerationTab, guard: Guard) -> list[Any]:
+def _wire_scripts(wiring: Wiring, tab: GenerationTab, guard: Guard) -> None:
     """The chosen script's controls, what their lists offer, and the buttons beside texts."""
     panel, handlers = tab.script, ScriptHandlers(wiring.services, tab)
     every = {*panel.components(), *panel.columns(), tab.notice}
@@ -223,7 +212,6 @@ def _wire_scripts(wiring: Wiring, tab: GenerationTab, guard: Guard) -> list[Any]
     panel.choice.change(
         guard(handlers.choose, empties=False), set(panel.components()), {*every, *fillers}, **wiring.quiet
     )
-    filled = []
     for name, part in panel.parts.items():
         controls = set(part.controls.values())
         deciding = [control for control in controls if isinstance(control, gr.Dropdown)]
@@ -238,28 +226,25 @@ def _wire_scripts(wiring: Wiring, tab: GenerationTab, guard: Guard) -> list[Any]
             )
         for argument, button in part.fillers.items():
             put = guard(partial(handlers.put_all_in, name, argument))
-            filled.append(button.click(put, controls, {part.controls[argument], tab.notice}, **wiring.quiet))
+            filling(button.click, put, controls, {part.controls[argument], tab.notice}, **wiring.quiet)
         for argument, button in part.openers.items():
             text = part.controls[argument]
-            filled.append(button.click(None, text, text, js="(now) => window.atelier.chooseText(now)"))
-    return filled
+            kept(button.click(None, text, text, js="(now) => window.atelier.chooseText(now)"))
 
 
-def wire_sections(wiring: Wiring, tab: GenerationTab | ExtrasTab, guard: Guard) -> list[Any]:
+def wire_sections(wiring: Wiring, tab: GenerationTab | ExtrasTab, guard: Guard) -> None:
     """The pictures of sections, or of steps of post-processing."""
-    handlers, changes = SectionHandlers(wiring.services, tab), []
+    handlers = SectionHandlers(wiring.services, tab)
     for name, part in tab.sections.parts.items():
         for argument, box in part.pictures.items():
             shown = {*box.components(), tab.notice}
             take_in = guard(partial(handlers.take_in, name, argument))
-            changes.append(box.file.upload(take_in, {box.file}, shown, **wiring.quiet))
-            changes.append(
-                box.remove.click(guard(partial(handlers.remove, name, argument)), None, shown, **wiring.quiet)
-            )
-    return changes
+            filling(box.file.upload, take_in, {box.file}, shown, **wiring.quiet)
+            remove = guard(partial(handlers.remove, name, argument))
+            filling(box.remove.click, remove, None, shown, **wiring.quiet)
 
 
-def _wire_words(wiring: Wiring, tab: GenerationTab, guard: Guard) -> list[Any]:
+def _wire_words(wiring: Wiring, tab: GenerationTab, guard: Guard) -> None:
     """Everything that looks at the prompts, and what changes them without the keyboard."""
     others = [one for one in wiring.tabs.values() if one is not tab]
     handlers = PromptHandlers(wiring.services, tab, others)
@@ -278,19 +263,13 @@ def _wire_words(wiring: Wiring, tab: GenerationTab, guard: Guard) -> list[Any]:
     for other in others:
         styles |= {other.form["styles"], other.tools.style_name}
     named = {*words, tools.style_name}
-    return [
-        tools.save_style.click(guard(handlers.save_style), named, styles, **wiring.quiet),
-        tools.delete_style.click(guard(handlers.delete_style), named, styles, **wiring.quiet),
-        tools.edit_style.click(
-            guard(handlers.edit_style), {tools.style_name}, {*words, tools.remark, tab.notice}, **wiring.quiet
-        ),
-        tools.wildcards.input(
-            guard(handlers.add_wildcard),
-            {form["prompt"], tools.wildcards},
-            {form["prompt"], form["wildcards"], tools.wildcards, tab.notice},
-            **wiring.quiet,
-        ),
-    ]
+    edited = {*words, tools.remark, tab.notice}
+    drawn = {form["prompt"], tools.wildcards}
+    filling(tools.save_style.click, guard(handlers.save_style), named, styles, **wiring.quiet)
+    filling(tools.delete_style.click, guard(handlers.delete_style), named, styles, **wiring.quiet)
+    filling(tools.edit_style.click, guard(handlers.edit_style), {tools.style_name}, edited, **wiring.quiet)
+    add = guard(handlers.add_wildcard)
+    filling(tools.wildcards.input, add, drawn, {*drawn, form["wildcards"], tab.notice}, **wiring.quiet)
 
 
 def how_script(state: PageState, given: Set[Component]) -> str:
@@ -310,13 +289,12 @@ def wire_jobs(wiring: Wiring, panel: JobPanel) -> None:
 
 def wire_pictures(wiring: Wiring, desk: PictureDesk) -> None:
     """Everything that can be done with finished pictures, wherever they are shown."""
-    filling = wiring.filling
-    handlers = PictureHandlers(wiring.services, desk, wiring.state, filling)
+    fills = wiring.fills
+    handlers = PictureHandlers(wiring.services, desk, wiring.state, fills)
     guard = partial(guarded, desk.desk)
     remixed: set[Component] = {wiring.state.submitted, desk.desk}
     desk.desk.submit(guard(handlers.remix), None, remixed, trigger_mode="multiple", **wiring.quiet)
-    sent = desk.desk.select(guard(handlers.send), None, {*filling.outputs(), desk.desk}, **wiring.quiet)
-    remember_all(wiring, sent)
+    filling(desk.desk.select, guard(handlers.send), None, {*fills.outputs(), desk.desk}, **wiring.quiet)
 
 
 def wire_gallery(wiring: Wiring, tab: GalleryTab, desk: PictureDesk) -> None:
@@ -330,16 +308,24 @@ def wire_png_info(wiring: Wiring, tab: PngInfoTab) -> None:
     handlers = PngInfoHandlers(wiring.services, tab)
     guard = partial(guarded, tab.notice)
     found: set[Component] = {tab.found, tab.notice}
-    cleared = tab.file.change(guard(handlers.clear), None, found, **wiring.quiet)
-    cleared.then(guard(handlers.read), {tab.file}, found, **wiring.quiet)
-    dropped = DroppedPictureHandlers(wiring.services, tab.file, wiring.filling)
-    outputs = {*wiring.filling.outputs(), tab.notice}
-    remember_all(wiring, tab.found.select(guard(dropped.send), {tab.file}, outputs, **wiring.quiet))
+    # One event for all of it: gradio leaves out what follows an event while it is still busy with the time before.
+    tab.file.change(guard(handlers.read), {tab.file}, found, trigger_mode="always_last", **wiring.quiet)
+    dropped = DroppedPictureHandlers(wiring.services, tab.file, wiring.fills)
+    outputs = {*wiring.fills.outputs(), tab.notice}
+    filling(tab.found.select, guard(dropped.send), {tab.file}, outputs, **wiring.quiet)
 
 
-def remember_all(wiring: Wiring, event: Any) -> None:
+def filling(
+    listener: Callable[..., Any], handler: Callable[..., Any], given: Any, shown: Set[Any], **options: Any
+) -> Any:
+    """An event by which the server changes forms: none of that is taken for typed, and all of it is kept."""
+    return kept(listener(handler, given, shown, js=FILLING_SCRIPT, **options))
+
+
+def kept(event: Any) -> Any:
     """Keep all forms in the browser once an event that changes them is over."""
     event.then(None, None, None, js=CHANGED_SCRIPT)
+    return event
 
 
 def wire_memory(wiring: Wiring) -> None:

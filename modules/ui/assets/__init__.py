@@ -24,6 +24,7 @@ _STYLES = (
 )
 _SCRIPTS = (
     "page.js",
+    "answers.js",
     "toasts.js",
     "elements.js",
     "dialogs.js",

@@ -5,8 +5,11 @@
   const REST = 200;
   /** How long after a touch a form is read at the latest, for whoever never rests. */
   const PATIENCE = 1000;
+  /** How long the server is waited for that was asked to fill something in. */
+  const LONGEST_FILLING = 60000;
   const forms = {};
   const waiting = new Map();
+  let fillingUntil = 0;
 
   const press = (name) => document.getElementById(name)?.click();
 
@@ -17,11 +20,18 @@
     press(`keep-${task}`);
   };
 
+  const keepIn = (rest, task, since) => waiting.set(task, { since, timer: setTimeout(keepAtRest, rest, task) });
+
+  /** What the server is filling in would be taken for typed, and could not be taken back. */
+  const keepAtRest = (task) => {
+    if (Date.now() < fillingUntil) keepIn(REST, task, Date.now());
+    else keep(task);
+  };
+
   const touched = (task) => {
     const { timer, since } = waiting.get(task) || { since: Date.now() };
     clearTimeout(timer);
-    const rest = Math.max(0, Math.min(REST, since + PATIENCE - Date.now()));
-    waiting.set(task, { since, timer: setTimeout(keep, rest, task) });
+    keepIn(Math.max(0, Math.min(REST, since + PATIENCE - Date.now())), task, since);
   };
 
   // What is closed must not hide that it changes the picture; an emptied field is as it was at first.
@@ -74,8 +84,14 @@
       return { ...form.values, source_pictures: { pictures, mask: canvas.mask_picture?.id || null } };
     },
 
+    /** The server is asked for something that it will fill in. */
+    formsFilling() {
+      fillingUntil = Date.now() + LONGEST_FILLING;
+    },
+
     /** The forms were changed by something else than a hand. */
     formsChanged() {
+      fillingUntil = 0;
       for (const task of Object.keys(forms)) {
         forms[task].isFilled = true;
         touched(task);
