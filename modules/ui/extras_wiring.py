@@ -7,9 +7,9 @@ from functools import partial
 from modules.ui.announcing import announced
 from modules.ui.extras_handlers import ExtrasHandlers
 from modules.ui.extras_tab import DIRECTORY, SEVERAL
-from modules.ui.memory import mark_script
+from modules.ui.memory import filling, mark_script
 from modules.ui.notices import guarded
-from modules.ui.wiring import Wiring, filling, how_script, wire_jobs, wire_sections
+from modules.ui.wiring import Wiring, how_script, wire_jobs, wire_sections
 
 
 def wire_extras(wiring: Wiring) -> None:

@@ -38,7 +38,7 @@ _TABLE: dict[HandlerClass, str] = {
         FillHandlers: paste
         InfotextHandlers: use
         GalleryHandlers: open
-        PngInfoHandlers: clear read
+        PngInfoHandlers: read
         ModelsHandlers: look show show_from_start show_more look_again
         ListHandlers: show
         OpenedModelHandlers: open close use use_word

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 
 from modules.ui.header import Header
-from modules.ui.wiring import Wiring, kept
+from modules.ui.memory import kept
+from modules.ui.wiring import Wiring
 
 _SHOW_MODEL = "(name) => { window.atelier.header?.showModel(name); return []; }"
 _WATCH_MODEL = "() => { window.atelier.header?.watchModel(); return []; }"

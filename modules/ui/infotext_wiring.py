@@ -5,8 +5,9 @@ from __future__ import annotations
 import gradio as gr
 
 from modules.ui.infotext_handlers import InfotextHandlers
+from modules.ui.memory import filling
 from modules.ui.notices import guarded
-from modules.ui.wiring import Wiring, filling
+from modules.ui.wiring import Wiring
 
 
 def wire_infotexts(wiring: Wiring, desk: gr.HTML) -> None:

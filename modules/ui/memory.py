@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import gradio as gr
 from gradio.components import Component
+from gradio.events import Dependency
+
+_FILLING = "(...values) => { window.atelier.formsFilling(); return values; }"
+"""Before the server is asked for what changes forms."""
+_FILLED = "() => { window.atelier.formsFilled(); return []; }"
+"""After that, whether it went well or not."""
+_CHANGED = "() => { window.atelier.formsChanged(); return []; }"
+"""After the browser itself changed forms."""
 
 
 class RememberedForm(Protocol):
@@ -31,10 +39,30 @@ class Told:
     only_with: str
 
 
-FILLING_SCRIPT = "(...values) => { window.atelier.formsFilling(); return values; }"
-"""JavaScript for before the server is asked for what changes forms: what it will fill in was not typed."""
-CHANGED_SCRIPT = "() => { window.atelier.formsChanged(); return []; }"
-"""JavaScript for after an event that changes forms: they are kept, and marked, as after a touch."""
+def filling(listener: Callable[..., Any], handler: Callable[..., Any], given: Any, shown: Any, **options: Any) -> Any:
+    """An event by which the server changes forms: none of that is taken for typed, and all of it is kept."""
+    return _until_over(listener(handler, given, shown, js=_FILLING, **options))
+
+
+def kept(event: Any, **options: Any) -> None:
+    """Keep and mark all forms, as after a touch, once an event by which the browser changes them is over."""
+    event.then(None, None, None, js=_CHANGED, **options)
+
+
+def kept_as_filled(page: gr.Blocks, number: int, **options: Any) -> None:
+    """The same for an event that is there already, by the server or by the browser."""
+    function, event = page.fns[number], Dependency(None, {}, number, None)
+    if function.js:
+        kept(event, **options)
+    else:
+        function.js = _FILLING
+        _until_over(event, **options)
+
+
+def _until_over(event: Any, **options: Any) -> Any:
+    for over in (event.then, event.failure):
+        over(None, None, None, js=_FILLED, **options)
+    return event
 
 
 def remember(tab: RememberedForm, memory: gr.BrowserState, keeping: gr.Button) -> None:

@@ -6,12 +6,13 @@ from functools import partial
 
 import gradio as gr
 
+from modules.ui.memory import filling
 from modules.ui.merge_handlers import MergeHandlers
 from modules.ui.merge_tab import MODELS, MergeTab
 from modules.ui.models_tab import ModelsTab
 from modules.ui.models_wiring import changed_by_use, form_components, opened_handlers
 from modules.ui.notices import guarded
-from modules.ui.wiring import Wiring, filling
+from modules.ui.wiring import Wiring
 
 
 def wire_merge(wiring: Wiring, tab: MergeTab, models: ModelsTab, model: gr.Dropdown) -> None:

@@ -10,12 +10,13 @@ from gradio.components import Component
 
 from modules.ui.download_handlers import DownloadHandlers
 from modules.ui.generation_handlers import GenerationHandlers
+from modules.ui.memory import filling
 from modules.ui.model_handlers import ModelHandlers
 from modules.ui.models_handlers import ListHandlers, ModelsHandlers
 from modules.ui.models_tab import ModelsTab
 from modules.ui.notices import guarded
 from modules.ui.opened_model_handlers import OpenedModelHandlers
-from modules.ui.wiring import Wiring, filling
+from modules.ui.wiring import Wiring
 
 _GO_TO_PANEL = """() => {
   if (window.matchMedia('(max-width: 760px)').matches)
@@ -35,9 +36,6 @@ _GO_TO_DOWNLOADS = """() => {
   return [];
 }"""
 """What was begun, or why it was not, stands above the list."""
-
-_IN_TURN: dict[str, Any] = {"concurrency_id": "model-list", "concurrency_limit": 1}
-"""One after the other: what was asked for before somebody typed must not be shown after it."""
 
 
 def wire_models(wiring: Wiring, tab: ModelsTab, model: gr.Dropdown) -> None:
@@ -68,11 +66,17 @@ def changed_by_use(wiring: Wiring, model: gr.Dropdown) -> set[Any]:
     }
 
 
+def _last(wiring: Wiring) -> dict[str, Any]:
+    """Of events that show the cards: one after the other, so that what was asked for last is what is shown."""
+    in_turn = {"concurrency_id": "model-list", "concurrency_limit": 1}
+    return {"trigger_mode": "always_last", **wiring.quiet, **in_turn}
+
+
 def _wire_list(wiring: Wiring, tab: ModelsTab, model: gr.Dropdown) -> None:
     handlers, lists = ModelsHandlers(wiring.services, tab), ListHandlers(wiring.services, model, wiring.tabs)
     guard = partial(guarded, tab.notice)
     asked, shown = tab.asked(), tab.shown()
-    last: dict[str, Any] = {"trigger_mode": "always_last", **wiring.quiet, **_IN_TURN}
+    last = _last(wiring)
     tab.timer.tick(guard(handlers.look, empties=False), None, {tab.seen, tab.notice}, **wiring.quiet)
     tab.seen.change(guard(handlers.show, empties=False), asked, shown, **last)
     tab.seen.change(guard(lists.show, empties=False), None, {tab.notice, *lists.lists()}, **wiring.quiet)
@@ -99,9 +103,8 @@ def _wire_opened(wiring: Wiring, tab: ModelsTab, model: gr.Dropdown) -> None:
     newest = panel.newest.click(guard(handlers.take_newest), {panel.chosen}, shown, **wiring.quiet)
     uploaded = panel.upload.upload(guard(handlers.take_upload), {panel.chosen, panel.upload}, shown, **wiring.quiet)
     cards = guarded(tab.notice, ModelsHandlers(wiring.services, tab).show, empties=False)
-    last = {"trigger_mode": "always_last", **wiring.quiet, **_IN_TURN}
     for event in (used, saved, newest, uploaded):
-        event.then(cards, tab.asked(), tab.shown(), **last)
+        event.then(cards, tab.asked(), tab.shown(), **_last(wiring))
 
 
 def _wire_downloads(wiring: Wiring, tab: ModelsTab) -> None:

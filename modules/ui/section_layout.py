@@ -11,12 +11,11 @@ import gradio as gr
 from gradio.blocks import Block
 from gradio.components import Component
 from gradio.context import Context
-from gradio.events import Dependency
 
 from modules.hooks import Section, SectionLayout, TabContext
 from modules.schema.requests import Task
 from modules.ui.extension_layout import laid_out_by_extension
-from modules.ui.memory import CHANGED_SCRIPT, FILLING_SCRIPT
+from modules.ui.memory import kept_as_filled
 from modules.ui.notices import lay_out_remark
 from modules.ui.section_controls import SectionControls
 
@@ -84,5 +83,4 @@ def _keep_changes(page: gr.Blocks, events: Collection[int], controls: set[Compon
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     for number in sorted(events):
         if not controls.isdisjoint(page.fns[number].outputs):
-            page.fns[number].js = page.fns[number].js or FILLING_SCRIPT
-            Dependency(None, {}, number, None).then(None, None, None, js=CHANGED_SCRIPT, **quiet)
+            kept_as_filled(page, number, **quiet)

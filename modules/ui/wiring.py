@@ -24,11 +24,11 @@ from modules.ui.generation_tab import GenerationTab
 from modules.ui.job_handlers import JobHandlers
 from modules.ui.job_panel import JobPanel
 from modules.ui.memory import (
-    CHANGED_SCRIPT,
-    FILLING_SCRIPT,
     RememberedForm,
     Told,
     describe_script,
+    filling,
+    kept,
     mark_script,
     remember,
     take_script,
@@ -313,19 +313,6 @@ def wire_png_info(wiring: Wiring, tab: PngInfoTab) -> None:
     dropped = DroppedPictureHandlers(wiring.services, tab.file, wiring.fills)
     outputs = {*wiring.fills.outputs(), tab.notice}
     filling(tab.found.select, guard(dropped.send), {tab.file}, outputs, **wiring.quiet)
-
-
-def filling(
-    listener: Callable[..., Any], handler: Callable[..., Any], given: Any, shown: Set[Any], **options: Any
-) -> Any:
-    """An event by which the server changes forms: none of that is taken for typed, and all of it is kept."""
-    return kept(listener(handler, given, shown, js=FILLING_SCRIPT, **options))
-
-
-def kept(event: Any) -> Any:
-    """Keep all forms in the browser once an event that changes them is over."""
-    event.then(None, None, None, js=CHANGED_SCRIPT)
-    return event
 
 
 def wire_memory(wiring: Wiring) -> None:

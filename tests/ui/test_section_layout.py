@@ -30,7 +30,6 @@ from modules.hooks import (
 from modules.services.build import Services, build_services
 from modules.services.options import EngineOptions
 from modules.ui.application import build_page
-from modules.ui.memory import CHANGED_SCRIPT
 from modules.ui.section_layout import SectionOwners
 from modules.ui.section_panel import SectionPanel, SectionPart, lay_out_sections
 from tests.hooks.test_section_docs import PAGE, example, made
@@ -229,9 +228,13 @@ def test_the_browser_keeps_what_its_events_change() -> None:
         gr.Button().click(lambda: 3, None, width)
         width.change(lambda now: now, width, count)
 
-    events = list(laid(with_events)[1].fns.values())
-    assert [event.js for event in events] == [None, None, CHANGED_SCRIPT]
-    assert (events[2].trigger_after, events[2].trigger_only_on_success) == (events[0]._id, False)
+        gr.Button().click(None, width, width, js="(now) => now + 1")
+
+    clicked, followed, counted, over, failed, kept = laid(with_events)[1].fns.values()
+    assert "formsFilling" in clicked.js and followed.js is None and counted.js == "(now) => now + 1"
+    assert all("formsFilled" in one.js and one.trigger_after == clicked._id for one in (over, failed))
+    assert failed.trigger_only_on_failure and not (over.trigger_only_on_success or over.trigger_only_on_failure)
+    assert "formsChanged" in kept.js and kept.trigger_after == counted._id
 
 
 SECTION = PAGE[PAGE.index("class Tint(") :].split("```")[0]

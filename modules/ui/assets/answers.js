@@ -10,8 +10,10 @@
   const early = new Set();
   /** @type {Line | null} */
   let line = null;
+  /** Whether gradio's stream broke off, of which it knows only if it waited for something just then. */
+  let isBroken = false;
 
-  const isAnswered = (event) => {
+  const noteAnswer = (event) => {
     if (!unanswered.delete(event)) early.add(event);
   };
 
@@ -22,6 +24,7 @@
     constructor(connect, signal) {
       this.connect = connect;
       this.signal = signal;
+      signal?.addEventListener("abort", () => this.giveUp());
       this.stream = new ReadableStream({ start: (controller) => (this.controller = controller) });
     }
 
@@ -32,11 +35,20 @@
       try {
         while (unanswered.size) await this.take(await this.connect());
       } catch (error) {
-        if (line === this) line = null;
-        if (this.signal?.aborted) this.controller.close();
-        else this.controller.error(error);
+        if (!this.signal?.aborted) this.breakOff(error);
       }
       this.isConnected = false;
+    }
+
+    giveUp() {
+      if (line === this) line = null;
+      unanswered.clear();
+    }
+
+    breakOff(error) {
+      this.giveUp();
+      isBroken = true;
+      this.controller.error(error);
     }
 
     /** Hand on what one connection brings. @param {Response} answer */
@@ -45,27 +57,31 @@
       const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
       let rest = "";
       let isClosed = false;
-      for (;;) {
-        const { value, done } = await reader.read();
-        if (done) break;
-        const blocks = (rest + value).split("\n\n");
-        rest = blocks.pop();
-        for (const block of blocks) isClosed = this.handOn(block) || isClosed;
+      try {
+        for (let part = await reader.read(); !part.done; part = await reader.read()) {
+          const blocks = (rest + part.value).split("\n\n");
+          rest = blocks.pop();
+          for (const block of blocks) isClosed = this.handOn(block) || isClosed;
+        }
+      } catch (error) {
+        if (!isClosed) throw error;
       }
       if (!isClosed) throw new Error("The connection broke off.");
     }
 
     /** @param {string} block one message @returns {boolean} whether it ends the connection */
     handOn(block) {
+      if (!block.startsWith("data:")) return false;
       const { msg, event_id: event } = JSON.parse(block.replace(/^data:/, ""));
       if (msg === "close_stream") return true;
-      if (msg === "process_completed") isAnswered(event);
+      if (msg === "process_completed") noteAnswer(event);
       this.controller.enqueue(new TextEncoder().encode(`${block}\n\n`));
       return false;
     }
   }
 
   const join = async (...request) => {
+    if (isBroken) throw new TypeError("The stream of answers broke off.");
     const answer = await ask(...request);
     if (!answer.ok) return answer;
     const { event_id: event } = await answer.clone().json();
@@ -75,6 +91,7 @@
   };
 
   const open = (...request) => {
+    isBroken = false;
     line = new Line(() => ask(...request), request[0].signal ?? request[1]?.signal);
     line.listen();
     return new Response(line.stream, { headers: { "Content-Type": "text/event-stream" } });

@@ -9,6 +9,7 @@
   const LONGEST_FILLING = 60000;
   const forms = {};
   const waiting = new Map();
+  let fillings = 0;
   let fillingUntil = 0;
 
   const press = (name) => document.getElementById(name)?.click();
@@ -24,7 +25,7 @@
 
   /** What the server is filling in would be taken for typed, and could not be taken back. */
   const keepAtRest = (task) => {
-    if (Date.now() < fillingUntil) keepIn(REST, task, Date.now());
+    if (fillings && Date.now() < fillingUntil) keepIn(REST, task, Date.now());
     else keep(task);
   };
 
@@ -84,14 +85,22 @@
       return { ...form.values, source_pictures: { pictures, mask: canvas.mask_picture?.id || null } };
     },
 
-    /** The server is asked for something that it will fill in. */
+    /** The server is asked for something that it will fill in; what was typed before is told from it. */
     formsFilling() {
+      [...waiting.keys()].forEach(keep);
+      if (Date.now() >= fillingUntil) fillings = 0;
+      fillings += 1;
       fillingUntil = Date.now() + LONGEST_FILLING;
+    },
+
+    /** That is over, whether it went well or not. */
+    formsFilled() {
+      fillings = Math.max(0, fillings - 1);
+      window.atelier.formsChanged();
     },
 
     /** The forms were changed by something else than a hand. */
     formsChanged() {
-      fillingUntil = 0;
       for (const task of Object.keys(forms)) {
         forms[task].isFilled = true;
         touched(task);
