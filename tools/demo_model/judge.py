@@ -339,13 +339,14 @@ def _loss(judge: Judge, data: Drawings, rows: Tensor, generator: torch.Generator
 
 
 def _finish(judge: Judge, output: Path, check: int) -> None:
+    judge = judge.half().float()  # as it is written
     seeds = range(10_000_000, 10_000_000 + check)
     unseen = [judge_scene(seed) for seed in seeds]
     drawn = [paint(scene, seed, 2 * SIDE) for scene, seed in zip(unseen, seeds, strict=True)]
     figures = shares(verdicts(judge, drawn, unseen))
     figures["mean"] = sum(figures.values()) / len(figures)
     unfinished = output.with_name(output.name + ".unfinished")
-    save_file({name: tensor.cpu().contiguous() for name, tensor in judge.state_dict().items()}, unfinished)
+    save_file({name: tensor.cpu().contiguous() for name, tensor in judge.half().state_dict().items()}, unfinished)
     unfinished.replace(output)
     output.with_suffix(".json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     logger.info("on unseen drawings: %s", json.dumps(figures))
