@@ -75,7 +75,6 @@ def test_img2img_is_varied_as_img2img(demo_services: Services) -> None:
 
 
 def test_upscaling_does_not_paint_the_first_pass_again(demo_services: Services, pictures: list[Picture]) -> None:
-    original = pixels(demo_services, pictures[1])
     request = demo_services.remix.upscale(pictures[1], upscaler="atelier-x2")
     assert (request.width, request.height, request.enable_hr) == (128, 128, True)
     job = demo_services.generate.submit(request)
@@ -88,7 +87,8 @@ def test_upscaling_does_not_paint_the_first_pass_again(demo_services: Services, 
     assert (larger.width, larger.height) == (256, 256)
     assert totals == {10}, "the steps of the second pass, and none before them"
     enlarged = Image.fromarray(pixels(demo_services, larger).astype(np.uint8))
-    assert psnr(np.asarray(enlarged.resize((128, 128), Image.Resampling.BOX)).astype(int), original) > 18
+    shrunk = np.asarray(enlarged.resize((128, 128), Image.Resampling.BOX)).astype(int)
+    assert int(np.argmax([psnr(shrunk, pixels(demo_services, one)) for one in pictures])) == 1, "it is another picture"
     # and once more, from the larger one
     again = demo_services.remix.upscale(larger, factor=1.5)
     assert (again.width, again.height, again.hr_scale) == (256, 256, 1.5)

@@ -53,7 +53,7 @@
 
     /** Hand on what one connection brings. @param {Response} answer */
     async take(answer) {
-      if (!answer.ok) throw new Error(`The server answered ${answer.status}.`);
+      if (!answer.ok) throw new DOMException("", "NetworkError");
       const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
       let rest = "";
       let isClosed = false;
@@ -66,7 +66,7 @@
       } catch (error) {
         if (!isClosed) throw error;
       }
-      if (!isClosed) throw new Error("The connection broke off.");
+      if (!isClosed) throw new DOMException("", "NetworkError");
     }
 
     /** @param {string} block one message @returns {boolean} whether it ends the connection */
@@ -81,7 +81,7 @@
   }
 
   const join = async (...request) => {
-    if (isBroken) throw new TypeError("The stream of answers broke off.");
+    if (isBroken) throw new DOMException("", "NetworkError");
     const answer = await ask(...request);
     if (!answer.ok) return answer;
     const { event_id: event } = await answer.clone().json();
