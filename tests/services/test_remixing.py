@@ -18,8 +18,8 @@ from tests.services.jobs_to_end import drawing, drawn_file, ended, img2img, made
 from tests.services.test_generate import pixels, psnr
 
 SEEDS = 4
-SUBSEED = 900
-"""Of variations; a little of another noise may also change which ground a picture has, where the prompt names none."""
+GROUND_NAMED = "a red house on a yellow background"
+"""Where a prompt names no ground, a little of another noise may choose another one."""
 
 
 @pytest.fixture(scope="module")
@@ -29,10 +29,10 @@ def pictures(demo_services: Services) -> Iterator[list[Picture]]:
     yield made(demo_services, txt2img(**fields))
 
 
-def test_variations_stay_near_their_picture_and_strong_ones_less_so(
-    demo_services: Services, pictures: list[Picture]
-) -> None:
+def test_variations_stay_near_their_picture_and_strong_ones_less_so(demo_services: Services) -> None:
     distances: dict[str, list[float]] = {"subtle": [], "strong": [], "another": []}
+    fields = {"prompt": GROUND_NAMED, "seed": 31, "steps": 10, "width": 128, "height": 128, "batch_size": SEEDS}
+    pictures = made(demo_services, txt2img(**fields))
     for number, (picture, other) in enumerate(zip(pictures, [*pictures[1:], pictures[0]], strict=True)):
         original = pixels(demo_services, picture)
         for how in ("subtle", "strong"):
@@ -40,7 +40,7 @@ def test_variations_stay_near_their_picture_and_strong_ones_less_so(
             assert (request.seed, request.subseed) == (picture.seed, -1)
             assert request.subseed_strength == VARIATION_STRENGTHS[how]
             # In the same direction, or chance decides which of two strengths goes further.
-            towards = request.model_copy(update={"subseed": SUBSEED + number})
+            towards = request.model_copy(update={"subseed": number})
             changed = pixels(demo_services, *made(demo_services, towards))
             distances[how].append(float(np.abs(changed - original).mean()))
         distances["another"].append(float(np.abs(pixels(demo_services, other) - original).mean()))
@@ -92,7 +92,8 @@ def test_upscaling_does_not_paint_the_first_pass_again(demo_services: Services, 
     assert totals == {10}, "the steps of the second pass, and none before them"
     enlarged = Image.fromarray(pixels(demo_services, larger).astype(np.uint8))
     shrunk = np.asarray(enlarged.resize((128, 128), Image.Resampling.BOX)).astype(int)
-    assert int(np.argmax([psnr(shrunk, pixels(demo_services, one)) for one in pictures])) == 1, "it is another picture"
+    near = [psnr(shrunk, pixels(demo_services, one)) for one in pictures]
+    assert near[1] == max(near) and near[1] > 15, near
     # and once more, from the larger one
     again = demo_services.remix.upscale(larger, factor=1.5)
     assert (again.width, again.height, again.hr_scale) == (256, 256, 1.5)

@@ -227,7 +227,6 @@ def test_the_browser_keeps_what_its_events_change() -> None:
         width, count = context.component("width"), gr.Number()
         gr.Button().click(lambda: 3, None, width)
         width.change(lambda now: now, width, count)
-
         gr.Button().click(None, width, width, js="(now) => now + 1")
 
     clicked, followed, counted, over, failed, kept = laid(with_events)[1].fns.values()

@@ -339,7 +339,7 @@ def _loss(judge: Judge, data: Drawings, rows: Tensor, generator: torch.Generator
 
 
 def _finish(judge: Judge, output: Path, check: int) -> None:
-    judge = judge.half().float()  # as it is written
+    judge = judge.half().float()  # what is written is what is measured
     seeds = range(10_000_000, 10_000_000 + check)
     unseen = [judge_scene(seed) for seed in seeds]
     drawn = [paint(scene, seed, 2 * SIDE) for scene, seed in zip(unseen, seeds, strict=True)]

@@ -72,7 +72,7 @@
     /** @param {string} block one message @returns {boolean} whether it ends the connection */
     handOn(block) {
       if (!block.startsWith("data:")) return false;
-      const { msg, event_id: event } = JSON.parse(block.replace(/^data:/, ""));
+      const { msg, event_id: event } = JSON.parse(block.slice("data:".length));
       if (msg === "close_stream") return true;
       if (msg === "process_completed") noteAnswer(event);
       this.controller.enqueue(new TextEncoder().encode(`${block}\n\n`));
