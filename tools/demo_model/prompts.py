@@ -10,7 +10,7 @@ import random
 from dataclasses import dataclass
 
 from tools.demo_model.captions import GROUND_WORDS, plain_caption, say
-from tools.demo_model.scene import Scene, held_out, plain, sample_scene
+from tools.demo_model.scene import Scene, held_out, sample_scene
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,6 @@ def obedience_prompts(count: int = 500) -> list[Prompt]:
         if held_out(scene) == wants_held_out:
             prompts.append(Prompt(_full_caption(scene, rng), scene, wants_held_out))
     return prompts
-
-
-def plain_prompts(count: int = 40) -> list[Prompt]:
-    """The first `count` prompts of the fixed list that ask for one kind of subject, flat, in clear weather."""
-    return [prompt for prompt in obedience_prompts() if plain(prompt.scene)][:count]
 
 
 def _full_caption(scene: Scene, rng: random.Random) -> str:
