@@ -124,7 +124,9 @@ def test_batches_that_cannot_be_painted_are_refused(client: TestClient, body: di
 
 
 def test_what_follows_from_a_picture(client: TestClient) -> None:
-    job = client.post("/api/v1/jobs/txt2img", json={"prompt": "a fish", "steps": 2, "seed": 3}).json()
+    job = client.post(
+        "/api/v1/jobs/txt2img", json={"prompt": "a fish", "steps": 2, "seed": 3, "width": 128, "height": 128}
+    ).json()
     (picture,) = finished(client, job["id"])["pictures"]
     answer = client.post(f"/api/v1/pictures/{picture['id']}/pan-right")
     assert answer.status_code == 201

@@ -110,7 +110,8 @@ def test_pictures_say_which_extensions_changed_them(services: Services, tmp_path
     assert [parse_infotext(one.infotext).parameters["Extensions"] for one in pictures] == ["mirror 1.0"] * 2
     here = services.pictures.read_text(pictures[0].infotext)
     assert not [row for row in here.not_honoured if "Extensions" in row]
-    assert np.array_equal(picture_of(services, here.request), pixels(services, pictures[0]))
+    alone = picture_of(services, here.request).astype(int)
+    assert np.abs(alone - pixels(services, pictures[0])).max() <= 1  # which was one of two
     other = services.pictures.read_text(pictures[0].infotext.replace("mirror 1.0", "mirror 0.9"))
     assert other.request == here.request
     why = "it changed the picture, and is here in version 1.0"

@@ -73,6 +73,12 @@ def set_number(page: Page, name: str, value: object) -> None:
     page.fill(f"#{name} input[type=number]", str(value))
 
 
+def set_size(page: Page, tab: str, side: int) -> None:
+    """A square picture; `tab` is what the names of the tab's fields begin with."""
+    set_number(page, f"{tab}width", side)
+    set_number(page, f"{tab}height", side)
+
+
 def choose(page: Page, name: str, entry: str) -> None:
     page.click(f"#{name} input")
     # Of this list: another one may still be fading out.

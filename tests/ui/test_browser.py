@@ -204,7 +204,7 @@ def test_swapping_width_and_height(page: Page) -> None:
     set_number(page, "width", 192)
     page.click("#swap")
     page.wait_for_function("document.querySelector('#height input[type=number]').value === '192'")
-    expect(page.locator("#width input[type=number]")).to_have_value("128")
+    expect(page.locator("#width input[type=number]")).to_have_value("256")
 
 
 def test_a_file_that_is_no_picture_is_answered_by_a_sentence(page: Page, tmp_path: Path) -> None:

@@ -103,7 +103,7 @@ def test_the_file_s_defaults_go_before_the_checkpoint_s_and_after_what_was_kept(
 ) -> None:
     fresh = forms.welcome(None)
     assert (fresh[tab.form["steps"]], fresh[tab.form["cfg_scale"]]) == (28, 3.5)
-    assert fresh[tab.form["width"]] == 128 and tab.form["width"].maximum == 1536
+    assert fresh[tab.form["width"]] == 256 and tab.form["width"].maximum == 1536
     assert tab.form["cfg_scale"].visible == "hidden"
     assert forms.welcome({"steps": 9})[tab.form["steps"]] == 9
     assert tab.told.value["usual"]["steps"] == 28

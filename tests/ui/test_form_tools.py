@@ -70,16 +70,16 @@ def test_a_form_is_shaped_filled_taken_back_and_kept(page: Page, demo_services: 
 
 def choose_sizes(page: Page) -> None:
     page.click("#size-tools [data-shape='2:3']")
-    wait_for_number(page, "height", "160")
-    assert sides(page) == ("104", "160")
+    wait_for_number(page, "height", "312")
+    assert sides(page) == ("208", "312")
     page.wait_for_selector("#size-tools [data-shape='2:3'][aria-pressed=true]")
     page.evaluate(PASTE, ["#width", " 768x1024 "])
     wait_for_number(page, "height", "1024")
     assert sides(page) == ("768", "1024")
     page.get_by_text("Larger than this model knows").wait_for()
     page.get_by_text("0.79 megapixels").wait_for()
-    page.select_option("#size-tools select", "128x128")
-    wait_for_number(page, "width", "128")
+    page.select_option("#size-tools select", "256x256")
+    wait_for_number(page, "width", "256")
     page.locator("#size-tools .size-warning").wait_for(state="hidden")
 
 

@@ -94,7 +94,7 @@ def test_a_request_is_explained_and_a_picture_shows_how_it_came(
     boat = page.locator(f"{PANEL} .inside-chips button", has_text="boat")
     boat.focus()
     page.wait_for_function(f"!document.querySelector('{PANEL} .inside-heat').hidden")
-    assert page.evaluate(f"document.querySelector('{PANEL} .inside-heat').width") == 16
+    assert page.evaluate(f"document.querySelector('{PANEL} .inside-heat').width") == 32
     assert grave_faults(page, "#look-inside") == []
     assert complaints == []
 

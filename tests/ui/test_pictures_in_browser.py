@@ -28,6 +28,7 @@ from tests.ui.journeys import (
     reload,
     request_behind,
     set_number,
+    set_size,
     stroke,
 )
 from tests.ui.tabs import open_tab
@@ -79,7 +80,7 @@ def test_a_picture_is_sent_at_its_own_resolution_and_painted_from(
     page.click("#result-to-img2img")
     page.wait_for_selector(f"{CANVAS}[data-filled=yes]")
     page.wait_for_function("document.querySelector('#img2img-prompt textarea').value === 'a red house at night'")
-    expect(page.locator("#img2img-width input[type=number]")).to_have_value("128")
+    expect(page.locator("#img2img-width input[type=number]")).to_have_value("256")
     set_number(page, "img2img-steps", 4)
     set_number(page, "img2img-denoising-strength", 0.5)
     reload(page, complaints)
@@ -114,6 +115,7 @@ def test_what_is_not_painted_over_stays_bit_for_bit(page: Page, demo_services: S
     assert "Paint over what should change." in notice(page, "#img2img-actions")
     assert demo_services.generate.active_jobs() == []
     stroke(page, 0.3, 0.7, 0.5)
+    set_size(page, "img2img-", 128)
     open_accordion(page, "img2img-mask-fields")
     set_number(page, "img2img-mask-blur-x", 0)
     set_number(page, "img2img-mask-blur-y", 0)
@@ -188,6 +190,7 @@ def test_a_mask_file_counts_for_several_pictures(
     Image.new("RGB", (128, 128), "green").save(second)
     Image.fromarray(np.kron([[0, 255], [0, 0]], np.ones((64, 64))).astype(np.uint8)).save(mask)
     begin_with(page, [photograph, second], "Inpaint upload")
+    set_size(page, "img2img-", 128)
     page.get_by_text("the first of 2 pictures").wait_for()
     page.click("#img2img-generate")
     assert "Mask" in notice(page, "#img2img-actions")
@@ -217,6 +220,7 @@ def test_a_photograph_is_read_upright_and_gives_its_size(page: Page, demo_servic
 
 
 def test_one_click_varies_extends_and_enlarges(page: Page, demo_services: Services) -> None:
+    set_size(page, "", 128)
     generate(page, demo_services, steps=3)
     first = request_behind(demo_services.pictures.page(0, 1)[0])
     (varied,) = made_by(page, demo_services, "#result-vary-subtle")

@@ -28,7 +28,7 @@ def test_a_border_is_switched_on_painted_and_kept(page: Page, demo_services: Ser
     page.check(ON)
     page.wait_for_selector(f"#{PLACE} > button > span[data-changed='1 changed']")
     (picture,) = made_by(page, demo_services, "#generate")
-    assert (picture.width, picture.height) == (168, 168)
+    assert (picture.width, picture.height) == (296, 296)
     assert "Border width: 20, Watermark position: Top left" in picture.infotext
     page.set_viewport_size({"width": 360, "height": 740})
     assert page.evaluate("document.documentElement.scrollWidth") <= 360

@@ -52,6 +52,7 @@ EMPTY_CAPTIONS = 0.1
 LAYOUT_WEIGHT = 0.02
 
 PAIR_WEIGHT = 1.7  # two subjects with two colours are the hardest thing to learn
+STYLE_WEIGHTS = {"pixel art": 3.0, "paper cut": 2.0}  # their edges are learnt last
 
 CROPS = ("whole", "landscape", "portrait")
 
@@ -115,7 +116,7 @@ class Practice:
         self._crops = [crop for crop in CROPS if self._rows[crop]] if crops else ["whole"]
 
     def pick(self, chooser: random.Random, count: int) -> tuple[list[int], Tensor, Tensor]:
-        """Rows, their latents (rows, 4, h, w) and their layout labels; pairs of subjects come more often."""
+        """Rows, their latents (rows, 4, h, w) and their layout labels; what is hard to learn comes more often."""
         crop = chooser.choice(self._crops)
         rows = chooser.choices(self._rows[crop], cum_weights=self._heaps[crop], k=count)
         latents, margin = self._latents[rows], self.side // 6
@@ -126,7 +127,7 @@ class Practice:
         return rows, latents.float(), self._layouts[rows]
 
     def _heap(self, rows: Sequence[int]) -> list[float]:
-        return list(itertools.accumulate(PAIR_WEIGHT if self.scenes[row].second else 1.0 for row in rows))
+        return list(itertools.accumulate(weight(self.scenes[row]) for row in rows))
 
 
 class Lessons:
@@ -141,8 +142,8 @@ class Lessons:
         self._wording = Wording(load_tokenizer(recipe.tokenizer))
         self._alphas = noise_schedule().alphas_cumprod.to(device)
         self._smallest = min(one.side for one in sets)
-        self.first_shape = (sets[0].side, sets[0].side)
-        """Rows and columns of the first set's latents, which the networks are compiled for."""
+        self.shapes = {(one.side, one.side) for one in sets}
+        """Rows and columns of the sets' latents, which the networks are compiled for; not for what is cut from them."""
 
     def piece(self, step: int, number: int) -> Piece:
         """Noisy latents, timesteps, token ids, the v to predict and the layout that the captions tell."""
@@ -163,6 +164,11 @@ class Lessons:
         signal, blur = alpha.sqrt(), (1 - alpha).sqrt()
         ids = self._wording.ids(captions).to(device)
         return signal * clean + blur * noise, timesteps, ids, signal * noise - blur * clean, layout
+
+
+def weight(scene: Scene) -> float:
+    """How much more often than the easiest scenes this one is practised."""
+    return (PAIR_WEIGHT if scene.second else 1.0) * STYLE_WEIGHTS.get(scene.style, 1.0)
 
 
 def bears(scene: Scene, crop: str) -> bool:
@@ -220,7 +226,7 @@ def train(recipe: Recipe, crew: Crew) -> None:
 
     def learn(step: int, number: int) -> float:
         noisy, timesteps, ids, target, layout = fetch(step, number)
-        unet = fast if noisy.shape[-2:] == lessons.first_shape else learner.unet
+        unet = fast if tuple(noisy.shape[-2:]) in lessons.shapes else learner.unet
         with mixed_precision(device):
             states = encode(ids).last_hidden_state
             predicted = unet(noisy, timesteps, states).sample
@@ -261,7 +267,7 @@ def parse(words: Sequence[str] | None = None) -> tuple[Recipe, int]:
     parser.add_argument("--noise-bias", type=float, default=1.3, help="above 1 practises noisy steps more")
     parser.add_argument("--ema", type=float, default=0.998)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--compile", action="store_true", help="compile the networks for the first --latents")
+    parser.add_argument("--compile", action="store_true", help="compile the networks for the sizes of the --latents")
     parser.add_argument("--save-seconds", type=float, default=120)
     parser.add_argument("--minutes", type=float, default=math.inf, help="stop, with the state saved, after so long")
     parser.add_argument("--workers", type=int, default=1, help="processes of one thread each, sharing every step")
