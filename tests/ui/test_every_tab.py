@@ -91,6 +91,6 @@ def test_the_guide_to_a_tab_is_two_clicks_away(page: Page, width: int) -> None:
         assert guide.evaluate("document.documentElement.scrollWidth <= innerWidth")
         guide.get_by_role("link", name="Gallery", exact=True).first.click()
         expect(guide.get_by_role("heading", level=1)).to_contain_text("Gallery")
-        assert guide.evaluate("[...document.images].every((one) => one.complete && one.naturalWidth > 0)")
+        guide.wait_for_function("document.images.length && [...document.images].every((one) => one.naturalWidth > 0)")
     finally:
         guide.close()

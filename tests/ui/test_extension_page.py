@@ -110,9 +110,9 @@ def test_scripts_and_style_are_at_work_and_a_failing_one_is_named(browser: Brows
         expect(told).to_contain_text("Erweiterung lake")
         expect(told).to_contain_text("no <b>water</b>")
         page.wait_for_selector("#generate")
-        assert page.evaluate("document.documentElement.dataset.sea") == "high true"
+        page.wait_for_function("document.documentElement.dataset.sea === 'high true'")
         expect(page.locator("#brand")).to_have_css("outline-color", "rgb(1, 2, 3)")
-        assert page.evaluate("atelier.languages.translated('Sea depth')") == "Meerestiefe"
+        page.wait_for_function("atelier.languages.translated('Sea depth') === 'Meerestiefe'")
 
 
 @pytest.mark.browser

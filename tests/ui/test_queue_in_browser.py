@@ -232,7 +232,7 @@ def test_the_menu_of_generate(desk: Page, resting: Services) -> None:
     page.fill("#prompt textarea", "a boat")
     page.click("#actions .generate-more")
     page.keyboard.press("Escape")
-    assert page.evaluate("document.activeElement.className") == "generate-more"
+    page.wait_for_function("document.activeElement.className === 'generate-more'")
     page.keyboard.press("Enter")
     page.keyboard.press("Enter")  # the first entry has the focus
     wait_until(lambda: asked(resting) == ["a boat", *["a castle"] * 4])

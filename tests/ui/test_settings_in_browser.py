@@ -66,8 +66,7 @@ def _the_header(page: Page, services: Services) -> None:
     titles = page.locator("#tabs > .tab-wrapper [role=tab]").all_inner_texts()
     assert titles[:2] == ["txt2img", "Models"] and "Merge" not in titles
     page.wait_for_function("document.querySelector('.model-state').textContent === 'SD 1'")
-    outline = "getComputedStyle(document.querySelector('#brand')).outlineColor"
-    assert page.evaluate(outline) == "rgb(1, 2, 3)"
+    expect(page.locator("#brand")).to_have_css("outline-color", "rgb(1, 2, 3)")
     page.locator(".quick-setting select[data-name=sd_vae]").select_option("None")
     page.wait_for_function("document.querySelector('.quick-setting input[data-name=clip_skip]').value === '1'")
     quick = page.locator(".quick-setting input[data-name=clip_skip]")
