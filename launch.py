@@ -189,8 +189,9 @@ def run_command(arguments: "list[str]") -> int:
 def pytest_arguments(given: "list[str]") -> "list[str]":
     """pytest's arguments: without slow tests unless asked for; all of them run on several processors."""
     usual = ["-m", "not slow"]
-    processes = min(os.cpu_count() or 1, 4)  # each loads PyTorch, so more of them would fill the memory
-    if not given and processes > 1:
+    # One more than processors, since tests wait for a third of their time; each loads PyTorch, so not many more.
+    processes = min((os.cpu_count() or 1) + 1, 4)
+    if not given:
         usual += ["-n", str(processes), "--dist", "loadfile", "--no-loadscope-reorder"]
     return [*usual, *given]
 

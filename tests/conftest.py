@@ -28,8 +28,12 @@ settings.load_profile("atelier")
 # With several processes a file goes to one of them as a whole: what takes minutes must not come last.
 _LONGEST_FIRST = (
     "test_webui.py",
+    "tools/demo_model/test_shipped.py",
+    "ui/test_extension_manager_in_browser.py",
     "ui/test_browser.py",
     "ui/test_pictures_in_browser.py",
+    "ui/test_every_tab.py",
+    "ui/test_extension_troubles_in_browser.py",
     "ui/test_login_in_browser.py",
     "ui/test_words_in_browser.py",
     "ui/test_models_tab.py",
