@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import random
 import signal
 import socket
 import subprocess
@@ -18,9 +19,11 @@ from modules.config.paths import ROOT
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """One that no connection is given by the system until the server has it, which takes seconds."""
+    while True:
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", random.randrange(20_000, 32_000)))
+            return int(probe.getsockname()[1])
 
 
 @contextmanager

@@ -117,12 +117,9 @@ def test_upscale_takes_files_and_folders(atelier_here: Here, tmp_path: Path) -> 
 def test_ctrl_c_cancels_what_generate_asked_for(tmp_path: Path) -> None:
     command = [sys.executable, "webui.py", "generate", "unwanted", "--steps", "150", "--batch-count", "100"]
     asking = subprocess.Popen([*command, "--width", "64", "--height", "64", "--data-dir", str(tmp_path)], cwd=ROOT)
-    deadline = time.monotonic() + 60
-    while not list(tmp_path.rglob("*.png")):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    until(lambda: list(tmp_path.rglob("*.png")), 240)
     asking.send_signal(signal.SIGINT)
-    assert asking.wait(timeout=15) == 130
+    assert asking.wait(timeout=60) == 130
     with closing(build_services(resolve_paths(data_dir=tmp_path), EngineOptions())) as services:
         assert services.generate.active_jobs() == []
 
@@ -141,7 +138,7 @@ def test_generate_says_that_the_queue_is_paused(tmp_path: Path) -> None:
 def test_two_generates_at_once_both_end(tmp_path: Path) -> None:
     command = [sys.executable, "webui.py", "generate", "a star", "--steps", "2", "--width", "64", "--height", "64"]
     both = [subprocess.Popen([*command, "--data-dir", str(tmp_path)], cwd=ROOT) for _ in range(2)]
-    assert [one.wait(timeout=90) for one in both] == [0, 0]
+    assert [one.wait(timeout=300) for one in both] == [0, 0]
     assert len(list(tmp_path.rglob("*.png"))) == 2
 
 
@@ -289,8 +286,8 @@ def test_second_ctrl_c_ends_at_once(tmp_path: Path) -> None:
             assert server.poll() is None
             began = time.monotonic()
             server.send_signal(signal.SIGINT)
-            assert server.wait(timeout=5) == 130
-            assert time.monotonic() - began < 1
+            assert server.wait(timeout=60) == 130
+            assert time.monotonic() - began < 3  # what it waits for is ended after 7
             worker.kill()
 
 

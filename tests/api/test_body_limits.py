@@ -84,14 +84,14 @@ def test_one_byte_too_many_is_refused_cleanly(address: str, reader: Reader, path
     sent = {"content-type": kinds[path]}
     file = b'--x\r\nContent-Disposition: form-data; name="a"; filename="b"\r\n\r\n' if path == "form" else b""
     for body in (file + b" " * (MOST + over), chain([file], chunks(MOST + over))):
-        answer = httpx.post(f"{address}/{path}", content=body, headers=sent)
+        answer = httpx.post(f"{address}/{path}", content=body, headers=sent, timeout=60)
         assert (answer.status_code, list(answer.json())) == (413, ["detail"])
     assert reader.read <= MOST
 
 
 def test_who_sends_much_too_much_is_answered_all_the_same(address: str) -> None:
     """Not by a connection that is closed while more is on its way."""
-    answers = [httpx.post(f"{address}/stream", content=body) for body in (b" " * 2**25, chunks(2**25))]
+    answers = [httpx.post(f"{address}/stream", content=body, timeout=60) for body in (b" " * 2**25, chunks(2**25))]
     assert [answer.status_code for answer in answers] == [413, 413]
 
 

@@ -349,10 +349,10 @@ def test_too_many_streams_are_refused_in_a_sentence(idle_services: Services, mon
 
 
 def test_streams_end_at_once_when_the_server_stops(idle_services: Services) -> None:
-    """Uvicorn waits for open connections as long as it is allowed to: 10 s here."""
+    """Uvicorn waits for open connections as long as it is allowed to: 30 s here."""
     job = submitted(idle_services)
     with ExitStack() as stack:
-        where = stack.enter_context(served(application(idle_services), grace=10))
+        where = stack.enter_context(served(application(idle_services), grace=30))
         streams = [stack.enter_context(listening(where, path)) for path in ("/events", f"/jobs/{job.id}/events")]
         assert [stream.next()[1] for stream in streams] == ["snapshot", "snapshot"]
         socket = stack.enter_context(connect(f"ws://{where}/api/v1/events/ws"))
@@ -365,7 +365,7 @@ def test_streams_end_at_once_when_the_server_stops(idle_services: Services) -> N
         with pytest.raises(ConnectionClosed) as closed:
             socket.recv(timeout=60)
         assert closed.value.rcvd is not None and closed.value.rcvd.code == 1001
-    assert time.monotonic() - started < 8
+    assert time.monotonic() - started < 24
 
 
 def test_a_socket_that_the_server_ends_tells_the_end_of_its_topics_first(

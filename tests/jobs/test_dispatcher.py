@@ -68,7 +68,7 @@ def test_interrupt_stops_the_named_job_only(database: Database, open_worker: Cal
         until(lambda: has_begun(events, endless))
         assert not dispatcher.interrupt(after.id)
         assert dispatcher.interrupt(endless.id)
-        assert until(lambda: queue.get(endless.id).is_over) < 5  # what hangs is ended after 10
+        assert until(lambda: queue.get(endless.id).is_over) < 9  # what hangs is ended after 10
         until(lambda: queue.get(after.id).is_over)
     assert queue.get(endless.id).state == "cancelled"
     assert queue.get(after.id).state == "done"
@@ -83,7 +83,7 @@ def test_job_that_was_just_claimed_can_be_interrupted(database: Database) -> Non
             dispatcher.wake()
             until(lambda job=job: queue.get(job.id).state == "running" or None)  # type: ignore[misc]
             until(lambda job=job: dispatcher.interrupt(job.id) or queue.get(job.id).is_over)  # type: ignore[misc]
-            until(lambda job=job: queue.get(job.id).is_over, seconds=5)  # type: ignore[misc]
+            until(lambda job=job: queue.get(job.id).is_over, seconds=9)  # type: ignore[misc]
             assert queue.get(job.id).state == "cancelled"
 
 
@@ -304,10 +304,10 @@ def test_interrupt_just_before_stopping_is_not_undone(database: Database, open_w
 def test_stopping_puts_the_running_job_back(database: Database, open_worker: Callable[[int], Any]) -> None:
     queue = JobQueue(database)
     job = add(queue, "steps:0")
-    with dispatching(queue, open_worker) as (_, events):
+    with dispatching(queue, open_worker, stop_in=20.0) as (_, events):
         until(lambda: has_begun(events, job))
         began = time.monotonic()
-    assert time.monotonic() - began < 4  # what hangs is ended after 5
+    assert time.monotonic() - began < 16  # what hangs is ended after 20
     assert queue.get(job.id).state == "queued"
     with dispatching(queue, thread_on(lambda job, control: None)):
         until(lambda: queue.get(job.id).is_over)
@@ -353,13 +353,13 @@ def test_worker_answers_while_a_job_runs_and_does_chores_after_it(
     with dispatching(queue, open_worker) as (dispatcher, events):
         job = add(queue, "steps:0")
         until(lambda: has_begun(events, job))
-        assert dispatcher.ask_one("echo", {"word": "é"}, 5) == {"word": "é"}
+        assert dispatcher.ask_one("echo", {"word": "é"}, 60) == {"word": "é"}
         with pytest.raises(UserError, match="No such thing"):
-            dispatcher.ask_one("wrong", {}, 5)
+            dispatcher.ask_one("wrong", {}, 60)
         with pytest.raises(WorkerUnavailable):
             dispatcher.ask_one("pid", {}, 0.2)
         dispatcher.interrupt(job.id)
-        assert dispatcher.ask_one("pid", {}, 5)["pid"] > 0
+        assert dispatcher.ask_one("pid", {}, 60)["pid"] > 0
 
 
 def test_all_workers_are_asked_at_once(database: Database) -> None:
@@ -383,7 +383,7 @@ def test_all_workers_are_asked_at_once(database: Database) -> None:
         dispatcher,
         _,
     ):
-        assert [answer["number"] for answer in dispatcher.ask("number", {}, 10)] == [0, 1, 2]
+        assert [answer["number"] for answer in dispatcher.ask("number", {}, 60)] == [0, 1, 2]
         with pytest.raises(WorkerUnavailable):
             dispatcher.ask("late", {}, 1)
         until(lambda: late == {1, 2})
@@ -402,11 +402,11 @@ def test_answer_has_one_deadline_with_the_worker_that_is_to_give_it(database: Da
         return Late(lambda sink: Bench(run=lambda job, control: None, answers={"echo": dict}))
 
     with dispatching(JobQueue(database), open_worker, stop_in=0.1) as (dispatcher, _):
-        threading.Timer(1.8, let.set).start()
+        threading.Timer(4.5, let.set).start()
         began = time.monotonic()
         with pytest.raises(WorkerUnavailable):
-            dispatcher.ask_one("echo", {}, 2.0)
-        assert time.monotonic() - began < 3.5
+            dispatcher.ask_one("echo", {}, 5.0)
+        assert time.monotonic() - began < 9.0
 
 
 def test_question_to_a_worker_that_dies_over_it_was_asked_in_vain(database: Database) -> None:

@@ -272,14 +272,18 @@ def test_a_task_wakes_for_an_event_of_another_thread_and_sleeps_again() -> None:
 def test_a_resting_task_is_woken_by_what_cannot_wait_and_by_nothing_else() -> None:
     log = EventLog()
 
+    def tell() -> None:
+        log.append(preview("a", 2))
+        time.sleep(0.05)
+        log.append(state("a", "done"))
+
     async def listen() -> tuple[float, list[str], list[str]]:
         with log.subscribe("a") as subscription:
             log.append(progress("a", 1))
             started = time.monotonic()
             rested = await subscription.next(10, rest=0.2)
             seconds = time.monotonic() - started
-            for after, event in ((0.0, preview("a", 2)), (0.05, state("a", "done"))):
-                threading.Timer(after, log.append, (event,)).start()
+            threading.Thread(target=tell).start()
             woken = await subscription.next(10, rest=60)
             return seconds, kinds(rested), kinds(woken)
 

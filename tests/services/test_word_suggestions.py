@@ -130,9 +130,12 @@ def test_two_hundred_thousand_tags_are_searched_while_one_types(suggestions: Wor
     lines = (f'{name},0,{200_000 - at},"{name[::-1]}"' for at, name in enumerate(names))
     (suggestions.folder / "many.csv").write_text("\n".join(lines))
     assert inserts(suggestions, names[-1][:9]) == [names[-1].replace("_", " ")]
-    taken = []
-    for text in ("a", "ab", "abc", "abcd", "zq", "zzqq", "hair", "no such tag at all", names[-2][:8]):
+
+    def seconds(text: str) -> float:
         began = time.thread_time()
         suggestions.find(text)
-        taken.append(time.thread_time() - began)
+        return time.thread_time() - began
+
+    texts = ("a", "ab", "abc", "abcd", "zq", "zzqq", "hair", "no such tag at all", names[-2][:8])
+    taken = [min(seconds(text) for _ in range(3)) for text in texts]
     assert max(taken) < 0.1  # 20 ms by themselves; the margin is for machines that do much else

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from modules.services.build import Services
-from tests.ui.chromium import chromium
+from tests.ui.chromium import PATIENCE, chromium
 from tests.ui.serving import serving_page
 
 if TYPE_CHECKING:
@@ -42,8 +42,8 @@ def complaints() -> Complaints:
 def page(browser: Browser, address: str, complaints: Complaints) -> Iterator[Page]:
     """The page just opened in a window of its own; at the end there must have been nothing to complain about."""
     context = browser.new_context(viewport={"width": 1440, "height": 900})
+    context.set_default_timeout(PATIENCE)  # of windows that the page opens, too
     page = context.new_page()
-    page.set_default_timeout(90_000)
     page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
     page.on("dialog", lambda dialog: complaints.append(f"a script ran: {dialog.message}"))
     page.on("console", lambda line: complaints.append(line.text) if line.type == "error" else None)
@@ -51,7 +51,7 @@ def page(browser: Browser, address: str, complaints: Complaints) -> Iterator[Pag
     page.on("response", lambda answer: complaints.append(answer.url) if answer.status >= 400 else None)
     page.goto(address)
     page.wait_for_selector("#generate")
-    page.wait_for_function("document.querySelector('#model input').value")
+    page.wait_for_function("document.querySelector('#model input')?.value")
     yield page
     context.close()
     assert complaints == []

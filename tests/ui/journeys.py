@@ -32,6 +32,11 @@ KEPT = """async () => {
     before = now;
   }
 }"""
+DOWNLOADS_OPENED = """() => {
+  if (document.querySelector("#download-start")?.offsetParent) return true;
+  document.querySelector("#downloads > .label-wrap:not(.open)")?.click();
+  return false;
+}"""
 _TEN_FRAMES = """async () => {
   for (let frame = 0; frame < 10; frame += 1) await new Promise((done) => requestAnimationFrame(done));
 }"""
@@ -50,6 +55,11 @@ def wait_for_text(page: Page, selector: str, text: str) -> None:
     page.wait_for_function(
         "([selector, text]) => document.querySelector(selector)?.textContent === text", arg=[selector, text]
     )
+
+
+def fits_into(page: Page, width: int) -> None:
+    """Nothing scrolls sideways; a page that was just made narrower finds its places a moment later."""
+    page.wait_for_function("width => document.documentElement.scrollWidth <= width", arg=width)
 
 
 def notice(page: Page, panel: str) -> str:

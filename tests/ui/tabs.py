@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 _CHOSEN = """tab => [...document.querySelectorAll(
   '#tabs > .tab-wrapper :is([role=tab][aria-selected=true], .overflow-dropdown button.selected)'
 )].some((one) => one.textContent.trim() === tab)"""
+_ARRANGED = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+"""The row of tabs is laid out anew in the frame after it was built, made narrower, or another tab was chosen."""
 _SETTLED = """async () => {
   let changed = performance.now();
   const watch = new MutationObserver(() => (changed = performance.now()));
@@ -31,6 +33,7 @@ def tabs_of(page: Page) -> list[str]:
 
 def open_tab(page: Page, name: str) -> None:
     """That tab is looked at, however wide the page is: where it has no room it is in the menu of those."""
+    page.evaluate(_ARRANGED)
     tab = page.locator("#tabs > .tab-wrapper").get_by_role("tab", name=name, exact=True)
     if tab.count() and tab.is_visible():
         tab.click()

@@ -15,6 +15,7 @@ from modules.services.build import build_services
 from modules.services.options import EngineOptions
 from tests.compat.kinds import LOCALISATION, THEME
 from tests.hooks.extension_makers import extensions_of, found
+from tests.ui.chromium import PATIENCE
 from tests.ui.serving import serving_page
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def address(tmp_path: Path) -> Iterator[str]:
 def test_a_theme_finds_what_it_asks_for(address: str, browser: Browser) -> None:
     with browser.new_context() as context:
         page = context.new_page()
-        page.set_default_timeout(30_000)
+        page.set_default_timeout(PATIENCE)
         page.goto(address)
         body = page.locator("body")
         expect(body).to_have_attribute("data-theme", "dusk")

@@ -32,8 +32,9 @@ def call(address: str, name: str, data: list[Any], session: str) -> dict[str, An
     number = next(row["id"] for row in config["dependencies"] if row["api_name"] == name)
     body = json.dumps({"data": data, "fn_index": number, "session_hash": session})
     headers = {"Content-Type": "application/json"}
-    httpx.post(f"{address}/gradio_api/queue/join", content=body, headers=headers).raise_for_status()
-    with httpx.stream("GET", f"{address}/gradio_api/queue/data", params={"session_hash": session}) as lines:
+    httpx.post(f"{address}/gradio_api/queue/join", content=body, headers=headers, timeout=60).raise_for_status()
+    place, asked = f"{address}/gradio_api/queue/data", {"session_hash": session}
+    with httpx.stream("GET", place, params=asked, timeout=60) as lines:
         for line in lines.iter_lines():
             message: dict[str, Any] = json.loads(line[5:]) if line.startswith("data:") else {}
             if message.get("msg") == "process_completed":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from playwright.sync_api import expect
 
 from modules.schema.infotext import parse_infotext
 from modules.services.build import Services
+from tests.ui.chromium import PATIENCE
 from tests.ui.journeys import (
     BUSY,
     IDLE,
@@ -23,6 +23,7 @@ from tests.ui.journeys import (
     PROMPT,
     SEED,
     fill_in_long_job,
+    fits_into,
     generate,
     interrupt,
     new_pictures,
@@ -39,6 +40,12 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 
+STEPPING = """() => {
+  const told = document.querySelector('.status-text').textContent;
+  const percent = Number(document.querySelector('.status-bar').getAttribute('aria-valuenow'));
+  return /^Step \\d+ of 40 · .* left$/.test(told) && 0 < percent && percent < 100;
+}"""
+
 
 def test_a_first_visit_says_what_to_do(page: Page) -> None:
     assert page.title() == "Atelier"
@@ -49,7 +56,7 @@ def test_a_first_visit_says_what_to_do(page: Page) -> None:
     # Generate may be pressed before the server has answered anything.
     page.route("**/queue/join*", lambda _: None)
     page.click("#examples button >> nth=1")
-    page.wait_for_function("document.querySelector('#prompt textarea').value")
+    page.wait_for_function("document.querySelector('#prompt textarea')?.value")
     expect(page.locator("#examples")).to_contain_text(prompt_of(page))
     page.unroute("**/queue/join*")
 
@@ -65,14 +72,13 @@ def test_typing_generating_and_reading_back(page: Page, demo_services: Services)
     page.wait_for_function(BUSY)
     shown_after = time.monotonic() - clicked
     page.wait_for_function(PREVIEW)
-    expect(page.locator(".status-text").first).to_have_text(re.compile(r"Step \d+ of 40 · .* left"))
-    assert 0 < int(page.get_attribute(".status-bar", "aria-valuenow") or 0) < 100
+    page.wait_for_function(STEPPING)
     page.wait_for_function(IDLE)
     page.wait_for_selector("#result-picture img")
     shown = page.input_value("#result-parameters textarea")
     picture = demo_services.pictures.page(0, 1)[0]
     assert shown == picture.infotext
-    assert shown_after < 2.0  # far more than it takes; a hang is what must not pass
+    assert shown_after < 10.0  # far more than it takes; a hang is what must not pass
 
     open_tab(page, "PNG Info")
     page.set_input_files("#dropped-file input[type=file]", demo_services.pictures.file(picture))
@@ -91,7 +97,7 @@ def test_typing_generating_and_reading_back(page: Page, demo_services: Services)
     page.click("#random-seed")
     open_tab(page, "PNG Info")
     page.click("#send-to-txt2img")
-    page.wait_for_function("p => document.querySelector('#prompt textarea').value === p", arg=PROMPT)
+    page.wait_for_function("p => document.querySelector('#prompt textarea')?.value === p", arg=PROMPT)
     expect(page.locator("#generate")).to_be_visible()
     before = demo_services.pictures.count()
     page.click("#generate")
@@ -108,7 +114,7 @@ def test_the_gallery_shows_the_newest_first_and_sends_it(page: Page, demo_servic
         "text => document.querySelector('#lightbox-parameters textarea')?.value === text", arg=infotext
     )
     page.click("#lightbox-send")
-    page.wait_for_function("document.querySelector('#prompt textarea').value.includes('fish')")
+    page.wait_for_function("document.querySelector('#prompt textarea')?.value.includes('fish')")
     seed = parse_infotext(infotext).parameters["Seed"]
     expect(page.locator(SEED).first).to_have_value(seed)
 
@@ -117,12 +123,12 @@ def test_an_older_picture_of_the_row_can_be_looked_at_and_used(page: Page, demo_
     older = generate(page, demo_services, "a pink flower in a meadow")
     generate(page, demo_services)
     page.click("#recent button >> nth=1")
-    page.wait_for_function("text => document.querySelector('#result-parameters textarea').value === text", arg=older)
+    page.wait_for_function("text => document.querySelector('#result-parameters textarea')?.value === text", arg=older)
     page.click("#reuse-seed")
     seed = parse_infotext(older).parameters["Seed"]
-    page.wait_for_function("seed => document.querySelector('#seed textarea, #seed input').value === seed", arg=seed)
+    page.wait_for_function("seed => document.querySelector('#seed textarea, #seed input')?.value === seed", arg=seed)
     page.click("#random-seed")
-    page.wait_for_function("document.querySelector('#seed textarea, #seed input').value === '-1'")
+    page.wait_for_function("document.querySelector('#seed textarea, #seed input')?.value === '-1'")
 
 
 def test_a_reload_and_a_second_tab_show_the_running_job_again(
@@ -133,7 +139,7 @@ def test_a_reload_and_a_second_tab_show_the_running_job_again(
     page.wait_for_function(PREVIEW)
     reload(page, complaints)
     page.wait_for_function(PREVIEW)
-    page.wait_for_function("p => document.querySelector('#prompt textarea').value === p", arg=PROMPT)
+    page.wait_for_function("p => document.querySelector('#prompt textarea')?.value === p", arg=PROMPT)
     second = page.context.new_page()
     second.goto(page.url)
     second.wait_for_function(BUSY)
@@ -203,7 +209,7 @@ def test_bad_input_is_answered_by_a_sentence(page: Page, demo_services: Services
 def test_swapping_width_and_height(page: Page) -> None:
     set_number(page, "width", 192)
     page.click("#swap")
-    page.wait_for_function("document.querySelector('#height input[type=number]').value === '192'")
+    page.wait_for_function("document.querySelector('#height input[type=number]')?.value === '192'")
     expect(page.locator("#width input[type=number]")).to_have_value("256")
 
 
@@ -262,10 +268,11 @@ def test_on_a_phone_nothing_scrolls_sideways_and_the_result_is_below_generate(
     context = browser.new_context(
         viewport={"width": 390, "height": 844}, color_scheme="dark" if scheme == "dark" else "light"
     )
+    context.set_default_timeout(PATIENCE)
     page = context.new_page()
     page.goto(address)
-    page.wait_for_selector("#generate")
-    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    page.wait_for_function("document.querySelector('#model input')?.value")
+    fits_into(page, 390)
     heights = [page.locator(name).bounding_box() for name in ("#generate", "#result", "#settings")]
     tops = [box["y"] for box in heights if box]
     assert tops == sorted(tops) and len(tops) == 3
@@ -286,7 +293,7 @@ def test_another_model_brings_its_settings_and_examples(
     set_number(page, "cfg-scale", 5)
     page.click("#model input")
     page.get_by_role("option", name="another").click()
-    page.wait_for_function("document.querySelector('#steps input[type=number]').value === '9'")
+    page.wait_for_function("document.querySelector('#steps input[type=number]')?.value === '9'")
     expect(page.locator("#width input[type=number]")).to_have_value("192")
     expect(page.locator("#cfg-scale input[type=number]")).to_have_value("5")
     page.get_by_role("button", name="a boat").wait_for()

@@ -9,7 +9,9 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.ui.accessibility import grave_faults
+from tests.ui.chromium import PATIENCE
 from tests.ui.conftest import Complaints
+from tests.ui.journeys import fits_into
 from tests.ui.tabs import open_tab, settle, tabs_of
 
 if TYPE_CHECKING:
@@ -35,7 +37,7 @@ def phone(browser: Browser, address: str) -> Iterator[Page]:
     """The page on a phone."""
     context = browser.new_context(**_PHONE)
     page = context.new_page()
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(PATIENCE)
     page.goto(address)
     page.wait_for_function("document.querySelector('#model input')?.value")
     yield page
@@ -62,7 +64,7 @@ def test_every_tab_fits_a_narrow_phone(phone: Page) -> None:
         settle(phone)
         wide[tab] = phone.evaluate(_WIDEST)
     assert {tab: some for tab, some in wide.items() if some} == {}
-    assert phone.evaluate("document.documentElement.scrollWidth") <= 360
+    fits_into(phone, 360)
 
 
 def test_keeping_a_form_leaves_the_list_of_tabs_open(phone: Page) -> None:
@@ -86,9 +88,10 @@ def test_the_guide_to_a_tab_is_two_clicks_away(page: Page, width: int) -> None:
     guide = opened.value
     try:
         guide.set_viewport_size({"width": width, "height": 800})
+        guide.wait_for_load_state()
         expect(guide.locator("nav [aria-current=page]")).to_have_text("PNG Info")
         assert grave_faults(guide) == []
-        assert guide.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        fits_into(guide, width)
         guide.get_by_role("link", name="Gallery", exact=True).first.click()
         expect(guide.get_by_role("heading", level=1)).to_contain_text("Gallery")
         guide.wait_for_function("document.images.length && [...document.images].every((one) => one.naturalWidth > 0)")

@@ -19,7 +19,7 @@ from playwright.sync_api import expect
 from tests.git_server import GitServer, git_server
 from tests.program import is_ready, serving
 from tests.ui.accessibility import grave_faults
-from tests.ui.journeys import KEPT
+from tests.ui.journeys import KEPT, fits_into
 from tests.ui.tabs import open_tab
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ def test_an_extension_from_a_repository_to_its_removal(tmp_path: Path, browser: 
         page = one.new_page()
         page.set_default_timeout(120_000)
         page.goto(f"http://127.0.0.1:{port}")
+        expect(page.locator("#model input")).not_to_have_value("")
         page.fill("#prompt textarea", PROMPT)
         open_tab(page, "Extensions")
         _is_refused(page, git)
@@ -162,7 +163,7 @@ def _is_removed(page: Page) -> None:
     page.get_by_role("dialog").get_by_role("button", name="Remove").click()
     expect(page.locator(CARD)).to_have_count(0)
     expect(page.locator(".extension-removed")).to_contain_text("sea")
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    fits_into(page, 390)
     page.locator(".extension-removed").get_by_role("button", name="Put back").click()
     page.get_by_role("dialog").get_by_role("button", name="2.0").click()
     expect(page.locator(CARD)).to_contain_text("2.0")
@@ -261,7 +262,7 @@ def _comes_from_the_index(page: Page) -> None:
     page.get_by_label("Sorted by").select_option("Most stars")
     expect(names).to_have_text(["Lake <b>x</b>", "Sea"])
     assert grave_faults(page, ".extensions") == []
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    fits_into(page, 390)
     page.get_by_role("button", name="Look at Sea").click()
     page.locator(".look").get_by_role("button", name="Install and switch on").click()
     expect(page.locator(CARD)).to_contain_text("On after the next start")

@@ -121,6 +121,7 @@ def test_one_without_code_acts_at_once_and_shows_when_the_page_is_opened_anew(br
         page = context.new_page()
         page.set_default_timeout(90_000)
         page.goto(address)
+        expect(page.locator("#model input")).not_to_have_value("")
         page.fill("#prompt textarea", "a boat at __dusk__")
         open_tab(page, "Extensions")
         card, anew = page.locator(".extension[data-name=dusk]"), page.get_by_role("button", name="Open the page anew")

@@ -48,7 +48,7 @@ def page(browser: Browser, address: str) -> Iterator[Page]:
         page = context.new_page()
         page.set_default_timeout(60_000)
         page.goto(address)
-        expect(page.locator("#model input")).to_be_attached()
+        expect(page.locator("#model input")).not_to_have_value("")
         yield page
 
 
@@ -225,7 +225,8 @@ def test_updates_are_installed_one_beside_the_other(page: Page) -> None:
     open_tab(page, "Extensions")
     all_button = page.get_by_role("button", name="Update all (1)")
     all_button.click()
-    page.get_by_role("dialog").get_by_role("button", name="Update all").click()
+    with page.expect_request("**/api/v1/extensions/looks/a/install"):
+        page.get_by_role("dialog").get_by_role("button", name="Update all").click()
     expect(all_button).to_have_attribute("aria-disabled", "true")
     looks[0] = {**LOOK, "state": "installing"}
     held.pop().fulfill(status=202, json=looks[0])
@@ -305,6 +306,7 @@ def test_a_card_says_what_the_next_start_does(
 def test_what_strangers_say_leaves_our_sentence_translated(browser: Browser, address: str) -> None:
     with browser.new_context(locale="de-DE") as context:
         page = context.new_page()
+        page.set_default_timeout(60_000)
         page.goto(address)
         page.wait_for_function("atelier.languages?.translated('Off') === 'Aus'")
         told = "Extension 'sea' cannot be switched on. NameError: name 'x' is not defined"

@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 from modules.config.paths import ROOT
 from tests.hooks.extension_makers import put_extension
 from tests.program import is_ready, serving
-from tests.ui.journeys import KEPT
+from tests.ui.journeys import KEPT, fits_into
 from tests.ui.tabs import open_tab
 
 if TYPE_CHECKING:
@@ -33,14 +33,15 @@ def test_an_extension_from_the_tab_to_the_list_of_scripts(tmp_path: Path, browse
         page = context.new_page()
         page.set_default_timeout(120_000)
         page.goto(f"http://127.0.0.1:{port}")
+        expect(page.locator("#model input")).not_to_have_value("")
         page.fill("#prompt textarea", PROMPT)
         open_tab(page, "Extensions")
         _refuse_what_is_broken(page)
         page.locator(CARD).get_by_role("button", name="Switch on").click()
         page.locator(CARD).get_by_text("On after the next start").wait_for()
         page.evaluate(KEPT)
-        page.get_by_role("button", name="Start the server anew").click()
-        page.wait_for_event("load")
+        with page.expect_event("load", timeout=300_000):
+            page.get_by_role("button", name="Start the server anew").click()
         page.wait_for_function("prompt => document.querySelector('#prompt textarea')?.value === prompt", arg=PROMPT)
         page.wait_for_function("document.querySelector('.model-state')?.textContent")
 
@@ -48,7 +49,7 @@ def test_an_extension_from_the_tab_to_the_list_of_scripts(tmp_path: Path, browse
         page.locator(CARD).get_by_text("At work").wait_for()
         expect(page.locator(CARD).get_by_text("Seed travel", exact=True)).to_have_count(2)  # its title and its script
         expect(page.get_by_role("button", name="Start the server anew")).to_have_count(0)
-        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        fits_into(page, 390)
 
 
 def _refuse_what_is_broken(page: Page) -> None:

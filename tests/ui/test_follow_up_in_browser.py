@@ -16,7 +16,16 @@ from playwright.sync_api import expect
 from modules.config.settings_table import Settings
 from modules.schema.requests import Img2ImgRequest, Txt2ImgRequest
 from modules.services.build import Services
-from tests.ui.journeys import ALL_IDLE, CANVAS, begin_with, made_by, request_behind, set_number, wait_until
+from tests.ui.journeys import (
+    ALL_IDLE,
+    CANVAS,
+    begin_with,
+    fits_into,
+    made_by,
+    request_behind,
+    set_number,
+    wait_until,
+)
 from tests.ui.tabs import open_tab, tabs_of
 
 if TYPE_CHECKING:
@@ -185,7 +194,11 @@ def test_a_page_behind_a_proxy_hears_the_end_of_jobs(away: Page, small: Services
     begin_with(page, grey)
     for name in ("width", "height"):
         set_number(page, f"img2img-{name}", 64)
-    made_by(page, small, "#img2img-generate")
+    (made,) = made_by(page, small, "#img2img-generate")
+    page.wait_for_function(
+        "seed => document.querySelector('#img2img-result-parameters textarea')?.value.includes(seed)",
+        arg=f"Seed: {made.seed}",
+    )
     page.locator("#img2img-result-picture, .result").get_by_label("Compare with another picture").locator(
         "visible=true"
     ).first.click()
@@ -328,6 +341,6 @@ def test_fingers_paint_a_mask_and_read_the_keys_on_a_phone(
     mask = np.asarray(Image.open(demo_services.inputs.file(request.mask)).convert("L")) > 128
     rows = np.flatnonzero(mask.any(axis=1))
     assert rows.size and rows[-1] < 40
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    fits_into(page, 390)
     context.close()
     assert faults == []

@@ -15,7 +15,7 @@ from modules.errors import InvalidRequest
 from modules.services.build import Services
 from modules.ui.assets import asset
 from modules.ui.languages import language_files
-from tests.ui.journeys import set_number
+from tests.ui.journeys import DOWNLOADS_OPENED, set_number
 from tests.ui.tabs import open_tab, settle, tabs_of
 from tools.script_texts import script_texts
 from tools.server_texts import server_texts
@@ -198,11 +198,6 @@ LONG = (
     "Steps " + "a " * 1900 + "is too large.",
     "Picture " + "is not there. " * 25,
 )
-DOWNLOADS_OPENED = """() => {
-  if (document.querySelector("#download-start")?.offsetParent) return true;
-  document.querySelector("#downloads > .label-wrap:not(.open)")?.click();
-  return false;
-}"""
 TRANSLATED = """texts => {
   const began = performance.now();
   const shown = texts.map((text) => window.atelier.languages.translated(text.replace(/\\s+/g, " ")));

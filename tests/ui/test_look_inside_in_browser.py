@@ -12,6 +12,7 @@ from playwright.sync_api import expect
 from modules.services.build import Services
 from tests.ui.accessibility import grave_faults
 from tests.ui.conftest import Complaints
+from tests.ui.journeys import wait_until
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -32,7 +33,7 @@ def phone(browser: Browser, address: str) -> Iterator[Page]:
     """The page on a phone."""
     context = browser.new_context(viewport={"width": 360, "height": 740}, is_mobile=True, has_touch=True)
     page = context.new_page()
-    page.set_default_timeout(60_000)
+    page.set_default_timeout(120_000)
     page.goto(address)
     page.wait_for_function("document.querySelector('#model input')?.value")
     yield page
@@ -44,18 +45,21 @@ def points(page: Page) -> int:
     return page.locator(f"{PANEL} circle.inside-first").count()
 
 
-def record_one(page: Page) -> None:
-    """The view of steps, once a picture is recorded."""
+def record_one(page: Page, services: Services) -> None:
+    """The view of steps, once a picture is recorded and shown; others may have been recorded before."""
+    before = len(services.look_inside.recorded_jobs())
     page.get_by_role("button", name="Steps", exact=True).click()
     page.get_by_label("Record the next pictures").check()
     page.locator("#generate").click()
+    wait_until(lambda: len(services.look_inside.recorded_jobs()) > before, 120)
+    expect(page.get_by_label("Recorded job")).to_have_value(services.look_inside.recorded_jobs()[0])
     page.locator(f"{PANEL} .inside-strip button").first.wait_for()
 
 
 def test_a_request_is_explained_and_a_picture_shows_how_it_came(
     page: Page, demo_services: Services, complaints: Complaints
 ) -> None:
-    page.set_default_timeout(60_000)
+    page.set_default_timeout(120_000)
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url) if "look-inside" in request.url else None)
     page.fill("#steps input[type=number]", "6")
@@ -82,7 +86,7 @@ def test_a_request_is_explained_and_a_picture_shows_how_it_came(
     expect(chips.last).to_have_text("cat")
     assert grave_faults(page, "#look-inside") == []
 
-    record_one(page)
+    record_one(page, demo_services)
     job = demo_services.look_inside.recorded_jobs()[0]
     assert demo_services.generate.job(job).look_inside
     strip = page.locator(f"{PANEL} .inside-strip button")
@@ -90,7 +94,7 @@ def test_a_request_is_explained_and_a_picture_shows_how_it_came(
     strip.nth(2).click()
     expect(page.locator(f"{PANEL} .inside-large")).to_have_attribute("src", re.compile("."))
     page.get_by_role("button", name="What guidance changed").click()
-    page.wait_for_function(f"document.querySelector('{PANEL} .inside-large').src.endsWith('0-0-3-difference.jpg')")
+    page.wait_for_function(f"document.querySelector('{PANEL} .inside-large')?.src.endsWith('0-0-3-difference.jpg')")
     boat = page.locator(f"{PANEL} .inside-chips button", has_text="boat")
     boat.focus()
     page.wait_for_function(f"!document.querySelector('{PANEL} .inside-heat').hidden")
@@ -100,10 +104,11 @@ def test_a_request_is_explained_and_a_picture_shows_how_it_came(
 
 
 def test_everything_is_within_reach_on_a_phone(phone: Page, demo_services: Services) -> None:
+    phone.fill("#prompt textarea", "a red boat")
     phone.locator(f"{PANEL} summary").tap()
     phone.locator(f"{PANEL} circle").first.wait_for()
     assert phone.evaluate(_WAYS_OUT, PANEL) == []
-    record_one(phone)
+    record_one(phone, demo_services)
     phone.locator(f"{PANEL} .inside-chips button").first.tap()
     phone.wait_for_function(f"!document.querySelector('{PANEL} .inside-heat').hidden")
     assert phone.evaluate(_WAYS_OUT, PANEL) == []

@@ -122,7 +122,7 @@ def test_two_models_are_merged_and_the_result_is_used(page: Page, demo_services:
     key = "model.diffusion_model.input_blocks.0.0.weight"
     assert torch.equal(made[key], two[key])
     page.click("#merge-use")
-    page.wait_for_function("document.querySelector('#model input').value === 'mixed'")
+    page.wait_for_function("document.querySelector('#model input')?.value === 'mixed'")
     assert demo_services.models.current().name == "mixed"
     page.click("button#merge")
     assert "is taken" in notice(page, "#merge-work")

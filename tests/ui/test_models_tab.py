@@ -21,7 +21,7 @@ from modules.services.options import EngineOptions
 from modules.ui.model_kinds import size_words
 from tests.hub_server import HubServer, hub_server
 from tests.small_checkpoints import write_small
-from tests.ui.journeys import notice, open_accordion, prompt_of, reload
+from tests.ui.journeys import DOWNLOADS_OPENED, notice, open_accordion, reload
 from tests.ui.tabs import open_tab
 
 if TYPE_CHECKING:
@@ -119,12 +119,12 @@ def test_a_lora_that_is_put_there_is_found_used_and_edited(page: Page, demo_serv
         assert preview.size == (96, 64)
 
     page.click("#model-metadata-fields > button")
-    told = page.input_value("#model-metadata textarea")
-    assert "Rank: 2" in told and "washes (9), <b>bold</b> (3)" in told
+    expect(page.locator("#model-metadata textarea")).to_have_value(re.compile("Rank: 2"))
+    assert "washes (9), <b>bold</b> (3)" in page.input_value("#model-metadata textarea")
     open_tab(page, "img2img")
     expect(page.locator("#img2img-prompt textarea")).to_have_value("washes")
     open_tab(page, "txt2img")
-    assert prompt_of(page) == "<lora:ink:0.75>, inkwash, washes"
+    expect(page.locator("#prompt textarea")).to_have_value("<lora:ink:0.75>, inkwash, washes")
     expect(page.locator("#negative-prompt textarea")).to_have_value("photo")
 
 
@@ -145,12 +145,13 @@ def test_checkpoints_come_into_every_list_and_broken_ones_say_why(page: Page, de
 
     page.click(CARD.format("mine/new"))
     page.click("#model-use")
-    page.wait_for_function("document.querySelector('#model input').value === 'mine/new'")
+    page.wait_for_function("document.querySelector('#model input')?.value === 'mine/new'")
     page.wait_for_selector(CARD.format("mine/new") + " .model-used")
     assert demo_services.models.current().name == "mine/new"
     page.click("#model input")
-    offered = page.locator("#model ul li, ul.options li").all_inner_texts()
-    assert {"atelier-demo", "mine/new"} == {text.strip(" ✓\n") for text in offered}
+    offered = page.locator("#model ul li, ul.options li")
+    expect(offered).to_have_count(2)
+    assert {"atelier-demo", "mine/new"} == {text.strip(" ✓\n") for text in offered.all_inner_texts()}
     page.keyboard.press("Escape")
 
     choose_kind(page, "VAEs")
@@ -177,8 +178,7 @@ def test_a_download_is_seen_again_after_a_reload_and_ends_among_the_cards(
     hub.add("maker/loras", "far.safetensors", content)
     hub.behaviour.gate = threading.Event()
     open_tab(page, "Models")
-    if not page.is_visible("#download-source"):
-        page.click("#downloads > button")
+    page.wait_for_function(DOWNLOADS_OPENED, polling=500)
     page.locator(".listed-model", has_text="Stable Diffusion XL 1.0").get_by_text(
         "CreativeML Open RAIL++-M"
     ).first.wait_for()

@@ -30,6 +30,7 @@ from tests.ui.journeys import (
     set_number,
     set_size,
     stroke,
+    wait_until,
 )
 from tests.ui.tabs import open_tab
 
@@ -79,7 +80,7 @@ def test_a_picture_is_sent_at_its_own_resolution_and_painted_from(
     source = demo_services.pictures.page(0, 1)[0]
     page.click("#result-to-img2img")
     page.wait_for_selector(f"{CANVAS}[data-filled=yes]")
-    page.wait_for_function("document.querySelector('#img2img-prompt textarea').value === 'a red house at night'")
+    page.wait_for_function("document.querySelector('#img2img-prompt textarea')?.value === 'a red house at night'")
     expect(page.locator("#img2img-width input[type=number]")).to_have_value("256")
     set_number(page, "img2img-steps", 4)
     set_number(page, "img2img-denoising-strength", 0.5)
@@ -87,7 +88,7 @@ def test_a_picture_is_sent_at_its_own_resolution_and_painted_from(
     page.wait_for_function("document.querySelector('#model input')?.value")
     open_tab(page, "img2img")
     page.wait_for_selector(f"{CANVAS}[data-filled=yes]")
-    page.wait_for_function("document.querySelector('#img2img-denoising-strength input').value === '0.5'")
+    page.wait_for_function("document.querySelector('#img2img-denoising-strength input')?.value === '0.5'")
     (picture,) = made_by(page, demo_services, "#img2img-generate")
     request = request_behind(picture)
     assert isinstance(request, Img2ImgRequest) and request.denoising_strength == 0.5 and request.mask is None
@@ -210,7 +211,7 @@ def test_a_photograph_is_read_upright_and_gives_its_size(page: Page, demo_servic
     begin_with(page, turned)
     page.get_by_text("100 x 300", exact=True).wait_for()
     page.click("#img2img-take-size")
-    page.wait_for_function("document.querySelector('#img2img-height input[type=number]').value === '296'")
+    page.wait_for_function("document.querySelector('#img2img-height input[type=number]')?.value === '296'")
     expect(page.locator("#img2img-width input[type=number]")).to_have_value("96")
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"\x89PNG\r\n\x1a\nnothing more")
@@ -233,9 +234,13 @@ def test_one_click_varies_extends_and_enlarges(page: Page, demo_services: Servic
     open_tab(page, "Gallery")
     page.click(".gallery-cell[data-place='1'] .gallery-thumb")
     page.wait_for_selector("#lightbox .told-prompt")
-    (panned,) = made_by(page, demo_services, "#lightbox-pan-right")
+    before = demo_services.pictures.count()
+    page.click("#lightbox-pan-right")
+    page.get_by_text("right → is queued.").wait_for()  # it goes away by itself
+    (panned,) = new_pictures(demo_services, before)
     assert (panned.width, panned.height) == (192, 128)
-    page.get_by_text("right → is queued.").wait_for()
+    wait_until(lambda: not demo_services.generate.active_jobs())
+    page.wait_for_function(ALL_IDLE)
     (larger,) = made_by(page, demo_services, "#lightbox-upscale")
     assert (larger.width, larger.height) == (256, 256)
     page.keyboard.press("Escape")
@@ -264,7 +269,7 @@ def test_a_plot_is_asked_for_from_the_page(page: Page, demo_services: Services) 
     choose(page, "script-x-y-z-plot-y-type", "Emphasis")
     page.click("#script-x-y-z-plot-y-values-all")
     values = "#script-x-y-z-plot-y-values :is(textarea, input)"
-    page.wait_for_function("at => document.querySelector(at).value.startsWith('Original, No norm')", arg=values)
+    page.wait_for_function("at => document.querySelector(at)?.value.startsWith('Original, No norm')", arg=values)
     page.fill(values, "Original, None")
     newest = made_by(page, demo_services, "#generate", 5)
     grid = newest[0]
@@ -274,7 +279,7 @@ def test_a_plot_is_asked_for_from_the_page(page: Page, demo_services: Services) 
     page.wait_for_selector("#result-picture img")
     choose(page, "script-name", "None")
     page.click("#result-send")
-    page.wait_for_function("document.querySelector('#script-name input').value === 'X/Y/Z plot'")
+    page.wait_for_function("document.querySelector('#script-name input')?.value === 'X/Y/Z plot'")
     page.wait_for_function("at => document.querySelector(at)?.value === 'Original, None'", arg=values)
     expect(page.locator("#script-x-y-z-plot-x-type input")).to_have_value("Steps")
     (varied,) = made_by(page, demo_services, "#result-vary-subtle")
@@ -292,7 +297,7 @@ def test_lines_of_a_file_are_put_in_and_painted(page: Page, demo_services: Servi
     with page.expect_file_chooser() as chooser:
         page.click(f"{box}-file")
     chooser.value.set_files(lines)
-    page.wait_for_function("at => document.querySelector(at).value.includes('boat')", arg=f"{box} textarea")
+    page.wait_for_function("at => document.querySelector(at)?.value.includes('boat')", arg=f"{box} textarea")
     expect(page.locator(f"{box} textarea").first).to_have_value("a red house\na blue boat — ü\n")
     made = made_by(page, demo_services, "#generate", 2)
     assert [request_behind(picture).prompt for picture in made] == ["a blue boat — ü", "a red house"]
@@ -315,7 +320,7 @@ def test_an_infotext_of_img2img_goes_to_its_tab_and_says_what_is_missing(
     page.set_input_files("#dropped-file input[type=file]", path)
     page.get_by_role("button", name="Send to img2img", exact=True).click()
     page.wait_for_function("document.querySelector('#img2img-prompt textarea')?.value === 'a star'")
-    page.wait_for_function("document.querySelector('#img2img-denoising-strength input[type=number]').value === '0.4'")
+    page.wait_for_function("document.querySelector('#img2img-denoising-strength input[type=number]')?.value === '0.4'")
     filled = "yes" if is_stored else "no"
     page.wait_for_selector(f"{CANVAS}[data-filled={filled}]", state="attached")
     if not is_stored:

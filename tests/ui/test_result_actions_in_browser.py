@@ -16,7 +16,7 @@ from modules.services.build import Services, running_services
 from modules.services.options import EngineOptions
 from tests.hooks.extension_makers import put_extension
 from tests.ui.conftest import Complaints
-from tests.ui.journeys import generate, new_pictures, prompt_of, set_number, wait_until
+from tests.ui.journeys import fits_into, generate, new_pictures, prompt_of, set_number, wait_until
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -161,4 +161,4 @@ def test_the_large_view_has_them_on_a_phone_too(page: Page, demo_services: Servi
     (framed,) = new_pictures(demo_services, before, 1)
     assert "border_and_watermark Border width: 8" in framed.infotext
     assert framed.width in {16 + one.width for one in (newest, *demo_services.pictures.page(0, 20))}
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    fits_into(page, 390)

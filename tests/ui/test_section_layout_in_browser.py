@@ -12,7 +12,7 @@ from modules.config.paths import resolve_paths
 from modules.services.build import Services, running_services
 from tests.services.test_extension_hooks import OPTIONS, switched_on
 from tests.ui.conftest import Complaints
-from tests.ui.journeys import made_by, open_accordion, reload, set_number
+from tests.ui.journeys import fits_into, made_by, open_accordion, reload, set_number
 from tests.ui.test_section_layout import CODE, FAILS
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def test_its_button_changes_what_is_painted_and_kept(
     page.get_by_role("button", name="Which colour").click()
     expect(page.locator(f"#{PLACE}-colour")).to_be_visible()
     page.set_viewport_size({"width": 360, "height": 740})
-    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    fits_into(page, 360)
 
 
 def test_one_that_failed_says_so_and_has_its_arguments(page: Page) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from playwright.sync_api import expect
 
 from modules.services.build import Services
 from tests.ui.conftest import Complaints
-from tests.ui.journeys import choose, made_by, open_accordion, reload, set_number
+from tests.ui.journeys import choose, fits_into, made_by, open_accordion, reload, set_number
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -31,11 +32,11 @@ def test_a_border_is_switched_on_painted_and_kept(page: Page, demo_services: Ser
     assert (picture.width, picture.height) == (296, 296)
     assert "Border width: 20, Watermark position: Top left" in picture.infotext
     page.set_viewport_size({"width": 360, "height": 740})
-    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    fits_into(page, 360)
     assert page.locator(f"#{PLACE}-border").is_visible()
     page.set_viewport_size({"width": 1440, "height": 900})
     reload(page, complaints)
     page.wait_for_selector(f"#{PLACE} > button > span[data-changed='1 changed']")
     open_accordion(page, PLACE)
-    assert page.is_checked(ON)
-    assert page.input_value(f"#{PLACE}-border input[type=number]") == "20"
+    expect(page.locator(ON)).to_be_checked()
+    expect(page.locator(f"#{PLACE}-border input[type=number]")).to_have_value("20")

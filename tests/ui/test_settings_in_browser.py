@@ -11,6 +11,7 @@ from playwright.sync_api import expect
 
 from modules.services.build import Services
 from tests.ui.conftest import Complaints
+from tests.ui.journeys import fits_into
 from tests.ui.serving import serving_page
 
 if TYPE_CHECKING:
@@ -65,10 +66,10 @@ def test_a_journey_through_settings_header_and_tour(own: Page, demo_services: Se
 def _the_header(page: Page, services: Services) -> None:
     titles = page.locator("#tabs > .tab-wrapper [role=tab]").all_inner_texts()
     assert titles[:2] == ["txt2img", "Models"] and "Merge" not in titles
-    page.wait_for_function("document.querySelector('.model-state').textContent === 'SD 1'")
+    page.wait_for_function("document.querySelector('.model-state')?.textContent === 'SD 1'")
     expect(page.locator("#brand")).to_have_css("outline-color", "rgb(1, 2, 3)")
     page.locator(".quick-setting select[data-name=sd_vae]").select_option("None")
-    page.wait_for_function("document.querySelector('.quick-setting input[data-name=clip_skip]').value === '1'")
+    page.wait_for_function("document.querySelector('.quick-setting input[data-name=clip_skip]')?.value === '1'")
     quick = page.locator(".quick-setting input[data-name=clip_skip]")
     quick.fill("2")
     quick.blur()
@@ -101,7 +102,7 @@ def _the_settings(page: Page, services: Services) -> None:
     page.evaluate(OPEN_TAB, "Settings")
     page.wait_for_selector("#setting-jpeg-quality")
     page.fill("#settings-search", "webp quality")
-    page.wait_for_function("document.querySelector('.settings-count').textContent.startsWith('1 of')")
+    page.wait_for_function("document.querySelector('.settings-count')?.textContent.startsWith('1 of')")
     page.fill("#setting-jpeg-quality", "300")
     page.fill("#settings-search", "")
     page.check("#setting-save-txt")
@@ -135,7 +136,7 @@ def _on_a_narrow_screen(page: Page) -> None:
     page.set_viewport_size(NARROW)  # type: ignore[arg-type]
     page.evaluate(OPEN_TAB, "Settings")
     page.wait_for_selector("#setting-jpeg-quality")
-    assert page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]
+    fits_into(page, NARROW["width"])
     small = """[...document.querySelectorAll('#header-tools button, .settings-link, .settings-table .field')]
         .filter(one => one.offsetParent && one.getBoundingClientRect().height < 36).map(one => one.outerHTML)"""
     assert page.evaluate(small) == []

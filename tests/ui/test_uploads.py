@@ -25,7 +25,7 @@ def left(services: Services) -> set[Path]:
 
 def test_files_lie_by_what_they_hold_under_their_own_names(address: str, demo_services: Services) -> None:
     given = [("files", (name, content)) for name, content in (("a.png", b"1"), ("../b.png", b"1"), ("a.png", b"2"))]
-    answer = httpx.post(f"{address}/gradio_api/upload", files=[*given, given[0]])
+    answer = httpx.post(f"{address}/gradio_api/upload", files=[*given, given[0]], timeout=60)
     places = [Path(place) for place in answer.json()]
     assert [place.name for place in places] == ["a.png", "b.png", "a.png", "a.png"]
     assert [place.read_bytes() for place in places] == [b"1", b"1", b"2", b"1"]
@@ -52,7 +52,8 @@ def test_nothing_is_left_of_what_is_no_list_of_files(
     address: str, demo_services: Services, sent: dict[str, object], status: int
 ) -> None:
     before = left(demo_services)
-    assert httpx.post(f"{address}/gradio_api/upload", **sent).status_code == status  # type: ignore[arg-type]
+    answer = httpx.post(f"{address}/gradio_api/upload", **sent, timeout=60)  # type: ignore[arg-type]
+    assert answer.status_code == status
     assert left(demo_services) == before
 
 

@@ -77,7 +77,7 @@ def add_a_wildcard(page: Page) -> None:
     page.fill("#prompt textarea", "a house")
     open_accordion(page, "prompt-tools")
     choose(page, "known-wildcards", "__colour__ (3)")
-    page.wait_for_function("document.querySelector('#prompt textarea').value === 'a house, __colour__'")
+    page.wait_for_function("document.querySelector('#prompt textarea')?.value === 'a house, __colour__'")
     expect(page.locator("#wildcards input")).to_be_checked()
 
 
@@ -117,13 +117,13 @@ def test_a_style_is_kept_used_edited_and_deleted(page: Page, demo_services: Serv
     page.wait_for_function("document.querySelectorAll('#styles .token').length === 2")  # both still are chosen
     page.fill("#prompt textarea", "a boat")
     page.click("#txt2img-apply-styles")
-    page.wait_for_function("document.querySelector('#prompt textarea').value === 'a boat, soft light at dusk'")
+    page.wait_for_function("document.querySelector('#prompt textarea')?.value === 'a boat, soft light at dusk'")
     page.wait_for_function("document.querySelectorAll('#styles .token').length === 0")
     choose(page, "styles", "dusk")
     open_accordion(page, "prompt-tools")
     choose(page, "style-name", "dusk")
     page.click("#edit-style")
-    page.wait_for_function("document.querySelector('#prompt textarea').value === '{prompt} at dusk'")
+    page.wait_for_function("document.querySelector('#prompt textarea')?.value === '{prompt} at dusk'")
     page.fill("#prompt textarea", "{prompt} at dawn")
     page.click("#save-style")
     page.get_by_text("The style “dusk” is in").wait_for()
@@ -164,7 +164,7 @@ def test_a_picture_of_styles_and_wildcards_brings_back_what_was_typed(
     page.click("#styles .token-remove")
     page.wait_for_function("document.querySelector('#result-parameters textarea')?.value.includes('ink drawing')")
     page.click("#result-send")
-    page.wait_for_function("document.querySelector('#prompt textarea').value === 'a __colour__ house'")
+    page.wait_for_function("document.querySelector('#prompt textarea')?.value === 'a __colour__ house'")
     expect(page.locator("#wildcards input")).to_be_checked()
     expect(page.locator("#styles .token")).to_have_text("ink")
     expect(page.locator("#cfg-rescale input[type=number]")).to_have_value("0.7")
@@ -179,7 +179,7 @@ def test_a_picture_of_styles_and_wildcards_brings_back_what_was_typed(
     page.click("#result-send")
     sentence = notice(page, "#actions")
     assert "Style 'ink' is in no styles file" in sentence and "filled in as they were painted" in sentence
-    page.wait_for_function("p => document.querySelector('#prompt textarea').value === p", arg=reading.request.prompt)
+    page.wait_for_function("p => document.querySelector('#prompt textarea')?.value === p", arg=reading.request.prompt)
     expect(page.locator("#wildcards input")).not_to_be_checked()
 
 
