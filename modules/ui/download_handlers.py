@@ -53,12 +53,9 @@ class DownloadHandlers:
 
     def welcome(self) -> Changes:
         """Bring a page that was just opened up to date."""
-        only_demo = not has_own_checkpoints(self._services)
-        return {
-            self._panel.welcome: _WELCOME if only_demo else "",
-            self._panel.more: gr.Accordion(open=only_demo),
-            **self.show(),
-        }
+        if has_own_checkpoints(self._services):  # "Get models" is shut, if nobody has opened it meanwhile
+            return {self._panel.welcome: "", self._panel.more: gr.skip(), **self.show()}
+        return {self._panel.welcome: _WELCOME, self._panel.more: gr.Accordion(open=True), **self.show()}
 
     def look(self) -> Changes:
         """Whether anything is under way; the page asks this again and again."""

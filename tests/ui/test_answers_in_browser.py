@@ -13,7 +13,7 @@ from tests.ui.test_form_tools import wait_for_number
 from tests.ui.test_models_tab import write_lora_file
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Page, Route
 
 WITH_A_LATE_END = """(() => {
   const ask = window.fetch;
@@ -108,3 +108,17 @@ def test_an_answer_that_comes_late_does_not_undo_what_was_chosen_after_it(
         page.locator("#models-kind label", has_text=kind).click()
     page.wait_for_selector(".model-card[title='late']")
     expect(page.locator("#models-kind label", has_text="LoRAs").locator("input")).to_be_checked()
+
+
+def test_the_badge_is_that_of_the_model_chosen_last_however_late_the_first_is_told(page: Page) -> None:
+    held: list[Route] = []
+    page.route("**/models/checkpoint/first", lambda route: held.append(route))
+    page.route("**/models/checkpoint/second", lambda route: route.fulfill(json={"family": "sdxl", "size": 1}))
+    with page.expect_request("**/models/checkpoint/first"):
+        page.evaluate("() => { window.first = window.atelier.header.showModel('first'); }")
+    page.evaluate("window.atelier.header.showModel('second')")
+    badge = page.locator(".model-state").first
+    expect(badge).to_have_text("SDXL")
+    held[0].fulfill(json={"family": "sd1", "size": 1})
+    page.evaluate("window.first")
+    expect(badge).to_have_text("SDXL")

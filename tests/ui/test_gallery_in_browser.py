@@ -19,7 +19,7 @@ from tests.ui.journeys import fits_into, reload, wait_until
 from tests.ui.tabs import open_tab
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Locator, Page
+    from playwright.sync_api import Browser, Locator, Page, Route
 
 pytestmark = pytest.mark.browser
 
@@ -150,10 +150,16 @@ def test_a_picture_on_the_whole_screen_and_two_compared(page: Page, demo_service
     assert "<b>" in words and grave_faults(page) == []
     press(page, "f", "5")
     wait_until(lambda: found(demo_services, rating=5, favourite=True) == [third])
-    with page.expect_response("**/pictures/change"):  # of two at once neither is sure to be the first
-        press(page, "5")
+    held: list[Route] = []
+    page.route("**/pictures/change", lambda route: route.continue_() if held else held.append(route))
+    with page.expect_request("**/pictures/change"):
+        press(page, "4")
     press(page, "0")
-    wait_until(lambda: found(demo_services, rating=5) == [])
+    page.wait_for_timeout(300)  # what is pressed second must not come first
+    with page.expect_response(lambda answer: (answer.request.post_data_json or {}).get("rating") == 0):
+        held[0].continue_()
+    page.unroute("**/pictures/change")
+    assert third not in found(demo_services, rating=1)
 
     fits = page.get_attribute(".lightbox-stage img", "style")
     page.mouse.move(500, 400)

@@ -17,7 +17,7 @@ from tests.ui.journeys import IDLE, fits_into, wait_until
 from tests.ui.tabs import open_tab
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, Route
 
 pytestmark = pytest.mark.browser
 
@@ -187,8 +187,17 @@ def test_jobs_run_and_stand_in_the_history(desk: Page, resting: Services) -> Non
     expect(page.locator(".job-why").first).to_have_text("Model 'unheard' is not here. Choose another one.")
     page.keyboard.press("Escape")
     resting.generate.pause()
-    page.get_by_role("button", name="Cancelled", exact=True).click()
-    cancelled = page.locator(".queue-past .job-over[data-state=cancelled]")  # those that failed may still be listed
+    held: list[Route] = []
+    page.route("**/jobs?state=cancelled*", lambda route: held.append(route))
+    with page.expect_request("**/jobs?state=cancelled*"):
+        page.get_by_role("button", name="Cancelled", exact=True).click()
+    page.click(".queue-past .job-outcome")  # still there, and of use, until the others come
+    expect(page.locator(".job-why").first).to_have_text("Model 'unheard' is not here. Choose another one.")
+    page.keyboard.press("Escape")
+    held[0].continue_()
+    page.unroute("**/jobs?state=cancelled*")
+    page.wait_for_selector(".queue-past .job-over[data-state=failed]", state="detached")
+    cancelled = page.locator(".queue-past .job-over[data-state=cancelled]")
     cancelled.get_by_role("button", name="Retry").first.click()
     wait_until(lambda: len(waiting(resting)) == 1)
     page.get_by_role("button", name="Clear the list").click()

@@ -22,7 +22,9 @@
       if (!name) return;
       this.name = name;
       const answer = await fetch(`api/v1/models/checkpoint/${name.split("/").map(encodeURIComponent).join("/")}`);
-      this.told = answer.ok ? await answer.json() : null;
+      const told = answer.ok ? await answer.json() : null;
+      if (name !== this.name) return; // another was chosen meanwhile
+      this.told = told;
       this.paint(null);
       const now = await window.atelier.machine();
       this.paint(now);

@@ -51,17 +51,21 @@
     return changed;
   };
 
+  let changing = Promise.resolve();
+
   /**
-   * Marks pictures as favourites or rates them.
+   * Marks pictures as favourites or rates them, one wish after another: the last one holds.
    * @param {number[]} ids
    * @param {{favourite?: boolean, rating?: number}} values
    */
   const change = (ids, values) =>
-    tried(async () => {
-      await inParts("pictures/change", ids, values);
-      tell("changed", ids, values);
-      return true;
-    });
+    (changing = changing.then(() =>
+      tried(async () => {
+        await inParts("pictures/change", ids, values);
+        tell("changed", ids, values);
+        return true;
+      }),
+    ));
 
   const restore = (ids) =>
     tried(async () => {

@@ -504,8 +504,9 @@
       this.reload();
     }
 
+    /** What is listed stays, and may be used, until the server has answered. */
     async reload() {
-      Object.assign(this, { jobs: [], isWhole: false, asked: (this.asked || 0) + 1, isFetching: false });
+      Object.assign(this, { isWhole: false, asked: (this.asked || 0) + 1, isFetching: false });
       if (this.tab.view === "history") await this.fetch();
     }
 
@@ -533,8 +534,13 @@
 
     /** The newest ones, put to those that are known. */
     async refresh() {
+      const { asked } = this;
       const told = await tried(() => ask(this.address()));
-      if (told) this.take(told.jobs, { isNext: false });
+      if (told && asked === this.asked) this.take(told.jobs, { isNext: false });
+    }
+
+    isListed(job) {
+      return job.created > this.cleared.until && !this.cleared.ids.includes(job.id);
     }
 
     get last() {
@@ -542,9 +548,10 @@
     }
 
     take(found, { isNext }) {
-      const shown = found.filter((job) => job.created > this.cleared.until && !this.cleared.ids.includes(job.id));
-      const all = new Map([...this.jobs, ...shown].map((job) => [job.id, job]));
-      this.jobs = [...all.values()].sort((one, other) => other.created - one.created);
+      const known = this.answered === this.asked ? this.jobs : [];
+      const all = new Map([...known, ...found].map((job) => [job.id, job]));
+      this.jobs = [...all.values()].filter((job) => this.isListed(job)).sort((one, other) => other.created - one.created);
+      this.answered = this.asked;
       if (isNext) {
         this.isWhole = found.length < PAGE || found.at(-1).created <= this.cleared.until;
         if (found.length) this.oldest = { id: found.at(-1).id, asked: this.asked };
@@ -612,6 +619,7 @@
       this.cleared = cleared;
       localStorage.setItem(CLEARED, JSON.stringify(cleared));
       this.reload();
+      this.jobs = this.jobs.filter((job) => this.isListed(job));
       this.paint();
     }
 
