@@ -19,7 +19,7 @@ from modules.services.build import running_services
 from modules.services.options import EngineOptions
 from tools.demo_model.prompts import EVERYDAY
 
-SAMPLE = {"prompt": EVERYDAY[0], "seed": 1}
+SAMPLE = {"prompt": EVERYDAY[0], "seed": 8}
 
 
 def add_recommendations(parser: argparse.ArgumentParser) -> None:
