@@ -36,7 +36,7 @@ def seams(pixels: np.ndarray) -> tuple[float, float]:
 
 
 def test_no_seam_is_seen(demo: Mapping[str, LoadedModel]) -> None:
-    """Of a boat at sea: tens of levels along either axis as it is; where it is a texture along x, as between any two lines."""
+    """Of a boat at sea: tens of levels along either axis as it is, no more than between any two lines as a texture."""
     found = {}
     for tiling in ("None", "X"):
         fields: dict[str, Any] = {"model": "demo", "prompt": "a boat at sea", "cfg_scale": 3, "steps": 6}
