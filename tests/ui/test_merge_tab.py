@@ -18,7 +18,7 @@ from modules.ui.merge_handlers import MergeHandlers
 from modules.ui.merge_tab import MergeTab, lay_out_merge
 from tests.small_checkpoints import write_small
 from tests.ui.form import laid_out
-from tests.ui.journeys import choose, notice
+from tests.ui.journeys import choose, notice, open_accordion
 from tests.ui.tabs import open_tab
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def test_two_models_are_merged_and_the_result_is_used(page: Page, demo_services:
     choose(page, "merge-primary", "one")
     choose(page, "merge-secondary", "two")
     page.fill("#merge-name textarea, #merge-name input", "mixed")
-    page.click("#merge-blocks-fields > button")
+    open_accordion(page, "merge-blocks-fields")
     page.fill("#merge-blocks textarea", "IN99=0.5")
     page.click("button#merge")
     page.locator("#merge-work .notice", has_text="names no block of this network").wait_for()
