@@ -187,7 +187,7 @@ def run_command(arguments: "list[str]") -> int:
 
 
 def pytest_arguments(given: "list[str]") -> "list[str]":
-    """pytest's arguments: without slow tests unless asked for; all of them run on several processors."""
+    """pytest's arguments: without slow tests unless asked for; all of them run in several processes."""
     usual = ["-m", "not slow"]
     # One more than processors, since tests wait for a third of their time; each loads PyTorch, so not many more.
     processes = min((os.cpu_count() or 1) + 1, 4)

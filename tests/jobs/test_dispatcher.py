@@ -83,6 +83,7 @@ def test_job_that_was_just_claimed_can_be_interrupted(database: Database) -> Non
             dispatcher.wake()
             until(lambda job=job: queue.get(job.id).state == "running" or None)  # type: ignore[misc]
             until(lambda job=job: dispatcher.interrupt(job.id) or queue.get(job.id).is_over)  # type: ignore[misc]
+            # Sooner than what hangs is ended, which is after 10.
             until(lambda job=job: queue.get(job.id).is_over, seconds=9)  # type: ignore[misc]
             assert queue.get(job.id).state == "cancelled"
 

@@ -79,11 +79,11 @@ def test_kill_9_at_any_moment_loses_nothing_acknowledged(tmp_path: Path) -> None
     path = tmp_path / "jobs.sqlite3"
     acknowledged: dict[str, str] = {}
     moments = random.Random(7)
-    for round in range(8):
+    for number in range(8):
         busy = _started(_BUSY, str(path))
         assert busy.stdout is not None
         lines = [busy.stdout.readline()]
-        while round == 0 and lines[-1] and not lines[-1].startswith("finish"):  # on a slow disk, too
+        while number == 0 and lines[-1] and not lines[-1].startswith("finish"):  # on a slow disk, too
             lines.append(busy.stdout.readline())
         time.sleep(moments.uniform(0.0, 0.1))
         busy.kill()
